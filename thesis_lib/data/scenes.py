@@ -1,0 +1,103 @@
+"""Images with a label map each, as uint8 arrays, and the one-file layout `.npz` for a user's own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thesis_lib import boundaries, checks
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Images and what their pixels show.
+
+    Args:
+        images: uint8 (N, H, W, C), 0-255.
+        labels: uint8 (N, H, W), classes 0..num_classes - 1.
+        num_classes: number of classes K.
+        background: the background's class.
+        class_names: K names.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    num_classes: int
+    background: int
+    class_names: tuple
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        """The scenes of a slice or an index array, as Scenes."""
+        return Scenes(self.images[index], self.labels[index], self.num_classes, self.background, self.class_names)
+
+
+def as_uint8_images(name, images):
+    """Images (N, H, W[, C]) with values 0-255 of any integer or float dtype (or 0-1 booleans) as uint8 (N, H, W, C).
+
+    Floats are rounded. Raises ValueError for another shape, non-finite values and values outside 0-255.
+    """
+    if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers of shape (N, H, W) or (N, H, W, C); got {images.shape}, {images.dtype}")
+    result = np.empty(images.shape, np.uint8)
+    for start in range(0, len(images), 256):
+        part = images[start : start + 256]
+        if part.dtype.kind == "f" and not np.isfinite(part).all():
+            raise ValueError(f"{name} must be finite; got NaN or infinity in images {start} to {start + len(part) - 1}")
+        if part.dtype.kind == "b":
+            part = part * np.uint8(255)
+        low, high = float(part.min()), float(part.max())
+        if low < 0 or high > 255:
+            raise ValueError(f"{name} must hold values in 0..255; got {low:g} to {high:g}")
+        result[start : start + 256] = np.rint(part) if part.dtype.kind == "f" else part
+    return result if result.ndim == 4 else result[..., None]
+
+
+def first(name, count, available):
+    """How many of the `available` to read: `count`, or all if None; raises if there are fewer or count < 1."""
+    if available == 0:
+        raise ValueError(f"{name} holds no scene")
+    return available if count is None else checks.integer(f"the number of scenes of {name}", count, 1, available)
+
+
+def open_array(path, key=None):
+    """The NumPy array in a .npy (memory-mapped) or under a key of an .npz file; pickles are refused."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there; expected a NumPy file")
+    try:
+        array = np.load(path, mmap_mode="r" if key is None else None, allow_pickle=False)
+        return array if key is None else array[key]
+    except KeyError:
+        raise ValueError(f"{path} must hold the array {key!r}; it holds {', '.join(array.files)}") from None
+    except Exception as error:  # NumPy raises many kinds for damaged files
+        raise ValueError(f"{path} is not a readable NumPy file of numbers: {error}") from error
+
+
+def load_npz(path, count=None):
+    """Scenes of an `.npz` file with the arrays `images` and `labels`.
+
+    Args:
+        path: the file. images: (N, H, W) or (N, H, W, C), 0-255; labels: (N, H, W), classes 0..K - 1, at most 256.
+            Optional: `background`, the background's class (default: the most frequent), and `class_names` (K strings).
+        count: read only the first `count`.
+
+    Returns:
+        Scenes.
+    """
+    images, labels = open_array(path, "images"), open_array(path, "labels")
+    if len(images) != len(labels) or images.shape[1:3] != labels.shape[1:]:
+        raise ValueError(f"{path}: images and labels must match; got shapes {images.shape} and {labels.shape}")
+    count = first(path, count, len(images))
+    labels = checks.label_maps(f"{path}: labels", labels[:count], 256).astype(np.uint8)
+    with np.load(path, allow_pickle=False) as file:
+        background = int(file["background"]) if "background" in file.files else None
+        names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else ()
+    background = boundaries.background_class(labels, background)
+    num_classes = max(int(labels.max()) + 1, background + 1, len(names))
+    if names and len(names) != num_classes:
+        raise ValueError(f"{path}: class_names must name all {num_classes} classes; got {len(names)} names")
+    names = names or tuple(str(k) for k in range(num_classes))
+    return Scenes(as_uint8_images(f"{path}: images", images[:count]), labels, num_classes, background, names)

@@ -1,0 +1,99 @@
+"""Training, validation and test scenes: what the notebooks' parameter `data` names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thesis_lib import checks
+from thesis_lib.data import digits, m2nist
+from thesis_lib.data.scenes import Scenes, load_npz, open_array
+
+SAMPLE = digits.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
+FRACTIONS = (0.7, 0.15, 0.15)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Disjoint scenes to train on, to select by, and to judge with."""
+
+    train: Scenes
+    validation: Scenes
+    test: Scenes
+
+
+def segmentation(data="sample", seed=0, train_scenes=None):
+    """Scenes for semantic segmentation, split.
+
+    Args:
+        data: one of
+            "sample": 300 scenes shipped with the project (200 / 40 / 60), composed from scikit-learn's digits;
+            a whole number N: the first N scenes of the full data under THESIS_DATA (default `data/`): of M2NIST if
+                combined.npy and segmented.npy are there, else N scenes composed from MNIST;
+            a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels.
+        seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
+            Composed scenes and the sample share no digit between the splits. The sample's split is fixed.
+        train_scenes: use only the first so many training scenes, the others' splits unchanged; all if None.
+
+    Returns:
+        Splits.
+    """
+    if isinstance(data, str) and data.strip().lstrip("+-").isdigit():
+        data = int(data)
+    checks.integer("seed", seed, 0)
+    if data == "sample":
+        splits = _sample()
+    elif isinstance(data, (int, np.integer)) and not isinstance(data, bool):
+        splits = _full(checks.integer("data", data, 3), seed)
+    elif isinstance(data, (str, Path)):
+        splits = _random(_from_path(Path(data)), seed)
+    else:
+        raise ValueError(f"data must be 'sample', a number of scenes, or a path; got {data!r}")
+    if train_scenes is None:
+        return splits
+    count = checks.integer("train_scenes", train_scenes, 1, len(splits.train))
+    return Splits(splits.train[:count], splits.validation, splits.test)
+
+
+def _from_path(path):
+    if path.is_dir():
+        return m2nist.load(path)
+    if path.suffix == ".npz" and path.is_file():
+        return load_npz(path)
+    raise FileNotFoundError(
+        f"data must be 'sample', a number of scenes, a folder with combined.npy and segmented.npy, or an .npz file; "
+        f"got {str(path)!r}, which is none of these"
+    )
+
+
+def _sample():
+    scenes, part = load_npz(SAMPLE), open_array(SAMPLE, "split")
+    return Splits(*(scenes[part == k] for k in range(3)))
+
+
+def counts(total):
+    """How many of `total` (3 or more) scenes train, validate and test: 70 / 15 / 15%, at least one each."""
+    validation = max(round(total * FRACTIONS[1]), 1)
+    test = max(round(total * FRACTIONS[2]), 1)
+    return total - validation - test, validation, test
+
+
+def _full(total, seed):
+    folder = digits.data_folder()
+    if (folder / "combined.npy").exists():
+        return _random(m2nist.load(folder, total), seed)
+    (train_images, train_labels), (test_images, test_labels) = digits.mnist()
+    order = np.random.default_rng(seed).permutation(len(train_images))
+    validation, train = np.split(order, [len(order) // 6])
+    pools = ((train_images[train], train_labels[train]), (train_images[validation], train_labels[validation]),
+             (test_images, test_labels))
+    seeds = np.random.SeedSequence(seed).generate_state(3)
+    return Splits(*(digits.compose(*pool, n, int(s)) for pool, n, s in zip(pools, counts(total), seeds)))
+
+
+def _random(scenes, seed):
+    if len(scenes) < 3:
+        raise ValueError(f"data must hold at least 3 scenes, to train, validate and test; got {len(scenes)}")
+    order = np.random.default_rng(seed).permutation(len(scenes))
+    train, validation, _ = counts(len(scenes))
+    return Splits(*(scenes[part] for part in np.split(order, [train, train + validation])))
