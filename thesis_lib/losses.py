@@ -1,0 +1,170 @@
+"""Losses on integer or soft targets, all on logits (N, H, W, K), all `keras.losses.Loss` and serialisable.
+
+Losses that take the integer labels (N, H, W) that an annotator drew: `SmoothedLoss` and `ForwardLikelihood`. Losses
+that take soft labels (N, H, W, K): Keras's `CategoricalCrossentropy(from_logits=True)`, `SoftDice`, `SoftJaccard`.
+"""
+
+from dataclasses import asdict
+
+import keras
+import numpy as np
+from keras import ops
+
+from thesis_lib import checks
+from thesis_lib.prior import BoundaryPrior
+from thesis_lib.smoothing import OneHot, blur
+
+CLASS_WEIGHTS = ("uniform", "drop_background", "largest", "smallest", "median")
+
+
+def class_weights(rule, labels, num_classes, background):
+    """A weight for each class, to be applied to the pixels drawn as that class.
+
+    Args:
+        rule: uniform (all 1), drop_background (0 for the background, else 1), or balanced: n / n_k with n_k the
+            pixels of class k and n those of the largest, smallest or median class that occurs. Classes that do not
+            occur get 0.
+        labels: integer label maps (N, H, W).
+        num_classes: K.
+        background: the background's class.
+
+    Returns:
+        float array (K,).
+    """
+    checks.one_of("class_weights", rule, CLASS_WEIGHTS)
+    checks.integer("background", background, 0, num_classes - 1)
+    if rule == "uniform":
+        return np.ones(num_classes)
+    if rule == "drop_background":
+        return (np.arange(num_classes) != background).astype(float)
+    labels = checks.label_maps("labels", labels, num_classes)
+    counts = np.bincount(labels.ravel(), minlength=num_classes).astype(float)
+    present = counts > 0
+    reference = {"largest": np.max, "smallest": np.min, "median": np.median}[rule](counts[present])
+    return np.divide(reference, counts, out=np.zeros(num_classes), where=present)
+
+
+def _weigh(per_pixel, labels, weights):
+    """Per-pixel losses (N, H, W) times the weight of the class drawn there."""
+    if weights is None:
+        return per_pixel
+    return per_pixel * ops.take(ops.convert_to_tensor(np.asarray(weights, "float32")), labels, axis=0)
+
+
+def _as_tuple(weights):
+    if weights is None:
+        return None
+    weights = np.asarray(weights, float)
+    if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError(f"class_weights must be a list of finite numbers, 0 or more; got {weights!r}")
+    return tuple(weights.tolist())
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class SmoothedLoss(keras.losses.Loss):
+    """A loss against soft labels that are made from integer labels on the device, inside the step.
+
+    Args:
+        smoothing: a rule of `thesis_lib.smoothing`.
+        loss: a loss on soft targets and logits; cross-entropy if None.
+        class_weights: K weights of the pixels drawn as each class; needs a loss with one value a pixel.
+    """
+
+    def __init__(self, smoothing, loss=None, class_weights=None, name="smoothed_loss", **options):
+        super().__init__(name=name, **options)
+        self.smoothing = smoothing
+        self.loss = loss or keras.losses.CategoricalCrossentropy(from_logits=True)
+        self.class_weights = _as_tuple(class_weights)
+
+    def call(self, labels, logits):
+        labels = ops.cast(labels, "int32")
+        per_pixel = self.loss.call(self.smoothing(labels, logits.shape[-1]), logits)
+        if self.class_weights is not None and len(per_pixel.shape) != len(labels.shape):
+            raise ValueError(f"class_weights need a loss with one value a pixel; {self.loss.name} has one an image")
+        return _weigh(per_pixel, labels, self.class_weights)
+
+    def get_config(self):
+        parts = {k: keras.saving.serialize_keras_object(getattr(self, k)) for k in ("smoothing", "loss")}
+        return {**super().get_config(), **parts, "class_weights": self.class_weights}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {k: keras.saving.deserialize_keras_object(config[k]) for k in ("smoothing", "loss")}
+        return cls(**{**config, **parts})
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class ForwardLikelihood(keras.losses.Loss):
+    """The negative log likelihood of the annotation, given the network's belief about the true map.
+
+    The softmax of the logits is a belief about the true class of every pixel. The annotator displaces it by the
+    prior's spread, so the belief, not the label, is blurred: -log sum_delta w(delta) p_y(r)(r - delta). The optimum
+    is the sharp true map. (Loss correction with a forward model: Patrini et al., CVPR 2017, there with a matrix of
+    class confusions.) A bias is taken out of the labels first, by `smoothing.shift_boundaries(labels, -prior.mean)`.
+
+    Args:
+        prior: BoundaryPrior.
+        class_weights: K weights of the pixels drawn as each class.
+    """
+
+    def __init__(self, prior, class_weights=None, name="forward_likelihood", **options):
+        super().__init__(name=name, **options)
+        if not isinstance(prior, BoundaryPrior):
+            raise ValueError(f"prior must be a BoundaryPrior; got {prior!r}")
+        self.prior = prior
+        self.class_weights = _as_tuple(class_weights)
+
+    def call(self, labels, logits):
+        labels = ops.cast(labels, "int32")
+        drawn = blur(ops.softmax(logits, axis=-1), self.prior)
+        likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
+        return _weigh(-ops.log(ops.maximum(likelihood, keras.config.epsilon())), labels, self.class_weights)
+
+    def get_config(self):
+        return {**super().get_config(), "prior": asdict(self.prior), "class_weights": self.class_weights}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "prior": BoundaryPrior(**config["prior"])})
+
+
+class _SemimetricOverlap(keras.losses.Loss):
+    """One minus an overlap of softmax(logits) and soft targets, per image, averaged over the classes."""
+
+    def call(self, targets, logits):
+        beliefs = ops.softmax(logits, axis=-1)
+        total = ops.sum(beliefs + targets, axis=(1, 2))
+        apart = ops.sum(ops.abs(beliefs - targets), axis=(1, 2))
+        return 1.0 - ops.mean(self.overlap(total, apart), axis=-1)
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class SoftDice(_SemimetricOverlap):
+    """The Dice loss that stays correct on soft targets (Wang et al., "Dice Semimetric Losses", MICCAI 2023).
+
+    With the intersection (|p| + |t| - |p - t|) / 2 it equals the usual soft Dice loss on hard targets and is least
+    exactly at p = t on soft ones. Targets: soft labels (N, H, W, K); one value an image. A class that neither the
+    target nor the prediction holds in an image counts as perfect.
+    """
+
+    def __init__(self, name="soft_dice", **options):
+        super().__init__(name=name, **options)
+
+    def overlap(self, total, apart):
+        epsilon = keras.config.epsilon()
+        return (total - apart + epsilon) / (total + epsilon)
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class SoftJaccard(_SemimetricOverlap):
+    """The Jaccard loss that stays correct on soft targets (Wang et al., "Jaccard Metric Losses", NeurIPS 2023).
+
+    As `SoftDice`, with the union (|p| + |t| + |p - t|) / 2 below the intersection.
+    """
+
+    def __init__(self, name="soft_jaccard", **options):
+        super().__init__(name=name, **options)
+
+    def overlap(self, total, apart):
+        epsilon = keras.config.epsilon()
+        return (total - apart + epsilon) / (total + apart + epsilon)

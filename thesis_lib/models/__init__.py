@@ -1,0 +1,1 @@
+"""Networks: functions from a description to a functional keras.Model that returns logits."""
