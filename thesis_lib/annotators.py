@@ -168,7 +168,9 @@ ANNOTATORS = {
 
 
 def annotator(name, **parameters):
-    """The annotator of that name: none, displacement, markov or morphological, with its parameters."""
+    """The annotator of that name: displacement, markov or morphological with its parameters, or none, which has none."""
+    if name == "none":
+        return Identity()
     kind = ANNOTATORS[checks.one_of("annotator", name, ANNOTATORS)]
     try:
         return kind(**parameters)

@@ -15,8 +15,10 @@ from thesis_lib.smoothing import (
 
 OBJECTIVES = (
     "one_hot", "uniform", *RULES, "weighted_adjacent_prior", "spatially_varying", "posterior", "forward",
-    "dice", "jaccard", "posterior_dice",
+    "dice", "jaccard",
 )  # fmt: skip
+
+USES_PRIOR = ("weighted_adjacent_prior", "posterior", "forward")
 
 
 def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, class_weights=None):
@@ -24,19 +26,19 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, cla
 
     Args:
         name: one of OBJECTIVES. The four class-level rules are `smoothing_matrix`'s; weighted_adjacent_prior takes its
-            magnitude from the prior (`posterior_class_matrix`); posterior_dice is the soft Dice loss against the
-            posterior soft labels; dice and jaccard are against one-hot labels.
-        prior: BoundaryPrior, for weighted_adjacent_prior, posterior, posterior_dice and forward.
+            magnitude from the prior (`posterior_class_matrix`); dice and jaccard are the overlap losses against one-hot
+            labels.
+        prior: BoundaryPrior, for weighted_adjacent_prior, posterior and forward.
         adjacency: (K, K) counts, for the class-level rules.
         magnitude: weight kept on the annotated class, for uniform and the four class-level rules.
         sigma: px, of spatially_varying.
-        class_weights: K weights; not for dice, jaccard and posterior_dice.
+        class_weights: K weights; not for dice and jaccard.
 
     Returns:
         keras.losses.Loss.
     """
     checks.one_of("objective", name, OBJECTIVES)
-    if name in ("weighted_adjacent_prior", "posterior", "posterior_dice", "forward") and prior is None:
+    if name in USES_PRIOR and prior is None:
         raise ValueError(f"prior must be a BoundaryPrior for the objective {name!r}; got None")
     if name == "forward":
         return ForwardLikelihood(prior, class_weights)
@@ -48,9 +50,9 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, cla
         rule = ClassMatrix(posterior_class_matrix(prior, adjacency))
     elif name == "spatially_varying":
         rule = SpatiallyVarying(sigma)
-    elif name in ("posterior", "posterior_dice"):
+    elif name == "posterior":
         rule = Posterior(prior)
     else:
         rule = OneHot()
-    overlap = {"dice": SoftDice, "posterior_dice": SoftDice, "jaccard": SoftJaccard}.get(name)
+    overlap = {"dice": SoftDice, "jaccard": SoftJaccard}.get(name)
     return SmoothedLoss(rule, overlap and overlap(), class_weights)

@@ -111,9 +111,26 @@ class BoundaryPrior:
         Returns:
             BoundaryPrior.
         """
-        series = displacement_series(annotations, references, background)
+        return self._update_with_times(displacement_series(annotations, references, background))
+
+    def fit_pair(self, first, second, background=None):
+        """The posterior from two annotators of the same images and no reference.
+
+        The difference of their boundaries has variance 2 sigma^2, so measured differences are divided by sqrt(2). A
+        bias that both share cannot be seen this way.
+
+        Args:
+            first, second, background: as annotation and reference for `boundary_displacements`.
+
+        Returns:
+            BoundaryPrior.
+        """
+        series = [s / math.sqrt(2) for s in displacement_series(first, second, background)]
+        return self._update_with_times(series)
+
+    def _update_with_times(self, series):
         if not series:
-            raise ValueError("annotations and references must share at least one object with a boundary; got none")
+            raise ValueError("both label maps must share at least one object with a boundary; got none")
         return self.update(series, autocorrelation_time(series), autocorrelation_time(series, squared=True))
 
     def predictive(self):

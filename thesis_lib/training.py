@@ -1,4 +1,4 @@
-"""Keras's callbacks for a run that stops early, keeps its best weights, writes logs and resumes after a kill."""
+"""How a run is trained: learning rate, XLA, and callbacks that keep the best weights, write logs and resume after a kill."""
 
 from pathlib import Path
 
@@ -8,10 +8,40 @@ import pandas as pd
 from thesis_lib import checks
 
 
-def callbacks(folder, patience=10, tensorboard=True):
+SCHEDULES = ("plateau", "cosine")
+
+
+def learning_rate(initial, schedule, steps):
+    """What an optimizer takes as its learning rate.
+
+    Args:
+        initial: more than 0.
+        schedule: "cosine" falls to zero over `steps` steps; "plateau" stays, and a callback reduces it.
+        steps: number of training steps, 1 or more.
+    """
+    initial = checks.real("learning_rate", initial, 0.0, open_low=True)
+    checks.one_of("schedule", schedule, SCHEDULES)
+    return keras.optimizers.schedules.CosineDecay(initial, steps) if schedule == "cosine" else initial
+
+
+def use_xla(choice):
+    """Whether to compile the training step with XLA: True, False, or "auto", on accelerators only.
+
+    On a CPU XLA makes the convolutions of these networks slower. JAX always compiles.
+    """
+    if choice not in (True, False, "auto"):
+        raise ValueError(f"xla must be True, False or 'auto'; got {choice!r}")
+    if keras.backend.backend() == "jax":
+        return "auto"
+    if choice == "auto":
+        return bool(keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu"))
+    return choice
+
+
+def callbacks(folder, patience=10, schedule="plateau", tensorboard=True):
     """The callbacks of one training run, all its files under `folder`.
 
-    Early stopping after `patience` epochs without a lower validation loss, learning rate x 0.3 after half of that,
+    Early stopping after `patience` epochs without a lower validation loss, learning rate x 0.3 after half of that where the schedule is "plateau",
     `best.keras` with the best model so far, `log.csv` and TensorBoard logs with every epoch, and a backup from which
     the same call resumes after a kill. The backup is deleted when a run ends. A run that resumes keeps the best
     model of its first part and counts its patience anew.
@@ -19,28 +49,30 @@ def callbacks(folder, patience=10, tensorboard=True):
     Args:
         folder: created if missing; raises if it cannot be written to.
         patience: epochs, 1 or more.
+        schedule: as for `learning_rate`.
         tensorboard: whether to write TensorBoard logs; they need TensorFlow.
 
     Returns:
         list of keras.callbacks.Callback.
     """
     checks.integer("patience", patience, 1)
+    checks.one_of("schedule", schedule, SCHEDULES)
     folder = writable(folder)
     log = folder / "log.csv"
     backup = folder / "backup"
     if not backup.exists() and log.exists():
         log.unlink()  # a new run, not a resumed one
     best = _best_so_far(log)
-    stop = keras.callbacks.EarlyStopping(patience=patience, baseline=best)
     found = [
         keras.callbacks.BackupAndRestore(backup),
         keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True, initial_value_threshold=best),
-        stop,
-        keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1)),
-        keras.callbacks.CSVLogger(log, append=True),
+        keras.callbacks.EarlyStopping(patience=patience, baseline=best),
     ]
+    if schedule == "plateau":
+        found.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1)))
+    found.append(keras.callbacks.CSVLogger(log, append=True))  # after what adds to the logs
     if tensorboard:
-        found.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+        found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return found
 
 

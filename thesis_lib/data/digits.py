@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sklearn import datasets
 
 from thesis_lib import checks
 from thesis_lib.data.m2nist import BACKGROUND, CLASS_NAMES
@@ -50,6 +49,8 @@ def enlarged_digits(size, seed=0, faintest_ink=96):
     Returns:
         list of uint8 images, uint8 labels (1797,).
     """
+    from sklearn import datasets  # slow to import, and only needed here
+
     bundled = datasets.load_digits()
     sides = np.random.default_rng(seed).integers(size[0], size[1], len(bundled.images), endpoint=True)
     images = []

@@ -30,7 +30,8 @@ def segmentation(data="sample", seed=0, train_scenes=None):
             "sample": 300 scenes shipped with the project (200 / 40 / 60), composed from scikit-learn's digits;
             a whole number N: the first N scenes of the full data under THESIS_DATA (default `data/`): of M2NIST if
                 combined.npy and segmented.npy are there, else N scenes composed from MNIST;
-            a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels.
+            a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels; a relative
+                one starts at the repository.
         seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
             Composed scenes and the sample share no digit between the splits. The sample's split is fixed.
         train_scenes: use only the first so many training scenes, the others' splits unchanged; all if None.
@@ -56,6 +57,7 @@ def segmentation(data="sample", seed=0, train_scenes=None):
 
 
 def _from_path(path):
+    path = digits.REPOSITORY / path
     if path.is_dir():
         return m2nist.load(path)
     if path.suffix == ".npz" and path.is_file():

@@ -1,0 +1,40 @@
+# Two commands: `make report` and `make test`. Each makes .venv first, if it is missing or older than requirements.lock.
+PYTHON ?= python3
+PROFILE ?= sample
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/python -m snakemake
+OPTIONS = --cores $(JOBS) --config profile=$(PROFILE) --keep-going --rerun-incomplete --nolock \
+	--rerun-triggers mtime params code --quiet rules host reason
+
+.PHONY: setup report test lab bench clean lock
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed; got " + sys.version + ". Name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+report: setup
+	@$(SNAKEMAKE) runs $(OPTIONS) || true
+	@$(SNAKEMAKE) index $(OPTIONS) || true
+	@$(BIN)/python -m thesis_lib.report $(PROFILE)
+
+test: setup
+	$(BIN)/python -m pytest -q -rs --nbval --nbval-current-env tests notebooks
+
+lab: setup
+	$(BIN)/jupyter lab --notebook-dir=.
+
+bench: setup
+	$(BIN)/python benchmarks/bench.py
+
+lock:
+	uv pip compile -q pyproject.toml --extra test --universal --python-version 3.11 --no-annotate -o requirements.lock
+
+clean:
+	rm -rf .venv .pytest_cache .snakemake *.egg-info
+	find reports -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +

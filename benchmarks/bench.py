@@ -1,0 +1,154 @@
+"""What the library costs, as ratios within one run: `make bench` prints a table of each ratio beside its aim.
+
+Alternatives are timed in turn, several times over, and compared by their medians, so that what else the machine does
+falls on all of them alike. Nothing here is a test.
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+from scipy import ndimage
+
+from thesis_lib import objectives, smoothing, training
+from thesis_lib.data import splits
+from thesis_lib.models.unet import symmetric, unet
+from thesis_lib.prior import BoundaryPrior
+
+KNOWN = BoundaryPrior.known(1.0)
+FITTED = BoundaryPrior(0.0, 200.0, 60.0, 60.0)  # what ten doubly annotated scenes leave: 120 degrees of freedom
+WEAK = BoundaryPrior()  # before any measurement: 4 degrees of freedom
+
+
+def medians(calls, repeats):
+    """Median seconds of each call, from `repeats` rounds in which all are timed in turn; a first round warms up."""
+    times = {name: [] for name in calls}
+    for _ in range(repeats + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(values[1:])) for name, values in times.items()}
+
+
+def compiled(loss):
+    model = unet(11, **symmetric(16, 4), image_shape=(64, 84, 1))
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=training.use_xla("auto"))
+    return model
+
+
+def training_steps(report):
+    """A step on each target beside the same step with Keras's own cross-entropy on integer labels."""
+    batch = splits.segmentation("sample").train[:16]
+    losses = {
+        "one-hot": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        "forward likelihood, sigma known": objectives.objective("forward", prior=KNOWN),
+        "forward likelihood, fitted prior": objectives.objective("forward", prior=FITTED),
+        "posterior soft labels, sigma known": objectives.objective("posterior", prior=KNOWN),
+        "posterior soft labels, fitted prior": objectives.objective("posterior", prior=FITTED),
+    }
+    models = {name: compiled(loss) for name, loss in losses.items()}
+    found = medians({n: lambda m=m: m.train_on_batch(batch.images, batch.labels) for n, m in models.items()}, 25)
+    for name in list(losses)[1:]:
+        report(f"step: {name} / one-hot", found[name] / found["one-hot"], "<= 1.10")
+
+
+def soft_labels(report):
+    """Soft labels of 64 scenes of 512 x 512 px with 11 classes, eight at a time."""
+    labels = np.random.default_rng(0).integers(0, 11, (8, 32, 32)).repeat(16, 1).repeat(16, 2)
+    batches = 8
+
+    def ours(prior):
+        rule = smoothing.Posterior(prior)
+        return lambda: [np.asarray(rule(labels, 11)) for _ in range(batches)]
+
+    def scipy():
+        for _ in range(batches):
+            one_hot = np.eye(11, dtype=np.float32)[labels]
+            for scene in one_hot:
+                for k in range(11):
+                    scene[..., k] = ndimage.gaussian_filter(scene[..., k], 1.0, mode="nearest")
+
+    found = medians({"scipy": scipy, "known": ours(KNOWN), "fitted": ours(FITTED), "weak": ours(WEAK)}, 3)
+    report("soft labels: SciPy's gaussian_filter per class / ours, sigma known", found["scipy"] / found["known"], ">= 3")
+    report("soft labels: Student-t, fitted prior / Gaussian", found["fitted"] / found["known"], "<= 3")
+    report("soft labels: Student-t, no measurement yet / Gaussian", found["weak"] / found["known"], "")
+
+
+def adjacency(report):
+    """Adjacency counts of 5,000 scenes beside a loop over classes and directions with np.unique."""
+    sample = splits.segmentation("sample").train.labels
+    labels = np.tile(sample, (25, 1, 1))
+
+    def loop():
+        counts = np.zeros((11, 11), np.int64)
+        padded = np.pad(labels, ((0, 0), (1, 1), (1, 1)), constant_values=255)
+        for j in range(11):
+            centre = labels == j
+            for rows, columns in ((0, 1), (2, 1), (1, 0), (1, 2)):
+                neighbours = padded[:, rows : rows + 64, columns : columns + 84][centre]
+                found, number = np.unique(neighbours, return_counts=True)
+                inside = found < 11
+                counts[j, found[inside]] += number[inside]
+        return counts
+
+    assert (loop() == smoothing.adjacency(labels, 11)).all()
+    found = medians({"loop": loop, "ours": lambda: smoothing.adjacency(labels, 11)}, 3)
+    report("adjacency: np.unique loop / ours", found["loop"] / found["ours"], ">= 20")
+
+
+def fit(report):
+    """Keras's fit on resident data beside the bare compiled step on the same number of batches."""
+    train = splits.segmentation("sample").train
+    model = compiled(objectives.objective("forward", prior=KNOWN))
+    images, labels = train.images[:192], train.labels[:192]
+    batches = [(keras.ops.convert_to_tensor(images[i : i + 16]), keras.ops.convert_to_tensor(labels[i : i + 16])) for i in range(0, 192, 16)]
+
+    def bare():
+        for x, y in batches:
+            model.train_on_batch(x, y)
+
+    found = medians({"bare": bare, "fit": lambda: model.fit(images, labels, batch_size=16, verbose=0)}, 9)
+    report("fit: throughput / that of the bare step", found["bare"] / found["fit"], ">= 0.95")
+
+
+MEMORY = """
+import re, sys, threading, time
+import numpy as np
+from thesis_lib import objectives
+from thesis_lib.data import splits
+sys.path.insert(0, sys.argv[1])
+from bench import KNOWN, compiled
+count = int(sys.argv[2])
+train = splits.segmentation("sample").train
+images, labels = (np.tile(a, (-(-count // 200),) + (1,) * (a.ndim - 1))[:count] for a in (train.images, train.labels))
+model = compiled(objectives.objective("forward", prior=KNOWN))
+model.fit(images, labels, batch_size=16, steps_per_epoch=12, epochs=2, verbose=0)
+print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 1024, (images.nbytes + labels.nbytes) / 2**20)
+"""
+
+
+def memory(report):
+    """Peak memory of training on 2,000 and on 20,000 scenes; what it grows by beside what the data grow by."""
+    peaks, sizes = [], []
+    for count in (2000, 20000):
+        words = [sys.executable, "-c", MEMORY, os.path.dirname(os.path.abspath(__file__)), str(count)]
+        peak, size = map(float, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-2:])
+        peaks.append(peak)
+        sizes.append(size)
+    beyond = [peak - size for peak, size in zip(peaks, sizes)]
+    report(f"memory: beyond the data's own size, 20,000 scenes ({sizes[1]:.0f} MB) / 2,000", beyond[1] / beyond[0], "<= 1.10")
+
+
+def main():
+    print(f"{keras.backend.backend()}, {os.cpu_count()} cores\n\n| ratio | measured | aim |\n| --- | --- | --- |", flush=True)
+    report = lambda what, ratio, aim: print(f"| {what} | {ratio:.2f} | {aim} |", flush=True)
+    for part in (training_steps, soft_labels, adjacency, fit, memory):
+        part(report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Small label maps whose answers can be worked out by hand."""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from scipy import ndimage
+
+matplotlib.use("agg")
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def disc():
+    """A disc of radius 12 px in the middle of 41 x 41 px, as a boolean mask."""
+    rows, columns = np.indices((41, 41)) - 20
+    return rows**2 + columns**2 <= 12**2
+
+
+@pytest.fixture
+def halves():
+    """One map (1, 24, 40): class 0 in columns 0-19, class 1 in columns 20-39."""
+    labels = np.zeros((1, 24, 40), np.uint8)
+    labels[:, :, 20:] = 1
+    return labels
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """Eight smooth random maps of three classes, (8, 96, 96)."""
+    generator = np.random.default_rng(0)
+    fields = [[ndimage.gaussian_filter(generator.standard_normal((96, 96)), 9) for _ in range(3)] for _ in range(8)]
+    return np.argmax(fields, axis=1).astype(np.uint8)

@@ -1,0 +1,154 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from thesis_lib import losses, objectives, smoothing
+from thesis_lib.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard
+from thesis_lib.prior import BoundaryPrior
+
+PRIOR = BoundaryPrior.known(1.0)
+
+
+@pytest.fixture
+def example():
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 3, (2, 8, 9)), generator.normal(0, 2, (2, 8, 9, 3)).astype("float32")
+
+
+def as_logits(probabilities):
+    return np.log(np.maximum(probabilities, 1e-9)).astype("float32")
+
+
+def one_hot(labels, k=3):
+    return np.eye(k, dtype="float32")[labels]
+
+
+def test_one_hot_training_is_keras_cross_entropy(example):
+    labels, logits = example
+    expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+    assert float(SmoothedLoss(smoothing.OneHot())(labels, logits)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_cross_entropy_is_least_at_the_soft_target(example):
+    labels, logits = example
+    rule = smoothing.Posterior(PRIOR)
+    loss = SmoothedLoss(rule)
+    q = np.asarray(rule(labels, 3))
+    best = float(loss(labels, as_logits(q)))
+    assert best < float(loss(labels, as_logits(0.9 * q + 0.1 / 3)))
+    assert best < float(loss(labels, as_logits(one_hot(labels) * 0.98 + 0.01)))
+
+
+def test_the_forward_likelihood_by_hand():
+    """One row of three pixels, sigma so large that every true pixel is equally likely: the mean of the beliefs."""
+    beliefs = np.array([[[[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]]]])
+    loss = ForwardLikelihood(BoundaryPrior.known(1000.0))
+    value = float(loss(np.array([[[0, 0, 1]]]), as_logits(beliefs)))
+    assert value == pytest.approx(-np.log(0.5), abs=1e-4)
+
+
+def test_the_forward_likelihood_blurs_the_prediction_not_the_label(example):
+    labels, logits = example
+    beliefs = np.asarray(ops.softmax(logits))
+    drawn = np.asarray(smoothing.blur(ops.convert_to_tensor(beliefs), PRIOR))
+    expected = -np.log(np.take_along_axis(drawn, labels[..., None], -1)).mean()
+    assert float(ForwardLikelihood(PRIOR)(labels, logits)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_error_the_forward_likelihood_is_cross_entropy(example):
+    labels, logits = example
+    plain = SmoothedLoss(smoothing.OneHot())(labels, logits)
+    assert float(ForwardLikelihood(BoundaryPrior.known(0.0))(labels, logits)) == pytest.approx(float(plain), rel=1e-4)
+
+
+def test_over_many_annotations_the_sharp_truth_has_the_highest_likelihood(disc):
+    """Blurred predictions, and predictions that are too large or too small, are less likely than the truth."""
+    from thesis_lib.annotators import DisplacementField
+
+    drawn = DisplacementField(2.0, 4.0, background=0)(np.stack([disc.astype(int)] * 100), 0)
+    loss = ForwardLikelihood(BoundaryPrior.known(2.0))
+    value = lambda p: float(loss(drawn, as_logits(np.stack([np.stack([1 - p, p], -1)] * 100))))
+    clip = lambda mask: np.clip(np.asarray(mask, float), 0.001, 0.999)
+    blurred = np.asarray(smoothing.Posterior(BoundaryPrior.known(2.0))(disc[None].astype(int), 2))[0, ..., 1]
+    truth = value(clip(disc))
+    assert truth < value(clip(blurred))
+    for pixels in (-2.0, 2.0):
+        assert truth < value(clip(smoothing.shift_boundaries(disc, pixels)))
+    # cross-entropy on the same annotations prefers the blur
+    plain = SmoothedLoss(smoothing.OneHot())
+    score = lambda p: float(plain(drawn, as_logits(np.stack([np.stack([1 - p, p], -1)] * 100))))
+    assert score(clip(blurred)) < score(clip(disc))
+
+
+@pytest.mark.parametrize("loss, usual", [(SoftDice(), lambda i, total: 2 * i / total), (SoftJaccard(), lambda i, total: i / (total - i))])
+def test_on_hard_labels_the_semimetric_forms_equal_the_usual_ones(loss, usual, example):
+    labels, logits = example
+    target, belief = one_hot(labels), np.asarray(ops.softmax(logits))
+    intersection, total = (target * belief).sum((1, 2)), (target + belief).sum((1, 2))
+    assert float(loss(target, logits)) == pytest.approx(1 - usual(intersection, total).mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", [SoftDice(), SoftJaccard()])
+def test_on_soft_labels_the_optimum_is_the_label_itself(loss):
+    target = np.zeros((1, 4, 4, 2), "float32")
+    target[..., 0], target[..., 1] = 0.5, 0.5
+    value = lambda p: float(loss(target, as_logits(np.stack([np.full((1, 4, 4), p), np.full((1, 4, 4), 1 - p)], -1))))
+    assert value(0.5) == pytest.approx(0.0, abs=1e-5)
+    assert min(value(p) for p in (0.01, 0.3, 0.45, 0.55, 0.7, 0.99)) > 0.02
+
+
+def test_a_class_that_is_nowhere_costs_nothing():
+    target = one_hot(np.zeros((1, 4, 4), int))
+    assert float(SoftDice()(target, 100 * target)) == pytest.approx(0.0, abs=1e-5)
+
+
+LABELS = np.array([[[0, 0, 0, 0], [1, 1, 2, 2]], [[0, 0, 0, 0], [1, 1, 2, 2]]])[:, :, :3]  # counts 6, 4, 2
+
+
+@pytest.mark.parametrize(
+    "rule, expected",
+    [("uniform", [1, 1, 1, 0]), ("drop_background", [0, 1, 1, 1]), ("largest", [1, 1.5, 3, 0]),
+     ("smallest", [1 / 3, 0.5, 1, 0]), ("median", [4 / 6, 1, 2, 0])],
+)  # fmt: skip
+def test_class_weights_by_hand(rule, expected):
+    weights = losses.class_weights(rule, LABELS, 4, background=0)
+    if rule == "uniform":
+        expected = [1, 1, 1, 1]
+    np.testing.assert_allclose(weights, expected)
+
+
+@pytest.mark.parametrize("make", [lambda w: SmoothedLoss(smoothing.OneHot(), class_weights=w), lambda w: ForwardLikelihood(PRIOR, w)])
+def test_a_pixel_of_weight_zero_does_not_count(make, example):
+    labels, logits = example
+    only = make([0.0, 1.0, 0.0])
+    changed = labels.copy()
+    changed[labels == 0] = 2
+    assert float(only(labels, logits)) == pytest.approx(float(only(changed, logits)), rel=1e-6)
+    assert float(make([2.0, 2.0, 2.0])(labels, logits)) == pytest.approx(2 * float(make(None)(labels, logits)), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", objectives.OBJECTIVES)
+def test_every_objective_is_finite_and_survives_being_saved(name, example):
+    labels, logits = example
+    counts = smoothing.adjacency(labels, 3)
+    tiny = BoundaryPrior.known(0.3)
+    loss = objectives.objective(name, prior=tiny, adjacency=counts)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    value = float(loss(labels, logits))
+    assert np.isfinite(value) and float(copy(labels, logits)) == pytest.approx(value)
+
+
+def test_wrong_values_are_named():
+    with pytest.raises(ValueError, match="objective must be one of dice, fixed_adjacent, .*'magic'"):
+        objectives.objective("magic")
+    with pytest.raises(ValueError, match="prior must be a BoundaryPrior for the objective 'forward'"):
+        objectives.objective("forward")
+    with pytest.raises(ValueError, match="prior must be a BoundaryPrior; got 1.0"):
+        ForwardLikelihood(1.0)
+    with pytest.raises(ValueError, match="class_weights must be one of drop_background, largest, median"):
+        losses.class_weights("heavy", LABELS, 4, 0)
+    with pytest.raises(ValueError, match="class_weights must be a list of finite numbers"):
+        ForwardLikelihood(PRIOR, [1.0, -1.0])
+    with pytest.raises(ValueError, match="one value a pixel; soft_dice has one an image"):
+        SmoothedLoss(smoothing.OneHot(), SoftDice(), [1.0, 1.0, 1.0])(LABELS, np.zeros(LABELS.shape + (3,), "float32"))

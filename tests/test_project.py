@@ -1,0 +1,170 @@
+"""The repository as a whole: its files agree, its commands work, its results survive a kill."""
+
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+
+from thesis_lib import experiments, figures, objectives, provenance, report
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("0*.ipynb"))
+
+
+def test_the_conda_environment_is_what_pyproject_says():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    python, pip = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+    low, high = re.fullmatch(r"python>=(\d\.\d+),<(\d\.\d+)", python).groups()
+    assert project["requires-python"] == f">={low},<{high}"
+    assert sorted(pip["pip"]) == sorted([*project["dependencies"], *project["optional-dependencies"]["gpu"], "-e ."])
+
+
+def test_the_lock_pins_every_dependency():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    locked = {re.split("[=<>]", line)[0] for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line}
+    wanted = project["dependencies"] + project["optional-dependencies"]["test"] + project["optional-dependencies"]["jax"]
+    assert {re.split(r"[=<>\[]", w)[0] for w in wanted} - {"thesis-lib"} <= locked
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_committed_as_run_from_top_to_bottom(path):
+    cells = nbformat.read(path, as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in code) == 1
+    assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
+    assert not re.search(r"/(home|root|tmp|work)/", path.read_text())
+    assert path.stat().st_size < 1_500_000
+
+
+def test_every_objective_has_a_style_of_its_own():
+    assert set(figures.OBJECTIVE_STYLE) == set(objectives.OBJECTIVES)
+    looks = [style[1:] for style in figures.OBJECTIVE_STYLE.values()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_an_experiment_file_becomes_named_runs(tmp_path):
+    (tmp_path / "e.yaml").write_text(
+        "parameters: {epochs: 3}\n"
+        "grid:\n"
+        "- objective: [one_hot, forward]\n"
+        "  case: {small: {prior_sigma: 1.0, annotator_parameters: {sigma: 1.0}}}\n"
+        "  seed: [0, 1]\n"
+    )
+    runs = experiments.runs(tmp_path / "e.yaml")
+    assert list(runs) == ["one_hot-small-seed0", "one_hot-small-seed1", "forward-small-seed0", "forward-small-seed1"]
+    assert runs["forward-small-seed1"] == {
+        "epochs": 3, "objective": "forward", "prior_sigma": 1.0, "annotator_parameters": {"sigma": 1.0}, "seed": 1,
+    }  # fmt: skip
+    for wrong in ("grid", "parameters: {}", ":\n- ]"):
+        (tmp_path / "e.yaml").write_text(wrong)
+        with pytest.raises(ValueError, match="e.yaml must be a YAML file with"):
+            experiments.runs(tmp_path / "e.yaml")
+
+
+def test_the_sample_sweep_runs_every_objective_with_two_seeds():
+    runs = experiments.runs(REPOSITORY / "experiments" / "sample.yaml").values()
+    # fixed_uniform is uniform smoothing under its other name
+    assert {run["objective"] for run in runs} == set(objectives.OBJECTIVES) - {"fixed_uniform"}
+    assert len(runs) == 2 * len({run["objective"] for run in runs})
+
+
+def test_every_notebook_parameter_of_an_experiment_exists():
+    (cell,) = [c for c in nbformat.read(REPOSITORY / "notebooks/03_train_segmentation.ipynb", 4).cells if "parameters" in c.metadata.get("tags", [])]
+    names = set(re.findall(r"^(\w+) =", cell.source, flags=re.MULTILINE))
+    for path in (REPOSITORY / "experiments").glob("*.yaml"):
+        for run in experiments.runs(path).values():
+            assert set(run) <= names, path
+
+
+def test_rows_are_written_whole_and_say_what_ran(tmp_path):
+    row = {"miou": np.float32(0.5), "ece": float("nan"), "counts": np.arange(2), "provenance": provenance.record({"seed": 1})}
+    provenance.write_json(tmp_path / "row.json", row)
+    read = json.loads((tmp_path / "row.json").read_text())
+    assert read["miou"] == 0.5 and read["ece"] is None and read["counts"] == [0, 1]
+    assert read["provenance"]["parameters"] == {"seed": 1} and read["provenance"]["versions"]["keras"]
+    assert re.fullmatch(r"[0-9a-f]{40}(\+changes)?|unknown", read["provenance"]["commit"])
+    assert [p.name for p in tmp_path.iterdir()] == ["row.json"]
+
+
+def test_a_truncated_row_is_reported_and_skipped(tmp_path):
+    for name, content in (("a", '{"miou": 0.5}'), ("b", '{"miou": 0.'), ("c", "[1]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "row.json").write_text(content)
+    with pytest.warns(UserWarning, match="is no whole result row and was skipped") as caught:
+        rows = provenance.read_rows(tmp_path)
+    assert rows["run"].tolist() == ["a"] and len(caught) == 2
+    with pytest.raises(FileNotFoundError, match="results must be a folder of runs; got '.*nowhere'"):
+        provenance.read_rows(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="results must hold at least one row.json"), pytest.warns(UserWarning):
+        provenance.read_rows(tmp_path / "b")
+
+
+def test_formulas_become_mathml_without_a_script():
+    made = report.formulas_as_mathml(r"so $\sigma^2$ and $$M_{jk} = \frac{L}{A}$$ end")
+    assert made.count("<math") == 2 and 'display="block"' in made and "$" not in made
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A copy of the repository with a sweep of two small runs and one that must fail."""
+    folder = tmp_path_factory.mktemp("copy")
+    for name in ("Snakefile", "Makefile", "notebooks", "thesis_lib", "sample_data"):
+        source = REPOSITORY / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    (folder / "experiments").mkdir()
+    parameters = {"train_scenes": 16, "epochs": 1, "width": 2, "depth": 2}
+    grid = [{"objective": ["one_hot", "forward", "nonsense"], "seed": [0]}]
+    (folder / "experiments" / "tiny.yaml").write_text(yaml.safe_dump({"parameters": parameters, "grid": grid}))
+    return folder
+
+
+def command(workspace, *words, **options):
+    environment = {**os.environ, "PYTHONPATH": str(workspace)}
+    return subprocess.Popen(words, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, start_new_session=True, **options)  # fmt: skip
+
+
+def test_a_dry_run_plans_every_run(workspace):
+    run = command(workspace, sys.executable, "-m", "snakemake", "runs", "--dry-run", "--cores", "2", "--config", "profile=tiny")
+    out, _ = run.communicate()
+    assert run.returncode == 0, out
+    assert re.search(r"train\s+3", out) and re.search(r"story\s+2", out)
+
+
+def test_a_report_that_is_killed_and_started_again_loses_no_finished_run_and_names_the_failed_one(workspace):
+    make = ("make", "report", "PROFILE=tiny", "JOBS=2", f"BIN={Path(sys.executable).parent}", "-o", "setup")
+    runs = workspace / "reports" / "tiny" / "runs"
+    first = command(workspace, *make)
+    deadline = time.time() + 400
+    while not list(runs.glob("*/row.json")) and first.poll() is None and time.time() < deadline:
+        time.sleep(0.2)
+    os.killpg(first.pid, signal.SIGKILL)
+    out = first.communicate()[0]
+    finished = {path: path.stat().st_mtime_ns for path in runs.glob("*/row.json")}
+    assert finished, out
+
+    second = command(workspace, *make)
+    out, _ = second.communicate()
+    assert second.returncode != 0 and "failed: reports/tiny/runs/nonsense-seed0/papermill.log" in out, out
+    assert "The report is in reports/index.html" in out
+    assert {path.parent.name for path in runs.glob("*/row.json")} == {"one_hot-seed0", "forward-seed0"}
+    for path, written in finished.items():
+        assert path.stat().st_mtime_ns == written
+    page = (workspace / "reports" / "index.html").read_text()
+    assert "nonsense-seed0" in page and page.count("data:image/png;base64") > 15 and "<math" in page
+    assert not re.search(r"""(src|href)=["']https?://""", page)
+    row = json.loads((runs / "forward-seed0" / "row.json").read_text())
+    assert math.isfinite(row["log_loss"]) and row["objective"] == "forward" and row["epochs_run"] == 1

@@ -1,0 +1,155 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from thesis_lib import objectives, training
+from thesis_lib.annotators import DisplacementField
+from thesis_lib.data import splits
+from thesis_lib.metrics import summary
+from thesis_lib.models.unet import symmetric, unet
+from thesis_lib.prior import BoundaryPrior
+
+STEP = Path(__file__).with_name("backend_step.py")
+
+
+@pytest.mark.parametrize("objective", ["one_hot", "posterior", "forward"])
+def test_tensorflow_and_jax_give_the_same_loss_and_gradients(tmp_path, objective):
+    results = {}
+    for backend in ("tensorflow", "jax"):
+        path = tmp_path / f"{backend}.npz"
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        subprocess.run([sys.executable, STEP, objective, path], check=True, env=environment, capture_output=True)
+        results[backend] = np.load(path)
+        assert results[backend]["backend"] == backend
+    tensorflow, jax = results.values()
+    assert tensorflow["loss"] == pytest.approx(float(jax["loss"]), abs=1e-4)
+    for name in tensorflow.files:
+        if name.startswith("change"):
+            np.testing.assert_allclose(tensorflow[name], jax[name], atol=1e-4)
+    assert max(np.abs(tensorflow[n]).max() for n in tensorflow.files if n.startswith("change")) > 1e-3
+
+
+def small_problem(count=16):
+    part = splits.segmentation("sample").train[:count]
+    return part.images, DisplacementField(1.0, 4.0, background=10)(part.labels, 0)
+
+
+def small_model(seed=0):
+    keras.utils.set_random_seed(seed)
+    model = unet(11, **symmetric(2, 2), image_shape=(64, 84, 1))
+    loss = objectives.objective("forward", prior=BoundaryPrior.known(1.0))
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=training.use_xla("auto"))
+    return model
+
+
+def test_the_same_seed_gives_the_same_training():
+    images, labels = small_problem()
+    losses = [small_model().fit(images, labels, epochs=2, batch_size=8, verbose=0).history["loss"] for _ in range(2)]
+    assert losses[0] == losses[1]
+    assert losses[0] != small_model(1).fit(images, labels, epochs=2, batch_size=8, verbose=0).history["loss"]
+
+
+def test_a_run_leaves_its_best_model_its_log_and_tensorboard_files(tmp_path):
+    images, labels = small_problem()
+    model = small_model()
+    model.fit(images, labels, validation_data=(images, labels), epochs=3, batch_size=8, verbose=0,
+              callbacks=training.callbacks(tmp_path))  # fmt: skip
+    log = pd.read_csv(tmp_path / "log.csv")
+    assert len(log) == 3 and {"loss", "val_loss", "learning_rate"} <= set(log.columns)
+    best = keras.saving.load_model(tmp_path / "best.keras")
+    assert best.evaluate(images, labels, batch_size=8, verbose=0) == pytest.approx(log["val_loss"].min(), rel=1e-3)
+    assert list((tmp_path / "tensorboard").rglob("events*")) and not (tmp_path / "backup").exists()
+
+
+KILLED = """
+import os, sys
+sys.path.insert(0, {tests!r})
+import keras
+from test_training import small_model, small_problem
+from thesis_lib import training
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == int(sys.argv[1]):
+            os._exit(9)
+
+images, labels = small_problem()
+model = small_model()
+model.fit(images, labels, validation_data=(images, labels), epochs=4, batch_size=8, verbose=0,
+          callbacks=[*training.callbacks({folder!r}, tensorboard=False), Kill()])
+"""
+
+
+def test_a_killed_run_resumes_where_it_was(tmp_path):
+    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    killed = subprocess.run([sys.executable, "-c", script, "1"], capture_output=True)
+    assert killed.returncode == 9 and (tmp_path / "backup").exists()
+    best_before = pd.read_csv(tmp_path / "log.csv")["val_loss"].min()
+    subprocess.run([sys.executable, "-c", script, "99"], check=True, capture_output=True)
+    log = pd.read_csv(tmp_path / "log.csv")
+    assert log["epoch"].tolist() in ([0, 1, 2, 3], [0, 1, 1, 2, 3])  # the killed epoch may be done again
+    assert training._best_so_far(tmp_path / "log.csv") <= best_before
+    assert not (tmp_path / "backup").exists()
+
+
+def test_a_new_run_in_an_old_folder_starts_afresh(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,loss,val_loss\n0,0.1,0.000001\n")
+    images, labels = small_problem(8)
+    small_model().fit(images, labels, validation_data=(images, labels), epochs=1, verbose=0, callbacks=training.callbacks(tmp_path))
+    assert len(pd.read_csv(tmp_path / "log.csv")) == 1 and (tmp_path / "best.keras").exists()
+
+
+def test_mixed_precision_trains_with_finite_losses():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        images, labels = small_problem(8)
+        history = small_model().fit(images, labels, epochs=2, batch_size=4, verbose=0).history["loss"]
+        assert np.isfinite(history).all()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_on_drawn_labels_the_forward_likelihood_finds_sharper_boundaries_than_one_hot_training():
+    """Squares of random size and place, drawn with an error of 2 px; a seeded margin on clean test squares."""
+    generator = np.random.default_rng(0)
+    clean = np.zeros((240, 32, 32), np.uint8)
+    for scene in clean:
+        top, left = generator.integers(3, 12, 2)
+        height, width = generator.integers(8, 16, 2)
+        scene[top : top + height, left : left + width] = 1
+    images = (150 * clean + generator.integers(0, 100, clean.shape)).astype(np.uint8)[..., None]
+    drawn = DisplacementField(2.0, 4.0, background=0)(clean[:200], 1)
+    scores = {}
+    for name in ("one_hot", "forward"):
+        keras.utils.set_random_seed(0)
+        model = unet(2, **symmetric(4, 2), image_shape=(32, 32, 1))
+        model.compile(keras.optimizers.Adam(0.01), objectives.objective(name, prior=BoundaryPrior.known(2.0)), jit_compile=training.use_xla("auto"))
+        model.fit(images[:200], drawn, epochs=8, batch_size=10, verbose=0)
+        probabilities = np.array(keras.ops.softmax(model.predict(images[200:], verbose=0)))
+        scores[name] = summary.evaluate(clean[200:], probabilities, background=0)[0]
+    assert scores["forward"]["log_loss"] < 0.7 * scores["one_hot"]["log_loss"]
+    assert scores["forward"]["surface_dice"] >= scores["one_hot"]["surface_dice"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="output folder must be a folder one can write to; got '.*file'"):
+        training.callbacks(tmp_path / "file")
+
+
+def test_wrong_values_are_named(tmp_path):
+    with pytest.raises(ValueError, match="schedule must be one of cosine, plateau; got 'step'"):
+        training.learning_rate(0.1, "step", 10)
+    with pytest.raises(ValueError, match="learning_rate must .*-1"):
+        training.learning_rate(-1, "cosine", 10)
+    with pytest.raises(ValueError, match="xla must be True, False or 'auto'; got 'yes'"):
+        training.use_xla("yes")
+    with pytest.raises(ValueError, match="patience must .*0"):
+        training.callbacks(tmp_path, 0)

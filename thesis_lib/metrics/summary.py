@@ -1,0 +1,52 @@
+"""All scores of one model: a flat row for tables, and arrays with a value per scene for paired comparisons."""
+
+import numpy as np
+
+from thesis_lib.metrics import calibration, overlap, surface
+
+BAND = 3.0  # px on either side of a true boundary
+
+
+def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.0):
+    """Scores of predicted probabilities against true labels.
+
+    Args:
+        labels: integer label maps (N, H, W).
+        probabilities: float (N, H, W, K), rows sum to one.
+        background: the background's class. Surfaces are those of everything else together, where its probability
+            is at least one half, so that they judge the boundary whichever class the object is taken for.
+        spacing, tolerance: see `surface.measure`.
+
+    Returns:
+        (row, scenes, reliability): row, a dict of floats, the means over pixels or scenes; scenes, a dict of arrays
+        (N, ...): log_loss, brier, surface_distance, hausdorff95, surface_dice (NaN where a scene has no object),
+        intersection and union (N, K); reliability, the curves `all` and `band` of `calibration.scores`.
+    """
+    num_classes = probabilities.shape[-1]
+    predictions = probabilities.argmax(-1).astype(np.int16)
+    everywhere = calibration.scores(labels, probabilities)
+    near = calibration.scores(labels, probabilities, band=BAND)
+    regions = overlap.scores(labels, predictions, num_classes, background)
+    true, found = labels != background, probabilities[..., background] < 0.5
+    surfaces = surface.scores(true, found, spacing, tolerance)
+
+    scenes = dict(zip(("log_loss", "brier"), (v.mean((1, 2)) for v in calibration.per_pixel(labels, probabilities))))
+    objects = surface.measure(true, found, spacing, tolerance).set_index("image").reindex(range(len(labels)))
+    scenes |= {name: objects[name].to_numpy() for name in ("surface_distance", "hausdorff95", "surface_dice")}
+    counts = [overlap.confusion(t, p, num_classes) for t, p in zip(labels, predictions)]
+    scenes["intersection"] = np.stack([np.diag(c) for c in counts])
+    scenes["union"] = np.stack([c.sum(0) + c.sum(1) - np.diag(c) for c in counts])
+
+    row = {k: v for k, v in regions.items() if np.isscalar(v)}
+    row |= {k: everywhere[k] for k in ("log_loss", "brier", "ece")}
+    row |= {f"{k}_band": near[k] for k in ("log_loss", "brier", "ece")}
+    row |= {k: surfaces[k] for k in ("surface_distance", "hausdorff95", "surface_dice")}
+    return row, scenes, {"all": everywhere["reliability"], "band": near["reliability"]}
+
+
+def miou(scenes, classes=slice(None)):
+    """Mean IoU of pooled scenes, from their arrays `intersection` and `union` (N, K); absent classes do not count."""
+    intersection = scenes["intersection"].sum(0)[classes]
+    union = scenes["union"].sum(0)[classes]
+    present = union > 0
+    return float((intersection[present] / union[present]).mean()) if present.any() else float("nan")

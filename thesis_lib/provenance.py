@@ -1,0 +1,93 @@
+"""What ran: versions, commit and parameters, beside every result; and result rows that survive a kill."""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import warnings
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scipy", "scikit-learn", "pandas")
+
+
+def record(parameters):
+    """A dict that says what ran: parameters, commit (with "+changes" if the tree had any), versions, time (UTC)."""
+    import keras
+
+    return {
+        "parameters": dict(parameters),
+        "commit": commit(),
+        "backend": keras.backend.backend(),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": {name: _version(name) for name in PACKAGES},
+        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def commit():
+    """The commit of the repository this library lies in, or "unknown"."""
+    try:
+        run = [subprocess.run(["git", *command], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+               for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))]  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return run[0].stdout.strip() + ("+changes" if run[1].stdout.strip() else "")
+
+
+def _version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def write_json(path, content):
+    """Write a JSON file whole or not at all; NaN and infinity become null."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(_plain(content), indent=1, allow_nan=False) + "\n")
+    os.replace(partial, path)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def read_rows(folder):
+    """The result rows below a folder: every `row.json`, one a run.
+
+    A file that is truncated or no JSON object is reported in a warning and skipped.
+
+    Returns:
+        DataFrame with a row a run, sorted by run; the column `run` holds the run's folder, relative to `folder`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"results must be a folder of runs; got {str(folder)!r}, which is not there")
+    rows = []
+    for path in sorted(folder.rglob("row.json")):
+        try:
+            row = json.loads(path.read_text())
+            if not isinstance(row, dict):
+                raise ValueError("it holds no JSON object")
+            rows.append({"run": path.parent.relative_to(folder).as_posix(), **row})
+        except ValueError as error:
+            warnings.warn(f"{path} is no whole result row and was skipped: {error}", stacklevel=2)
+    if not rows:
+        raise ValueError(f"results must hold at least one row.json; {str(folder)!r} holds none that can be read")
+    return pd.DataFrame(rows)
