@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/python -m snakemake
 OPTIONS = --cores $(JOBS) --config profile=$(PROFILE) --keep-going --rerun-incomplete --nolock \
 	--rerun-triggers mtime params code --quiet rules host reason
 
-.PHONY: setup report test lab bench clean lock
+.PHONY: setup report test reference lab bench clean lock
 
 setup: .venv/ready
 
@@ -25,6 +25,14 @@ report: setup
 
 test: setup
 	$(BIN)/python -m pytest -q -rs --nbval --nbval-current-env tests notebooks
+
+# What reports/reference keeps of a finished report: rows, scores of scenes, the comparison and its figures.
+reference:
+	mkdir -p reports/reference/$(PROFILE)/figures
+	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
+		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$run/scenes.npz ../reference/$(PROFILE)/$$run/; done
+	cp reports/$(PROFILE)/04_compare_targets.ipynb reports/reference/$(PROFILE)/
+	cp reports/$(PROFILE)/figures/04_compare_targets/*.png reports/reference/$(PROFILE)/figures/
 
 lab: setup
 	$(BIN)/jupyter lab --notebook-dir=.

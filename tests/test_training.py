@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 
 from thesis_lib import objectives, training
 from thesis_lib.annotators import DisplacementField
-from thesis_lib.data import splits
+from thesis_lib.data import digits, splits
 from thesis_lib.metrics import summary
 from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.prior import BoundaryPrior
@@ -104,6 +103,17 @@ def test_a_new_run_in_an_old_folder_starts_afresh(tmp_path):
     images, labels = small_problem(8)
     small_model().fit(images, labels, validation_data=(images, labels), epochs=1, verbose=0, callbacks=training.callbacks(tmp_path))
     assert len(pd.read_csv(tmp_path / "log.csv")) == 1 and (tmp_path / "best.keras").exists()
+
+
+@pytest.mark.skipif(
+    not (digits.data_folder() / "m2nist_sample").exists(), reason="the ten M2NIST examples are not under THESIS_DATA"
+)
+def test_the_ten_original_m2nist_examples_train():
+    data = splits.segmentation(digits.data_folder() / "m2nist_sample")
+    model = small_model()
+    history = model.fit(data.train.images, data.train.labels, validation_data=(data.validation.images, data.validation.labels),
+                        epochs=6, batch_size=2, verbose=0).history  # fmt: skip
+    assert history["loss"][-1] < 0.8 * history["loss"][0]
 
 
 def test_mixed_precision_trains_with_finite_losses():

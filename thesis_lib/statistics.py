@@ -1,30 +1,8 @@
 """Paired comparisons of training runs, with intervals."""
 
 import numpy as np
-from scipy import stats
 
 from thesis_lib import checks
-
-
-def mean_interval(values, level=0.95):
-    """Mean of independent values and the interval (low, high) of its Student-t confidence interval.
-
-    Args:
-        values: 1-D array; NaN if there are fewer than two.
-        level: in (0, 1).
-
-    Returns:
-        (mean, low, high).
-    """
-    values = np.asarray(values, float)
-    level = checks.real("level", level, 0.0, 1.0)
-    if values.ndim != 1 or not len(values):
-        raise ValueError(f"values must be one-dimensional and not empty; got shape {values.shape}")
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, float("nan"), float("nan")
-    half = stats.t(len(values) - 1).ppf((1 + level) / 2) * stats.sem(values)
-    return mean, float(mean - half), float(mean + half)
 
 
 def paired_bootstrap(statistic, first, second, level=0.95, resamples=1000, seed=0):

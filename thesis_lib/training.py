@@ -1,5 +1,6 @@
 """How a run is trained: learning rate, XLA, and callbacks that keep the best weights, write logs and resume after a kill."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -38,7 +39,7 @@ def use_xla(choice):
     return choice
 
 
-def callbacks(folder, patience=10, schedule="plateau", tensorboard=True):
+def callbacks(folder, patience=10, schedule="plateau", tensorboard=None):
     """The callbacks of one training run, all its files under `folder`.
 
     Early stopping after `patience` epochs without a lower validation loss, learning rate x 0.3 after half of that where the schedule is "plateau",
@@ -50,7 +51,7 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=True):
         folder: created if missing; raises if it cannot be written to.
         patience: epochs, 1 or more.
         schedule: as for `learning_rate`.
-        tensorboard: whether to write TensorBoard logs; they need TensorFlow.
+        tensorboard: whether to write TensorBoard logs; they need TensorFlow, and None writes them where it is there.
 
     Returns:
         list of keras.callbacks.Callback.
@@ -71,7 +72,7 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=True):
     if schedule == "plateau":
         found.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1)))
     found.append(keras.callbacks.CSVLogger(log, append=True))  # after what adds to the logs
-    if tensorboard:
+    if tensorboard or (tensorboard is None and find_spec("tensorflow")):
         found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return found
 

@@ -22,7 +22,7 @@ class Splits:
     test: Scenes
 
 
-def segmentation(data="sample", seed=0, train_scenes=None):
+def segmentation(data="sample", seed=0, train_scenes=None, validation_scenes=None, test_scenes=None):
     """Scenes for semantic segmentation, split.
 
     Args:
@@ -34,7 +34,7 @@ def segmentation(data="sample", seed=0, train_scenes=None):
                 one starts at the repository.
         seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
             Composed scenes and the sample share no digit between the splits. The sample's split is fixed.
-        train_scenes: use only the first so many training scenes, the others' splits unchanged; all if None.
+        train_scenes, validation_scenes, test_scenes: use only the first so many scenes of a split; all if None.
 
     Returns:
         Splits.
@@ -50,10 +50,12 @@ def segmentation(data="sample", seed=0, train_scenes=None):
         splits = _random(_from_path(Path(data)), seed)
     else:
         raise ValueError(f"data must be 'sample', a number of scenes, or a path; got {data!r}")
-    if train_scenes is None:
-        return splits
-    count = checks.integer("train_scenes", train_scenes, 1, len(splits.train))
-    return Splits(splits.train[:count], splits.validation, splits.test)
+    limits = {"train": train_scenes, "validation": validation_scenes, "test": test_scenes}
+    return Splits(**{name: _limited(getattr(splits, name), name, limit) for name, limit in limits.items()})
+
+
+def _limited(scenes, name, limit):
+    return scenes if limit is None else scenes[: checks.integer(f"{name}_scenes", limit, 1, len(scenes))]
 
 
 def _from_path(path):
