@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/python -m snakemake
 OPTIONS = --cores $(JOBS) --config profile=$(PROFILE) --keep-going --rerun-incomplete --nolock \
 	--rerun-triggers mtime params code --quiet rules host reason
 
-.PHONY: setup report test reference lab bench clean lock
+.PHONY: setup report test reference resume lab bench clean lock
 
 setup: .venv/ready
 
@@ -19,6 +19,7 @@ setup: .venv/ready
 	touch $@
 
 report: setup
+	@test -f experiments/$(PROFILE).yaml || { echo "PROFILE must be one of: $(notdir $(basename $(wildcard experiments/*.yaml))); got $(PROFILE)"; exit 2; }
 	@$(SNAKEMAKE) runs $(OPTIONS) || true
 	@$(SNAKEMAKE) index $(OPTIONS) || true
 	@$(BIN)/python -m thesis_lib.report $(PROFILE)
@@ -33,6 +34,11 @@ reference:
 		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$run/scenes.npz ../reference/$(PROFILE)/$$run/; done
 	cp reports/$(PROFILE)/04_compare_targets.ipynb reports/reference/$(PROFILE)/
 	cp reports/$(PROFILE)/figures/04_compare_targets/*.png reports/reference/$(PROFILE)/figures/
+
+# Take up a sweep where its committed rows end: they count as finished runs.
+resume:
+	mkdir -p reports/$(PROFILE)/runs
+	cp -Rn reports/reference/$(PROFILE)/runs/. reports/$(PROFILE)/runs/
 
 lab: setup
 	$(BIN)/jupyter lab --notebook-dir=.

@@ -5,6 +5,7 @@ what there is. By hand: `snakemake --cores 2 --config profile=sample runs`. On a
 `--executor slurm`; every run is a job of its own.
 """
 
+import hashlib
 import json
 import sys
 
@@ -21,6 +22,15 @@ shell.prefix(
     f"export TF_NUM_INTRAOP_THREADS={THREADS} TF_NUM_INTEROP_THREADS={THREADS} OMP_NUM_THREADS={THREADS} "
     "TF_CPP_MIN_LOG_LEVEL=2; "
 )
+
+
+def code(notebook):
+    """A digest of a notebook's code: a run is redone when the code changes, not when outputs are saved."""
+    cells = json.loads(open(f"notebooks/{notebook}.ipynb").read())["cells"]
+    source = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    return hashlib.sha256(json.dumps(source).encode()).hexdigest()
+
+
 PAPERMILL = f"{sys.executable} -m papermill --no-progress-bar --cwd notebooks --kernel python3"
 
 
@@ -37,7 +47,7 @@ rule index:
 
 rule train:
     input:
-        notebook="notebooks/03_train_segmentation.ipynb",
+        notebook=ancient("notebooks/03_train_segmentation.ipynb"),
     output:
         row=f"{REPORT}/runs/{{run}}/row.json",
     log:
@@ -47,6 +57,7 @@ rule train:
     threads: THREADS
     params:
         folder=f"{REPORT}/runs/{{run}}",
+        code=code("03_train_segmentation"),
         values=lambda wildcards: json.dumps({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
     shell:
         PAPERMILL + " {input.notebook} {params.folder}/notebook.ipynb -y {params.values:q} > {log} 2>&1"
@@ -54,13 +65,14 @@ rule train:
 
 rule story:
     input:
-        notebook="notebooks/{notebook}.ipynb",
+        notebook=ancient("notebooks/{notebook}.ipynb"),
     output:
         f"{REPORT}/{{notebook,0[12]_.*}}.ipynb",
     log:
         f"{REPORT}/{{notebook}}.log",
     threads: THREADS
     params:
+        code=lambda wildcards: code(wildcards.notebook),
         values=json.dumps({"output": f"{REPORT}/figures", "data": DATA}),
     shell:
         PAPERMILL + " {input.notebook} {output}.partial.ipynb -y {params.values:q} > {log} 2>&1"
@@ -69,13 +81,14 @@ rule story:
 
 rule compare:
     input:
-        notebook="notebooks/04_compare_targets.ipynb",
+        notebook=ancient("notebooks/04_compare_targets.ipynb"),
         rows=[row for row in expand(f"{REPORT}/runs/{{run}}/row.json", run=RUNS) if os.path.exists(row)],
     output:
         f"{REPORT}/04_compare_targets.ipynb",
     log:
         f"{REPORT}/04_compare_targets.log",
     params:
+        code=code("04_compare_targets"),
         values=json.dumps({"output": f"{REPORT}/figures", "results": f"{REPORT}/runs"}),
     shell:
         PAPERMILL + " {input.notebook} {output}.partial.ipynb -y {params.values:q} > {log} 2>&1"

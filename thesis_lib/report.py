@@ -74,12 +74,26 @@ def runs_table(folder, expected):
         except (OSError, ValueError):
             missing.append(name)
             continue
-        (run / "notebook.html").write_text(page(name, notebook_as_html(run / "notebook.ipynb")))
-        link = f'<a href="{(run / "notebook.html").relative_to(REPOSITORY / "reports").as_posix()}">{html.escape(name)}</a>'
-        cost = pd.read_csv(run / "benchmark.tsv", sep="\t", na_values="-").iloc[0]
-        rows.append({"run": link, **{k: row.get(k) for k in SHOWN}, "seconds": cost["s"], "memory, MB": cost["max_rss"]})
-    table = pd.DataFrame(rows).to_html(escape=False, index=False, border=0, float_format=lambda v: f"{v:.3g}")
+        rows.append({"run": _link(run), **{k: row.get(k) for k in SHOWN}, **_cost(run / "benchmark.tsv")})
+    table = pd.DataFrame(rows).to_html(escape=False, index=False, border=0, na_rep="", float_format=lambda v: f"{v:.3g}")
     return (table if rows else "<p>No run has a result.</p>"), missing
+
+
+def _link(run):
+    """The run's name, linked to a page made of its executed notebook if that is here."""
+    name = html.escape(run.name)
+    if not (run / "notebook.ipynb").exists():
+        return name
+    (run / "notebook.html").write_text(page(run.name, notebook_as_html(run / "notebook.ipynb")))
+    return f'<a href="{(run / "notebook.html").relative_to(REPOSITORY / "reports").as_posix()}">{name}</a>'
+
+
+def _cost(path):
+    """Seconds and memory from Snakemake's benchmark file, if it is here."""
+    if not path.exists():
+        return {"seconds": None, "memory, MB": None}
+    cost = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
+    return {"seconds": cost["s"], "memory, MB": cost["max_rss"]}
 
 
 def main(profile):
