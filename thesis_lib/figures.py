@@ -39,8 +39,13 @@ def save(figure, folder, name):
 
 
 def style(objective):
-    """(name, colour, marker) of an objective; an unknown one is shown in grey under its own name."""
-    return OBJECTIVE_STYLE.get(objective, (objective, "#666666", "x"))
+    """(name, colour, marker) of an objective; an unknown one is shown in grey under its own name.
+
+    A variant, "objective, how it differs", has the objective's colour and a star.
+    """
+    base, _, variant = objective.partition(", ")
+    name, colour, marker = OBJECTIVE_STYLE.get(base, (base, "#666666", "x"))
+    return (f"{name}, {variant}", colour, "*") if variant else (name, colour, marker)
 
 
 def _grid(rows, columns, width=2.4, height=2.0, **options):
@@ -274,32 +279,33 @@ def class_maps(rows, columns, num_classes, background):
 
 
 def comparison(table, metric, label, better):
-    """One dot a run and the mean a bar for each objective: DataFrame with `objective`, `seed` and the metric."""
-    order = table.groupby("objective")[metric].mean().sort_values(ascending=better == "lower").index
+    """A marker a run and a bar for the mean of each target: DataFrame with `target` and the metric."""
+    order = table.groupby("target")[metric].mean().sort_values(ascending=better == "lower").index
     figure, axis = plt.subplots(figsize=(6.5, 0.34 * len(order) + 0.9), layout="constrained")
-    for y, objective in enumerate(order):
-        name, colour, marker = style(objective)
-        values = table.loc[table["objective"] == objective, metric]
+    for y, target in enumerate(order):
+        _, colour, marker = style(target)
+        values = table.loc[table["target"] == target, metric]
         axis.plot(values, [y] * len(values), marker=marker, ls="none", color=colour, alpha=0.6, ms=6)
         axis.plot([values.mean()] * 2, [y - 0.3, y + 0.3], color=colour, lw=2)
-    axis.set_yticks(range(len(order)), [style(o)[0] for o in order])
-    axis.invert_yaxis()
-    axis.set(xlabel=f"{label} ({better} is better)")
-    axis.grid(axis="x", alpha=0.3)
+    _rows_of_targets(axis, order, f"{label} ({better} is better)")
     return figure
 
 
 def paired_differences(table, label, better):
-    """Difference to the baseline with its interval: DataFrame with objective, difference, low, high."""
+    """Difference to the baseline with its interval: DataFrame with target, difference, low, high."""
     table = table.sort_values("difference", ascending=better == "lower")
     figure, axis = plt.subplots(figsize=(6.5, 0.34 * len(table) + 0.9), layout="constrained")
     for y, row in enumerate(table.itertuples()):
-        name, colour, marker = style(row.objective)
+        _, colour, marker = style(row.target)
         bounds = [[row.difference - row.low], [row.high - row.difference]]
         axis.errorbar(row.difference, y, xerr=bounds, color=colour, marker=marker, capsize=3)
-    axis.set_yticks(range(len(table)), [style(o)[0] for o in table["objective"]])
     axis.axvline(0, color="black", ls=":")
-    axis.invert_yaxis()
-    axis.set(xlabel=f"{label} minus one-hot's ({better} is better)")
-    axis.grid(axis="x", alpha=0.3)
+    _rows_of_targets(axis, table["target"], f"{label} minus one-hot's ({better} is better)")
     return figure
+
+
+def _rows_of_targets(axis, targets, label):
+    axis.set_yticks(range(len(targets)), [style(target)[0] for target in targets])
+    axis.invert_yaxis()
+    axis.set(xlabel=label)
+    axis.grid(axis="x", alpha=0.3)

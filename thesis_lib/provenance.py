@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import warnings
+import zipfile
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -91,3 +92,27 @@ def read_rows(folder):
     if not rows:
         raise ValueError(f"results must hold at least one row.json; {str(folder)!r} holds none that can be read")
     return pd.DataFrame(rows)
+
+
+def read_scenes(folder, runs):
+    """The scores of every test scene of some runs: `scenes.npz` beside each `row.json`.
+
+    A file that is missing or damaged is reported in a warning.
+
+    Args:
+        folder: path.
+        runs: folders of the runs, relative to `folder`.
+
+    Returns:
+        list with a dict of arrays for each run, or None where there is no readable file.
+    """
+    found = []
+    for run in runs:
+        path = Path(folder) / run / "scenes.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                found.append({name: file[name] for name in file.files})
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            warnings.warn(f"{path} holds no scores of scenes and its run was skipped: {error}", stacklevel=2)
+            found.append(None)
+    return found
