@@ -131,30 +131,40 @@ def workspace(tmp_path_factory):
     return folder
 
 
-def command(workspace, *words, **options):
+def command(workspace, *words, log=None):
+    """Start a command in the workspace, in a process group of its own; its output goes to the file `log`, or a pipe."""
     environment = {**os.environ, "PYTHONPATH": str(workspace)}
-    return subprocess.Popen(words, cwd=workspace, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, start_new_session=True, **options)  # fmt: skip
+    return subprocess.Popen(words, cwd=workspace, env=environment, stdout=log or subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
+
+
+def planned(workspace):
+    """The runs that Snakemake would train now, and what it says of it."""
+    words = (sys.executable, "-m", "snakemake", "runs", "--dry-run", "--cores", "2", "--config", "profile=tiny")
+    run = command(workspace, *words, "--rerun-incomplete", "--rerun-triggers", "mtime", "params", "code")
+    out, _ = run.communicate()
+    assert run.returncode == 0, out
+    return set(re.findall(r"output: reports/tiny/runs/(\S+)/row.json", out)), out
 
 
 def test_a_dry_run_plans_every_run(workspace):
-    run = command(workspace, sys.executable, "-m", "snakemake", "runs", "--dry-run", "--cores", "2", "--config", "profile=tiny")
-    out, _ = run.communicate()
-    assert run.returncode == 0, out
-    assert re.search(r"train\s+3", out) and re.search(r"story\s+2", out)
+    runs, out = planned(workspace)
+    assert runs == {"one_hot-seed0", "forward-seed0", "nonsense-seed0"} and re.search(r"story\s+2", out)
 
 
 def test_a_report_that_is_killed_and_started_again_loses_no_finished_run_and_names_the_failed_one(workspace):
     make = ("make", "report", "PROFILE=tiny", "JOBS=2", f"BIN={Path(sys.executable).parent}", "-o", "setup")
-    runs = workspace / "reports" / "tiny" / "runs"
-    first = command(workspace, *make)
-    deadline = time.time() + 400
-    while not list(runs.glob("*/row.json")) and first.poll() is None and time.time() < deadline:
-        time.sleep(0.2)
-    os.killpg(first.pid, signal.SIGKILL)
-    out = first.communicate()[0]
-    finished = {path: path.stat().st_mtime_ns for path in runs.glob("*/row.json")}
-    assert finished, out
+    runs, log = workspace / "reports" / "tiny" / "runs", workspace / "make.log"
+    with log.open("w") as file:
+        first = command(workspace, *make, log=file)
+        deadline = time.time() + 400
+        while not re.search(r"Finished jobid.*train", log.read_text()) and first.poll() is None and time.time() < deadline:
+            time.sleep(0.2)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    unfinished, _ = planned(workspace)
+    finished = {p: p.stat().st_mtime_ns for p in runs.glob("*/row.json") if p.parent.name not in unfinished}
+    assert finished and unfinished, log.read_text()
 
     second = command(workspace, *make)
     out, _ = second.communicate()
