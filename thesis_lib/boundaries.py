@@ -36,7 +36,8 @@ def signed_distance(mask):
 def background_class(labels, background=None):
     """The class that counts as background: the given one, else False for masks, else the most frequent class."""
     if background is not None:
-        return checks.integer("background", background, 0)
+        largest = 1 if labels.dtype.kind == "b" else np.iinfo(labels.dtype).max
+        return checks.integer("background", background, 0, largest)
     if labels.dtype.kind == "b":
         return 0
     return int(np.argmax(np.bincount(labels.ravel())))

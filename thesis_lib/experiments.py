@@ -1,6 +1,7 @@
 """Sweeps: a YAML file with a grid becomes named runs of a notebook."""
 
 import itertools
+import re
 from pathlib import Path
 
 import yaml
@@ -11,10 +12,15 @@ def runs(path):
 
     The file holds `parameters`, common to all runs, and `grid`, a list of axes' crossings: each a mapping from a
     parameter to its list of values, or from a title to {name: {parameter: value, ...}} for values that set several
-    parameters. A run is named by its values, in the order of the axes, joined by hyphens.
+    parameters. A run is named by its values, in the order of the axes, joined by hyphens; that is
+    also its folder's name.
 
     Returns:
         dict from run name to its parameters.
+
+    Raises:
+        ValueError: naming the file, if it is no such file, an axis is neither a list nor a mapping, or a run's name
+            is another's too or could not be a folder's.
     """
     try:
         content = yaml.safe_load(Path(path).read_text())
@@ -23,10 +29,12 @@ def runs(path):
         for crossing in grid:
             for chosen in itertools.product(*[_options(axis, values) for axis, values in crossing.items()]):
                 name = "-".join(label for label, _ in chosen)
+                if name in found or not re.fullmatch(r"\w[\w.+-]*", name):
+                    raise ValueError(f"every run needs a name of its own, of letters, digits and _.+-; got {name!r}")
                 found[name] = dict(common)
                 for _, parameters in chosen:
                     found[name].update(parameters)
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a YAML file with `parameters` and a list `grid`: {error!r}") from error
     return found
 
@@ -34,4 +42,6 @@ def runs(path):
 def _options(axis, values):
     if isinstance(values, dict):
         return [(str(name), parameters) for name, parameters in values.items()]
+    if not isinstance(values, list):
+        raise ValueError(f"{axis} must be a list of values or a mapping of named ones; got {values!r}")
     return [(f"{axis}{value}" if not isinstance(value, str) else value, {axis: value}) for value in values]

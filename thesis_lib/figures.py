@@ -262,7 +262,10 @@ def history(table):
 
 
 def class_maps(rows, columns, num_classes, background):
-    """Rows of scenes as pictures. columns: title -> ("image" | "classes" | "probability", arrays (N, H, W))."""
+    """Rows of scenes as pictures. columns: title -> (kind, arrays).
+
+    Kinds: "image" (N, H, W, C), "classes" and "probability" (N, H, W).
+    """
     figure, axes = _grid(len(rows), len(columns), 2.1, 1.7)
     colours = np.array(sns.color_palette("tab20", num_classes))
     colours[background] = (0.93, 0.93, 0.93)
@@ -272,7 +275,7 @@ def class_maps(rows, columns, num_classes, background):
             if kind == "classes":
                 _picture(axis, colours[arrays[i]], title)
             elif kind == "image":
-                _picture(axis, arrays[i], title, cmap="gray")
+                _picture(axis, arrays[i] if arrays.shape[-1] in (3, 4) else arrays[i, ..., 0], title, cmap="gray")
             else:
                 _picture(axis, arrays[i], title, cmap="viridis", vmin=0, vmax=1)
     return figure

@@ -2,6 +2,7 @@
 
 Losses that take the integer labels (N, H, W) that an annotator drew: `SmoothedLoss` and `ForwardLikelihood`. Losses
 that take soft labels (N, H, W, K): Keras's `CategoricalCrossentropy(from_logits=True)`, `SoftDice`, `SoftJaccard`.
+Labels must lie in 0..K - 1: the loaders check that, the step on the device cannot.
 """
 
 from dataclasses import asdict
@@ -44,10 +45,12 @@ def class_weights(rule, labels, num_classes, background):
     return np.divide(reference, counts, out=np.zeros(num_classes), where=present)
 
 
-def _weigh(per_pixel, labels, weights):
+def _weigh(per_pixel, labels, weights, num_classes):
     """Per-pixel losses (N, H, W) times the weight of the class drawn there."""
     if weights is None:
         return per_pixel
+    if len(weights) != num_classes:
+        raise ValueError(f"class_weights must hold a weight for each of the {num_classes} classes; got {len(weights)}")
     return per_pixel * ops.take(ops.convert_to_tensor(np.asarray(weights, "float32")), labels, axis=0)
 
 
@@ -81,7 +84,7 @@ class SmoothedLoss(keras.losses.Loss):
         per_pixel = self.loss.call(self.smoothing(labels, logits.shape[-1]), logits)
         if self.class_weights is not None and len(per_pixel.shape) != len(labels.shape):
             raise ValueError(f"class_weights need a loss with one value a pixel; {self.loss.name} has one an image")
-        return _weigh(per_pixel, labels, self.class_weights)
+        return _weigh(per_pixel, labels, self.class_weights, logits.shape[-1])
 
     def get_config(self):
         parts = {k: keras.saving.serialize_keras_object(getattr(self, k)) for k in ("smoothing", "loss")}
@@ -118,7 +121,8 @@ class ForwardLikelihood(keras.losses.Loss):
         labels = ops.cast(labels, "int32")
         drawn = blur(ops.softmax(logits, axis=-1), self.prior)
         likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
-        return _weigh(-ops.log(ops.maximum(likelihood, keras.config.epsilon())), labels, self.class_weights)
+        loss = -ops.log(ops.maximum(likelihood, keras.config.epsilon()))
+        return _weigh(loss, labels, self.class_weights, logits.shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "prior": asdict(self.prior), "class_weights": self.class_weights}

@@ -40,6 +40,8 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, cla
     checks.one_of("objective", name, OBJECTIVES)
     if name in USES_PRIOR and prior is None:
         raise ValueError(f"prior must be a BoundaryPrior for the objective {name!r}; got None")
+    if class_weights is not None and name in ("dice", "jaccard"):
+        raise ValueError(f"class_weights must be None for the objective {name!r}, which has no loss of single pixels")
     if name == "forward":
         return ForwardLikelihood(prior, class_weights)
     if name in RULES:

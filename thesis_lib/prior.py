@@ -88,9 +88,10 @@ class BoundaryPrior:
         mean = d.mean()
         # A correlated sample varies less about its own mean than about the true one: by the factor 1 - 1 / n_mean,
         # where the conjugate formula expects 1 - 1 / n_variance.
+        # With fewer than two independent observations there is nothing to correct by.
         spread = d.var()
-        if tau_variance < tau and n_mean > 1:
-            spread *= (1 - 1 / n_variance) / (1 - 1 / n_mean)
+        if tau_variance < tau:
+            spread *= (1 - 1 / max(n_variance, 2)) / (1 - 1 / max(n_mean, 2))
         return BoundaryPrior(
             mean=float((self.mean_weight * self.mean + n_mean * mean) / weight),
             mean_weight=float(weight),
@@ -116,8 +117,9 @@ class BoundaryPrior:
     def fit_pair(self, first, second, background=None):
         """The posterior from two annotators of the same images and no reference.
 
-        The difference of their boundaries has variance 2 sigma^2, so measured differences are divided by sqrt(2). A
-        bias that both share cannot be seen this way.
+        The difference of their boundaries has variance 2 sigma^2, so measured differences are divided by sqrt(2). Of
+        the annotators' biases only the difference can be seen this way; it is left out, and the belief about the
+        bias keeps its mean.
 
         Args:
             first, second, background: as annotation and reference for `boundary_displacements`.
@@ -125,8 +127,9 @@ class BoundaryPrior:
         Returns:
             BoundaryPrior.
         """
-        series = [s / math.sqrt(2) for s in displacement_series(first, second, background)]
-        return self._update_with_times(series)
+        series = displacement_series(first, second, background)
+        apart = np.concatenate(series).mean() if series else 0.0
+        return self._update_with_times([self.mean + (s - apart) / math.sqrt(2) for s in series])
 
     def _update_with_times(self, series):
         if not series:
@@ -182,10 +185,11 @@ class BoundaryPrior:
         """The predictive's spread as a mixture of zero-mean Gaussians: a list of (weight, sigma in px).
 
         A Student-t is a Gamma mixture of Gaussians over their precision; the nodes are those of generalised
-        Gauss-Laguerre quadrature, as few as keep its distribution function within half the tolerance, `most` at most.
+        Gauss-Laguerre quadrature, as few as keep its distribution function within half the tolerance, `most` at most
+        (with fewer than four degrees of freedom, so before any measurement, that may not be enough).
         The weights sum to one. An annotator without error gives [(1.0, 0.0)].
         """
-        if self.is_known:
+        if self.is_known or self.shape > 170:  # one Gaussian is within 5e-4, and SciPy's quadrature overflows
             return [(1.0, self._spread())]
         at = np.linspace(0.0, 30.0, 601)
         exact = stats.t(2 * self.shape).cdf(at)
@@ -213,6 +217,8 @@ class BoundaryPrior:
         radius = 0
         while sum(w * gaussian_taps(s, radius).sum() ** 2 for w, s in mixture) < coverage:
             radius += 1
+            if radius > 1000:
+                raise ValueError(f"the prior's spread must be small enough for a kernel of 2001 px; got {self._spread():g} px")
         taps = [gaussian_taps(s, radius) for _, s in mixture]
         kernel = sum(w * np.outer(t, t) for (w, _), t in zip(mixture, taps))
         return kernel / kernel.sum()
@@ -314,7 +320,7 @@ def autocorrelation_time(displacements, squared=False):
         power = np.abs(np.fft.rfft(s - mean, 2 * len(s))) ** 2
         covariance[: len(s)] += np.fft.irfft(power)[: len(s)]
         pairs[: len(s)] += np.arange(len(s), 0, -1)
-    if covariance[0] <= 0:
+    if covariance[0] / pairs[0] < 1e-12:  # px^2: constant
         return 1.0
     rho = (covariance / pairs) / (covariance[0] / pairs[0])
     if squared:

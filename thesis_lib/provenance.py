@@ -7,6 +7,7 @@ import platform
 import subprocess
 import warnings
 import zipfile
+import zlib
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -72,7 +73,7 @@ def _plain(value):
 def read_rows(folder):
     """The result rows below a folder: every `row.json`, one a run.
 
-    A file that is truncated or no JSON object is reported in a warning and skipped.
+    A file that is truncated or holds no objective and seed is reported in a warning and skipped.
 
     Returns:
         DataFrame with a row a run, sorted by run; the column `run` holds the run's folder, relative to `folder`.
@@ -84,8 +85,8 @@ def read_rows(folder):
     for path in sorted(folder.rglob("row.json")):
         try:
             row = json.loads(path.read_text())
-            if not isinstance(row, dict):
-                raise ValueError("it holds no JSON object")
+            if not isinstance(row, dict) or not {"objective", "seed"} <= row.keys():
+                raise ValueError("it holds no objective and seed")
             rows.append({"run": path.parent.relative_to(folder).as_posix(), **row})
         except ValueError as error:
             warnings.warn(f"{path} is no whole result row and was skipped: {error}", stacklevel=2)
@@ -112,7 +113,7 @@ def read_scenes(folder, runs):
         try:
             with np.load(path, allow_pickle=False) as file:
                 found.append({name: file[name] for name in file.files})
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             warnings.warn(f"{path} holds no scores of scenes and its run was skipped: {error}", stacklevel=2)
             found.append(None)
     return found

@@ -70,8 +70,8 @@ def runs_table(folder, expected):
     for name in expected:
         run = folder / "runs" / name
         try:
-            row = json.loads((run / "row.json").read_text())
-        except (OSError, ValueError):
+            row = dict(json.loads((run / "row.json").read_text()))
+        except (OSError, ValueError, TypeError):
             missing.append(name)
             continue
         rows.append({"run": _link(run), **{k: row.get(k) for k in SHOWN}, **_cost(run / "benchmark.tsv")})
@@ -82,17 +82,20 @@ def runs_table(folder, expected):
 def _link(run):
     """The run's name, linked to a page made of its executed notebook if that is here."""
     name = html.escape(run.name)
-    if not (run / "notebook.ipynb").exists():
+    try:
+        body = notebook_as_html(run / "notebook.ipynb")
+    except (OSError, nbformat.reader.NotJSONError):
         return name
-    (run / "notebook.html").write_text(page(run.name, notebook_as_html(run / "notebook.ipynb")))
+    (run / "notebook.html").write_text(page(run.name, body))
     return f'<a href="{(run / "notebook.html").relative_to(REPOSITORY / "reports").as_posix()}">{name}</a>'
 
 
 def _cost(path):
     """Seconds and memory from Snakemake's benchmark file, if it is here."""
-    if not path.exists():
+    try:
+        cost = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
+    except (OSError, ValueError, IndexError):
         return {"seconds": None, "memory, MB": None}
-    cost = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
     return {"seconds": cost["s"], "memory, MB": cost["max_rss"]}
 
 

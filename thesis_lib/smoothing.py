@@ -186,15 +186,30 @@ def adjacency(labels, num_classes):
     num_classes = checks.integer("num_classes", num_classes, 1)
     labels = checks.label_maps("labels", labels, num_classes)
     maps = labels.reshape((-1,) + labels.shape[-2:])
-    dtype = np.uint8 if num_classes <= 16 else np.uint16 if num_classes <= 256 else np.int64
-    counts = np.zeros(num_classes**2, np.int64)
+    counts = np.zeros((num_classes, num_classes), np.int64)
     for start in range(0, len(maps), 64):
-        part = maps[start : start + 64].astype(dtype)
-        scaled = part * dtype(num_classes)
-        for pairs in (scaled[:, 1:] + part[:, :-1], scaled[:, :, 1:] + part[:, :, :-1]):
-            counts += np.bincount(pairs.ravel(), minlength=num_classes**2)
-    counts = counts.reshape(num_classes, num_classes)
-    return counts + counts.T
+        part = maps[start : start + 64]
+        # Most neighbours are alike: count the few pairs that differ, and the rest by class.
+        flat, width = part.ravel(), part.shape[2]
+        below = np.flatnonzero(part[:, 1:] != part[:, :-1])
+        below += (below // (width * (part.shape[1] - 1) or 1) + 1) * width
+        beside = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        beside = beside[beside % width != 0]
+        pairs = np.zeros((num_classes, num_classes), np.int64)
+        for second, step in ((below, width), (beside, 1)):
+            both = flat[second].astype(np.int64) * num_classes + flat[second - step]
+            pairs += np.bincount(both, minlength=num_classes**2).reshape(num_classes, num_classes)
+        # Each pixel is the second of a pair in both directions, but for the first row and column.
+        seconds = 2 * _class_counts(flat, num_classes)
+        seconds -= _class_counts(part[:, 0].ravel(), num_classes) + _class_counts(part[:, :, 0].ravel(), num_classes)
+        counts += pairs + pairs.T + 2 * np.diag(seconds - pairs.sum(1))
+    return counts
+
+
+def _class_counts(labels, num_classes):
+    if num_classes > 64:
+        return np.bincount(labels, minlength=num_classes)
+    return np.array([np.count_nonzero(labels == k) for k in range(num_classes)])
 
 
 def smoothing_matrix(rule, magnitude, adjacency):

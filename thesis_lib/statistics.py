@@ -26,7 +26,10 @@ def paired_bootstrap(statistic, first, second, level=0.95, resamples=1000, seed=
     if len(first) != len(second) or not first:
         raise ValueError(f"first and second must have one entry a seed, as many; got {len(first)} and {len(second)}")
     generator = np.random.default_rng(seed)
-    scenes = len(next(iter(first[0].values())))
+    lengths = {len(values) for runs in (first, second) for run in runs for values in run.values()}
+    if len(lengths) != 1:
+        raise ValueError(f"first and second must hold the same scenes in every run; got {sorted(lengths)} scenes")
+    scenes = lengths.pop()
 
     def difference(seeds, rows):
         picked = [[{k: v[rows] for k, v in runs[s].items()} for runs in (first, second)] for s in seeds]

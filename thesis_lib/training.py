@@ -1,8 +1,12 @@
 """How a run is trained: learning rate, XLA, and callbacks that keep the best weights, write logs and resume after a kill."""
 
+import json
+import shutil
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
 import keras
 import pandas as pd
 
@@ -39,18 +43,39 @@ def use_xla(choice):
     return choice
 
 
-def callbacks(folder, patience=10, schedule="plateau", tensorboard=None):
+def checked(parameters):
+    """The parameters of a run, if each can be trained with; raises ValueError naming the first that cannot.
+
+    Args:
+        parameters: dict with epochs, batch_size, width, depth, patience, prior_scenes, seed, progress, augment,
+            mixed_precision and annotator_parameters; others are left to the function that uses them.
+    """
+    for name in ("epochs", "batch_size", "width", "depth", "patience", "prior_scenes"):
+        checks.integer(name, parameters[name], 1)
+    checks.integer("seed", parameters["seed"], 0, 2**32 - 1)
+    checks.integer("progress", parameters["progress"], 0, 2)
+    for name in ("augment", "mixed_precision"):
+        if not isinstance(parameters[name], bool):
+            raise ValueError(f"{name} must be True or False; got {parameters[name]!r}")
+    if not isinstance(parameters["annotator_parameters"], dict):
+        raise ValueError(f"annotator_parameters must be a mapping; got {parameters['annotator_parameters']!r}")
+    return parameters
+
+
+def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=None):
     """The callbacks of one training run, all its files under `folder`.
 
     Early stopping after `patience` epochs without a lower validation loss, learning rate x 0.3 after half of that where the schedule is "plateau",
     `best.keras` with the best model so far, `log.csv` and TensorBoard logs with every epoch, and a backup from which
     the same call resumes after a kill. The backup is deleted when a run ends. A run that resumes keeps the best
-    model of its first part and counts its patience anew.
+    model of its first part and counts its patience anew. A backup that is damaged, or of another `run`, is not used.
+    Training stops if the loss is not finite.
 
     Args:
         folder: created if missing; raises if it cannot be written to.
         patience: epochs, 1 or more.
         schedule: as for `learning_rate`.
+        run: the run's parameters, a dict that JSON can hold, kept in `run.json`: only the same run resumes.
         tensorboard: whether to write TensorBoard logs; they need TensorFlow, and None writes them where it is there.
 
     Returns:
@@ -59,19 +84,23 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None):
     checks.integer("patience", patience, 1)
     checks.one_of("schedule", schedule, SCHEDULES)
     folder = writable(folder)
-    log = folder / "log.csv"
-    backup = folder / "backup"
-    if not backup.exists() and log.exists():
-        log.unlink()  # a new run, not a resumed one
-    best = _best_so_far(log)
+    log, backup, identity = folder / "log.csv", folder / "backup", folder / "run.json"
+    mine = json.dumps(run, sort_keys=True)
+    if backup.exists() and not (_text(identity) == mine and _whole(backup)):
+        warnings.warn(f"{backup} is damaged or of a run with other parameters; training starts afresh", stacklevel=2)
+        shutil.rmtree(backup)
+    identity.write_text(mine)
+    resumes = backup.exists()
+    best = _best_so_far(log) if resumes else None
     found = [
         keras.callbacks.BackupAndRestore(backup),
         keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True, initial_value_threshold=best),
         keras.callbacks.EarlyStopping(patience=patience, baseline=best),
+        keras.callbacks.TerminateOnNaN(),
     ]
     if schedule == "plateau":
         found.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1)))
-    found.append(keras.callbacks.CSVLogger(log, append=True))  # after what adds to the logs
+    found.append(keras.callbacks.CSVLogger(log, append=resumes))  # after what adds to the logs
     if tensorboard or (tensorboard is None and find_spec("tensorflow")):
         found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return found
@@ -88,6 +117,20 @@ def writable(folder):
     except OSError as error:
         raise OSError(f"output folder must be a folder one can write to; got {str(folder)!r}: {error}") from error
     return folder
+
+
+def _text(path):
+    return path.read_text() if path.is_file() else None
+
+
+def _whole(backup):
+    """Whether Keras's backup can be read: its weights as HDF5 and its metadata as JSON."""
+    try:
+        json.loads((backup / "training_metadata.json").read_text())
+        h5py.File(backup / "latest.weights.h5").close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _best_so_far(log):

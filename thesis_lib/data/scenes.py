@@ -35,13 +35,15 @@ class Scenes:
 
 
 def as_uint8_images(name, images):
-    """Images (N, H, W[, C]) with values 0-255 of any integer or float dtype (or 0-1 booleans) as uint8 (N, H, W, C).
+    """Images (N, H, W[, C]) with values 0-255 of any integer or float dtype (or booleans) as uint8 (N, H, W, C).
 
-    Floats are rounded. Raises ValueError for another shape, non-finite values and values outside 0-255.
+    Floats are rounded. Raises ValueError for another shape, non-finite values, values outside 0-255, and floats that
+    all lie in 0-1, which rounding would turn black.
     """
     if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold numbers of shape (N, H, W) or (N, H, W, C); got {images.shape}, {images.dtype}")
     result = np.empty(images.shape, np.uint8)
+    brightest = 0.0
     for start in range(0, len(images), 256):
         part = images[start : start + 256]
         if part.dtype.kind == "f" and not np.isfinite(part).all():
@@ -51,7 +53,10 @@ def as_uint8_images(name, images):
         low, high = float(part.min()), float(part.max())
         if low < 0 or high > 255:
             raise ValueError(f"{name} must hold values in 0..255; got {low:g} to {high:g}")
+        brightest = max(brightest, high)
         result[start : start + 256] = np.rint(part) if part.dtype.kind == "f" else part
+    if images.dtype.kind == "f" and 0 < brightest <= 1:
+        raise ValueError(f"{name} must hold values in 0..255; floats of at most {brightest:g} look like 0..1: multiply by 255")
     return result if result.ndim == 4 else result[..., None]
 
 
@@ -92,6 +97,9 @@ def load_npz(path, count=None):
         raise ValueError(f"{path}: images and labels must match; got shapes {images.shape} and {labels.shape}")
     count = first(path, count, len(images))
     labels = checks.label_maps(f"{path}: labels", labels[:count], 256).astype(np.uint8)
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    if len(present) > 1 and present[-1] == 255 and present[-2] < 254:
+        raise ValueError(f"{path}: labels must be classes 0..K - 1; 255 looks like 'no label', which is not one of them")
     with np.load(path, allow_pickle=False) as file:
         background = int(file["background"]) if "background" in file.files else None
         names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else ()

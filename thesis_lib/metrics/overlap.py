@@ -22,7 +22,7 @@ def confusion(labels, predictions, num_classes):
     labels = checks.label_maps("labels", labels, num_classes)
     predictions = checks.label_maps("predictions", predictions, num_classes)
     checks.same_shape("labels", labels, "predictions", predictions)
-    pairs = labels.astype(np.int64) * num_classes + predictions
+    pairs = labels.astype(np.int64) * num_classes + predictions.astype(np.int64)
     return np.bincount(pairs.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
 
 

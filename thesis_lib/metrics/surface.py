@@ -1,7 +1,8 @@
 """Distances between predicted and true boundaries, by the definitions of DeepMind's `surface-distance` library.
 
 Empty masks: where neither map holds an object there is nothing to measure and no row; where only one holds it, both
-distances are the image's diagonal, the largest there can be, and the surface Dice is 0.
+distances are the image's diagonal, the largest there can be, and the surface Dice is 0. Where an object is cut off by
+the image's edge, the library counts the edge as part of its boundary.
 """
 
 import numpy as np

@@ -1,0 +1,40 @@
+"""Batches of images and labels, cut from uint8 arrays one at a time, so that training holds no second copy of the data."""
+
+import keras
+import numpy as np
+
+from thesis_lib import checks
+
+
+class Batches(keras.utils.PyDataset):
+    """What `fit` takes: batches in an order that is drawn anew each epoch.
+
+    Args:
+        images: (N, H, W, C).
+        labels: (N, H, W).
+        batch_size: scenes a batch, 1 or more; the last one may be smaller.
+        seed: of the order; None keeps the arrays' own order, for validation.
+        together: whether a batch is {"images", "labels"}, for AugmentedSegmenter, or (images, labels).
+    """
+
+    def __init__(self, images, labels, batch_size, seed=None, together=False):
+        super().__init__()
+        if len(images) != len(labels) or not len(images):
+            raise ValueError(f"images and labels must be as many, and not empty; got {len(images)} and {len(labels)}")
+        self.images, self.labels, self.together = images, labels, together
+        self.batch_size = checks.integer("batch_size", batch_size, 1)
+        self.generator = None if seed is None else np.random.default_rng(seed)
+        self.order = np.arange(len(images))
+        self.on_epoch_end()
+
+    def __len__(self):
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, index):
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        images, labels = self.images[chosen], self.labels[chosen]
+        return ({"images": images, "labels": labels},) if self.together else (images, labels)
+
+    def on_epoch_end(self):
+        if self.generator is not None:
+            self.order = self.generator.permutation(len(self.order))
