@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thesis_lib.data import digits, m2nist, scenes, splits
+from thesis_lib.data import digits, m2nist, splits
+from thesis_lib.data.batches import Batches
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 needs_mnist = pytest.mark.skipif(
@@ -133,6 +134,25 @@ def test_ones_own_npz_file_is_read(tmp_path):
     assert len(splits.segmentation(tmp_path / "mine.npz", train_scenes=2).train) == 2
 
 
+def test_batches_hold_every_scene_once_an_epoch_in_a_new_order_and_copy_nothing_else():
+    part = splits.segmentation("sample").train[:10]
+    shuffled, plain = (Batches(part.images, part.labels, 4, seed) for seed in (0, None))
+    assert len(shuffled) == 3 and shuffled.images is part.images
+    np.testing.assert_array_equal(np.concatenate([plain[i][1] for i in range(3)]), part.labels)
+    orders = []
+    for _ in range(2):
+        images, labels = (np.concatenate(parts) for parts in zip(*(shuffled[i] for i in range(3))))
+        orders.append(shuffled.order)
+        np.testing.assert_array_equal(images, part.images[shuffled.order])
+        np.testing.assert_array_equal(labels, part.labels[shuffled.order])
+        shuffled.on_epoch_end()
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(10)) and (orders[0] != orders[1]).any()
+    (together,) = Batches(part.images, part.labels, 4, together=True)[2]
+    assert together["images"].shape == (2, 64, 84, 1) and together["labels"].shape == (2, 64, 84)
+    with pytest.raises(ValueError, match="as many, and not empty; got 10 and 9"):
+        Batches(part.images, part.labels[:9], 4)
+
+
 def write_npz(folder, **arrays):
     np.savez(folder / "mine.npz", **arrays)
     return folder / "mine.npz"
@@ -150,6 +170,8 @@ ZEROS = np.zeros((4, 5, 6), np.uint8)
         ({"images": ZEROS, "labels": ZEROS.astype(int) + 300}, "labels must hold classes in 0..255; got values from 300"),
         ({"images": np.full((4, 5, 6), np.nan), "labels": ZEROS}, "images must be finite"),
         ({"images": np.full((4, 5, 6), 256), "labels": ZEROS}, r"images must hold values in 0..255; got 256 to 256"),
+        ({"images": np.full((4, 5, 6), 0.9), "labels": ZEROS}, "look like 0..1: multiply by 255"),
+        ({"images": ZEROS, "labels": ZEROS + 255 * (np.arange(6) == 2).astype(np.uint8)}, "255 looks like 'no label'"),
         ({"images": ZEROS, "labels": ZEROS, "class_names": ["a", "b"], "background": 5}, "class_names must name all 6"),
     ],
 )

@@ -48,6 +48,11 @@ def test_the_forward_likelihood_by_hand():
     assert value == pytest.approx(-np.log(0.5), abs=1e-4)
 
 
+def test_a_prior_fitted_on_many_scenes_gives_finite_losses(example):
+    fitted = BoundaryPrior().update(np.random.default_rng(0).normal(size=5000))
+    assert np.isfinite(float(ForwardLikelihood(fitted)(*example)))
+
+
 def test_the_forward_likelihood_blurs_the_prediction_not_the_label(example):
     labels, logits = example
     beliefs = np.asarray(ops.softmax(logits))
@@ -150,5 +155,9 @@ def test_wrong_values_are_named():
         losses.class_weights("heavy", LABELS, 4, 0)
     with pytest.raises(ValueError, match="class_weights must be a list of finite numbers"):
         ForwardLikelihood(PRIOR, [1.0, -1.0])
+    with pytest.raises(ValueError, match="a weight for each of the 3 classes; got 2"):
+        ForwardLikelihood(PRIOR, [1.0, 1.0])(LABELS, np.zeros(LABELS.shape + (3,), "float32"))
+    with pytest.raises(ValueError, match="class_weights must be None for the objective 'dice'"):
+        objectives.objective("dice", class_weights=[1.0, 1.0])
     with pytest.raises(ValueError, match="one value a pixel; soft_dice has one an image"):
         SmoothedLoss(smoothing.OneHot(), SoftDice(), [1.0, 1.0, 1.0])(LABELS, np.zeros(LABELS.shape + (3,), "float32"))

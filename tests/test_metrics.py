@@ -21,6 +21,7 @@ def test_overlap_by_hand():
 def test_confusion_is_scikit_learns():
     generator = np.random.default_rng(0)
     a, b = generator.integers(0, 5, (2, 3, 20, 20)).astype(np.uint8)
+    assert (overlap.confusion(a, b.astype(np.uint64), 6) == overlap.confusion(a, b, 6)).all()
     assert (overlap.confusion(a, b, 6) == confusion_matrix(a.ravel(), b.ravel(), labels=range(6))).all()
 
 

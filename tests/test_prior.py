@@ -80,7 +80,7 @@ def test_the_autocorrelation_time_of_a_gaussian_correlation_is_its_integral():
     assert prior.autocorrelation_time(d) == pytest.approx(4 * math.sqrt(2 * math.pi), rel=0.1)
     assert prior.autocorrelation_time(d, squared=True) == pytest.approx(4 * math.sqrt(math.pi), rel=0.1)
     assert prior.autocorrelation_time(np.random.default_rng(0).normal(size=20000)) == pytest.approx(1.0, abs=0.1)
-    assert prior.autocorrelation_time([0.5] * 10) == 1.0
+    assert prior.autocorrelation_time([0.5] * 10) == prior.autocorrelation_time(np.full(1000, 0.9375 / math.sqrt(2))) == 1.0
 
 
 def test_displacements_of_a_grown_disc_are_its_growth(disc):
@@ -113,6 +113,20 @@ def test_two_annotators_without_a_reference_measure_the_same_sigma(blobs):
     assert BoundaryPrior().fit_pair(first, second, 0).predictive().std() == pytest.approx(with_reference, rel=0.15)
 
 
+def test_the_difference_of_two_annotators_biases_is_not_taken_for_a_bias(blobs):
+    masks = blobs > 0
+    first, second, alike = (DisplacementField(1.0, 6.0, mean)(masks, seed) for mean, seed in ((2.0, 1), (0.0, 2), (0.0, 1)))
+    assert BoundaryPrior(mean=0.3).fit_pair(first, second).mean == pytest.approx(0.3)
+    sigmas = [BoundaryPrior().fit_pair(maps, second).predictive().std() for maps in (first, alike)]
+    assert sigmas[0] == pytest.approx(sigmas[1], rel=0.2)
+
+
+def test_few_effective_observations_do_not_blow_up_the_variance():
+    d = np.random.default_rng(0).normal(size=11)
+    scales = [BoundaryPrior().update(d, tau, 2.0).scale for tau in (5.0, 10.0, 10.9999, 11.0, 20.0)]
+    assert max(scales) < 3 * min(scales)
+
+
 def test_deviations_from_the_consensus_of_m_annotators_are_corrected_by_m_over_m_minus_1():
     for m in (2, 3, 5):
         d = np.random.default_rng(m).normal(0, 2, (m, 100_000))
@@ -141,7 +155,7 @@ def test_the_kernel_of_a_perfect_annotator_is_one_pixel():
     assert BoundaryPrior.known(0.0).kernel().tolist() == [[1.0]]
 
 
-@pytest.mark.parametrize("degrees", [4, 6, 10, 20, 60, 300])
+@pytest.mark.parametrize("degrees", [4, 6, 10, 20, 60, 300, 339, 345, 2000, 1e7])
 def test_the_mixture_of_gaussians_approximates_the_student_t(degrees):
     p = BoundaryPrior(0.0, 1e9, degrees / 2, degrees / 2)
     at = np.linspace(-8, 8, 200)
@@ -169,6 +183,7 @@ def test_a_certain_prior_stays_as_it_is():
         (lambda: BoundaryPrior().update([1.0, float("nan")]), "displacements must be one-dimensional and finite"),
         (lambda: BoundaryPrior().update([1.0], 0.5), "autocorrelation_time must .*0.5"),
         (lambda: BoundaryPrior().kernel(1.0), "coverage must .*1.0"),
+        (lambda: BoundaryPrior.known(1e5).kernel(), "spread must be small enough for a kernel .*100000 px"),
         (lambda: prior.boundary_displacements(np.zeros((3, 3), int), np.zeros((3, 4), int)), r"same shape; got \(3, 3\) and \(3, 4\)"),
     ],
 )  # fmt: skip

@@ -68,7 +68,8 @@ def test_an_experiment_file_becomes_named_runs(tmp_path):
     assert runs["forward-small-seed1"] == {
         "epochs": 3, "objective": "forward", "prior_sigma": 1.0, "annotator_parameters": {"sigma": 1.0}, "seed": 1,
     }  # fmt: skip
-    for wrong in ("grid", "parameters: {}", ":\n- ]"):
+    for wrong in ("grid", "parameters: {}", ":\n- ]", "grid: [{objective: forward}]", "grid: [{a: [..]}]",
+                  "grid: [{a: [x], b: [y-z]}, {a: [x-y], b: [z]}]"):  # fmt: skip
         (tmp_path / "e.yaml").write_text(wrong)
         with pytest.raises(ValueError, match="e.yaml must be a YAML file with"):
             experiments.runs(tmp_path / "e.yaml")
@@ -100,16 +101,31 @@ def test_rows_are_written_whole_and_say_what_ran(tmp_path):
 
 
 def test_a_truncated_row_is_reported_and_skipped(tmp_path):
-    for name, content in (("a", '{"miou": 0.5}'), ("b", '{"miou": 0.'), ("c", "[1]")):
+    whole = '{"objective": "forward", "seed": 0}'
+    for name, content in (("a", whole), ("b", whole[:20]), ("c", "[1]"), ("d", "{}")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "row.json").write_text(content)
     with pytest.warns(UserWarning, match="is no whole result row and was skipped") as caught:
         rows = provenance.read_rows(tmp_path)
-    assert rows["run"].tolist() == ["a"] and len(caught) == 2
+    assert rows["run"].tolist() == ["a"] and len(caught) == 3
     with pytest.raises(FileNotFoundError, match="results must be a folder of runs; got '.*nowhere'"):
         provenance.read_rows(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="results must hold at least one row.json"), pytest.warns(UserWarning):
         provenance.read_rows(tmp_path / "b")
+
+
+def test_scores_of_scenes_that_are_missing_or_damaged_are_reported_and_skipped(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        np.savez_compressed(tmp_path / name / "scenes.npz", x=np.arange(5000))
+    content = bytearray((tmp_path / "b" / "scenes.npz").read_bytes())
+    content[len(content) // 2] ^= 255
+    (tmp_path / "b" / "scenes.npz").write_bytes(content)
+    (tmp_path / "c" / "scenes.npz").write_bytes(content[:100])
+    with pytest.warns(UserWarning, match="holds no scores of scenes and its run was skipped") as caught:
+        found = provenance.read_scenes(tmp_path, ["a", "b", "c", "d"])
+    assert found[0]["x"].sum() == 5000 * 4999 / 2 and found[1:] == [None] * 3
+    assert sum("holds no scores" in str(warning.message) for warning in caught) == 3
 
 
 def test_formulas_become_mathml_without_a_script():
@@ -125,7 +141,7 @@ def workspace(tmp_path_factory):
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     (folder / "experiments").mkdir()
-    parameters = {"train_scenes": 16, "epochs": 1, "width": 2, "depth": 2}
+    parameters = {"train_scenes": 16, "epochs": 1, "width": 2, "depth": 2, "prior": "fitted", "augment": True}
     grid = [{"objective": ["one_hot", "forward", "nonsense"], "seed": [0]}]
     (folder / "experiments" / "tiny.yaml").write_text(yaml.safe_dump({"parameters": parameters, "grid": grid}))
     return folder

@@ -43,6 +43,17 @@ def test_adjacency_of_many_classes_and_scenes_is_symmetric_and_complete():
     assert counts.sum() == 2 * 70 * (10 * 13 + 11 * 12)
 
 
+@pytest.mark.parametrize("shape", [(3, 1, 1), (2, 1, 5), (2, 5, 1), (70, 7, 9)])
+@pytest.mark.parametrize("num_classes", [2, 5, 100])
+def test_adjacency_equals_counting_pair_by_pair(shape, num_classes):
+    labels = np.random.default_rng(0).integers(0, num_classes, shape)
+    expected = np.zeros((num_classes, num_classes), int)
+    for a, b in ((labels[:, 1:], labels[:, :-1]), (labels[:, :, 1:], labels[:, :, :-1])):
+        np.add.at(expected, (a.ravel(), b.ravel()), 1)
+        np.add.at(expected, (b.ravel(), a.ravel()), 1)
+    assert (smoothing.adjacency(labels, num_classes) == expected).all()
+
+
 COUNTS = np.array([[6, 3, 1], [3, 2, 0], [1, 0, 0]])
 
 

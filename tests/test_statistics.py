@@ -37,3 +37,5 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says():
 def test_wrong_values_are_named():
     with pytest.raises(ValueError, match="as many; got 1 and 2"):
         statistics.paired_bootstrap(MEAN, runs([[1]]), runs([[1], [2]]))
+    with pytest.raises(ValueError, match=r"the same scenes in every run; got \[1, 2\] scenes"):
+        statistics.paired_bootstrap(MEAN, runs([[1]]), runs([[1, 2]]))

@@ -98,6 +98,21 @@ def test_a_killed_run_resumes_where_it_was(tmp_path):
     assert not (tmp_path / "backup").exists()
 
 
+@pytest.mark.parametrize("damage", ["other run", "weights", "metadata"])
+def test_a_backup_that_is_damaged_or_of_another_run_is_not_used(tmp_path, damage):
+    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    assert subprocess.run([sys.executable, "-c", script, "1"], capture_output=True).returncode == 9
+    assert training._whole(tmp_path / "backup")
+    if damage == "weights":
+        weights = tmp_path / "backup" / "latest.weights.h5"
+        weights.write_bytes(weights.read_bytes()[:2000])
+    elif damage == "metadata":
+        (tmp_path / "backup" / "training_metadata.json").write_text("{")
+    with pytest.warns(UserWarning, match="backup is damaged or of a run with other parameters; training starts afresh"):
+        training.callbacks(tmp_path, run={"objective": "dice"} if damage == "other run" else None)
+    assert not (tmp_path / "backup").exists()
+
+
 def test_a_new_run_in_an_old_folder_starts_afresh(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,loss,val_loss\n0,0.1,0.000001\n")
     images, labels = small_problem(8)
@@ -163,3 +178,9 @@ def test_wrong_values_are_named(tmp_path):
         training.use_xla("yes")
     with pytest.raises(ValueError, match="patience must .*0"):
         training.callbacks(tmp_path, 0)
+    right = dict.fromkeys(("epochs", "batch_size", "width", "depth", "patience", "prior_scenes"), 1)
+    right |= {"seed": 0, "progress": 0, "augment": False, "mixed_precision": False, "annotator_parameters": {}}
+    assert training.checked(right) is right
+    for name, wrong in (("epochs", 0), ("batch_size", 2.5), ("seed", 2**32), ("augment", "false"), ("annotator_parameters", "x")):
+        with pytest.raises(ValueError, match=f"{name} must .*; got {wrong!r}"):
+            training.checked({**right, name: wrong})
