@@ -185,7 +185,7 @@ def test_a_report_that_is_killed_and_started_again_loses_no_finished_run_and_nam
     second = command(workspace, *make)
     out, _ = second.communicate()
     assert second.returncode != 0 and "failed: reports/tiny/runs/nonsense-seed0/papermill.log" in out, out
-    assert "The report is in reports/index.html" in out
+    assert "The report is in reports/index.html" in out and out.count("failed:") == 1, out
     assert {path.parent.name for path in runs.glob("*/row.json")} == {"one_hot-seed0", "forward-seed0"}
     for path, written in finished.items():
         assert path.stat().st_mtime_ns == written
