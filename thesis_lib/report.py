@@ -8,7 +8,6 @@ import html
 import json
 import re
 import sys
-from pathlib import Path
 
 import nbformat
 import pandas as pd
