@@ -86,6 +86,23 @@ def test_over_many_annotations_the_sharp_truth_has_the_highest_likelihood(disc):
     assert score(clip(blurred)) < score(clip(disc))
 
 
+def test_any_loss_can_score_the_blurred_belief(example):
+    labels, logits = example
+    plain = SmoothedLoss(smoothing.OneHot())
+    forward = lambda loss, sigma=1.0: float(ForwardLikelihood(BoundaryPrior.known(sigma), loss=loss)(labels, logits))
+    assert forward(plain) == pytest.approx(float(ForwardLikelihood(PRIOR)(labels, logits)), rel=1e-4)
+    dice = SmoothedLoss(smoothing.OneHot(), SoftDice())
+    assert forward(dice, 0.0) == pytest.approx(float(dice(labels, logits)), rel=1e-4)
+    blurred = np.asarray(smoothing.blur(ops.softmax(logits), PRIOR))
+    assert forward(dice) == pytest.approx(float(dice(labels, as_logits(blurred))), rel=1e-4)
+
+
+def test_a_sum_of_losses_is_the_sum_of_their_means(example):
+    labels, logits = example
+    parts = [SmoothedLoss(smoothing.OneHot()), SmoothedLoss(smoothing.OneHot(), SoftDice())]
+    assert float(losses.Sum(parts)(labels, logits)) == pytest.approx(sum(float(p(labels, logits)) for p in parts), rel=1e-5)
+
+
 @pytest.mark.parametrize("loss, usual", [(SoftDice(), lambda i, total: 2 * i / total), (SoftJaccard(), lambda i, total: i / (total - i))])
 def test_on_hard_labels_the_semimetric_forms_equal_the_usual_ones(loss, usual, example):
     labels, logits = example
@@ -159,5 +176,7 @@ def test_wrong_values_are_named():
         ForwardLikelihood(PRIOR, [1.0, 1.0])(LABELS, np.zeros(LABELS.shape + (3,), "float32"))
     with pytest.raises(ValueError, match="class_weights must be None for the objective 'dice'"):
         objectives.objective("dice", class_weights=[1.0, 1.0])
+    with pytest.raises(ValueError, match="class_weights must be None beside a loss"):
+        ForwardLikelihood(PRIOR, [1.0, 1.0, 1.0], loss=SmoothedLoss(smoothing.OneHot()))
     with pytest.raises(ValueError, match="one value a pixel; soft_dice has one an image"):
         SmoothedLoss(smoothing.OneHot(), SoftDice(), [1.0, 1.0, 1.0])(LABELS, np.zeros(LABELS.shape + (3,), "float32"))

@@ -24,8 +24,11 @@ OBJECTIVE_STYLE = {  # objective: (name in figures, colour, marker)
     "spatially_varying": ("spatially varying", "#E69F00", "X"),
     "posterior": ("posterior soft labels", "#56B4E9", "s"),
     "forward": ("forward likelihood", "#0072B2", "o"),
+    "forward_uniform": ("forward likelihood, uniform smoothing", "#0072B2", "s"),
+    "forward_dice": ("forward likelihood + soft Dice", "#0072B2", "D"),
     "dice": ("soft Dice", "#009E73", "D"),
     "jaccard": ("soft Jaccard", "#009E73", "v"),
+    "one_hot_dice": ("one-hot + soft Dice", "#009E73", "^"),
 }
 TRUE, DRAWN, PRIOR = "#009E73", "#D55E00", "#0072B2"
 

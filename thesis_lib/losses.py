@@ -1,6 +1,6 @@
 """Losses on integer or soft targets, all on logits (N, H, W, K), all `keras.losses.Loss` and serialisable.
 
-Losses that take the integer labels (N, H, W) that an annotator drew: `SmoothedLoss` and `ForwardLikelihood`. Losses
+Losses that take the integer labels (N, H, W) that an annotator drew: `SmoothedLoss`, `ForwardLikelihood` and their `Sum`. Losses
 that take soft labels (N, H, W, K): Keras's `CategoricalCrossentropy(from_logits=True)`, `SoftDice`, `SoftJaccard`.
 Labels must lie in 0..K - 1: the loaders check that, the step on the device cannot.
 """
@@ -108,28 +108,56 @@ class ForwardLikelihood(keras.losses.Loss):
     Args:
         prior: BoundaryPrior.
         class_weights: K weights of the pixels drawn as each class.
+        loss: another loss on integer labels and logits, to score the blurred belief by in place of its log likelihood.
     """
 
-    def __init__(self, prior, class_weights=None, name="forward_likelihood", **options):
+    def __init__(self, prior, class_weights=None, loss=None, name="forward_likelihood", **options):
         super().__init__(name=name, **options)
         if not isinstance(prior, BoundaryPrior):
             raise ValueError(f"prior must be a BoundaryPrior; got {prior!r}")
+        if loss is not None and class_weights is not None:
+            raise ValueError("class_weights must be None beside a loss, which brings its own")
         self.prior = prior
         self.class_weights = _as_tuple(class_weights)
+        self.loss = loss
 
     def call(self, labels, logits):
         labels = ops.cast(labels, "int32")
         drawn = blur(ops.softmax(logits, axis=-1), self.prior)
+        if self.loss is not None:
+            return self.loss.call(labels, ops.log(ops.maximum(drawn, keras.config.epsilon())))
         likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
         loss = -ops.log(ops.maximum(likelihood, keras.config.epsilon()))
         return _weigh(loss, labels, self.class_weights, logits.shape[-1])
 
     def get_config(self):
-        return {**super().get_config(), "prior": asdict(self.prior), "class_weights": self.class_weights}
+        parts = {"prior": asdict(self.prior), "loss": keras.saving.serialize_keras_object(self.loss)}
+        return {**super().get_config(), **parts, "class_weights": self.class_weights}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "prior": BoundaryPrior(**config["prior"])})
+        loss = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**{**config, "prior": BoundaryPrior(**config["prior"]), "loss": loss})
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class Sum(keras.losses.Loss):
+    """The sum of several losses on the same labels and logits, one value an image (means over its pixels)."""
+
+    def __init__(self, losses, name="sum", **options):
+        super().__init__(name=name, **options)
+        self.losses = list(losses)
+
+    def call(self, labels, logits):
+        values = [loss.call(labels, logits) for loss in self.losses]
+        return sum(v if len(v.shape) == 1 else ops.mean(v, axis=range(1, len(v.shape))) for v in values)
+
+    def get_config(self):
+        return {**super().get_config(), "losses": [keras.saving.serialize_keras_object(loss) for loss in self.losses]}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "losses": [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]})
 
 
 class _SemimetricOverlap(keras.losses.Loss):
