@@ -7,13 +7,15 @@ what there is. By hand: `snakemake --cores 2 --config profile=sample runs`. On a
 
 import hashlib
 import json
+import re
 import sys
 
-from thesis_lib.experiments import runs as read_runs
+from thesis_lib.experiments import parts
 
 PROFILE = config.get("profile", "sample")
 REPORT = f"reports/{PROFILE}"
-RUNS = read_runs(f"experiments/{PROFILE}.yaml")
+PARTS = parts(f"experiments/{PROFILE}.yaml")
+RUNS = {name: run for part in PARTS for name, run in part.items()}
 THREADS = int(config.get("threads", 1))
 DATA = next(iter(RUNS.values())).get("data", "sample")
 
@@ -45,22 +47,29 @@ rule index:
         f"{REPORT}/04_compare_targets.ipynb",
 
 
-rule train:
-    input:
-        notebook=ancient("notebooks/03_train_segmentation.ipynb"),
-    output:
-        row=f"{REPORT}/runs/{{run}}/row.json",
-    log:
-        f"{REPORT}/runs/{{run}}/papermill.log",
-    benchmark:
-        f"{REPORT}/runs/{{run}}/benchmark.tsv"
-    threads: THREADS
-    params:
-        folder=f"{REPORT}/runs/{{run}}",
-        code=code("03_train_segmentation"),
-        values=lambda wildcards: json.dumps({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
-    shell:
-        PAPERMILL + " {input.notebook} {params.folder}/notebook.ipynb -y {params.values:q} > {log} 2>&1"
+# A rule for each part of the experiment, in their order, so that what is finished when time runs out is complete.
+for number, part in enumerate(PARTS):
+
+    rule:
+        name: f"train_{number}"
+        priority: len(PARTS) - number
+        wildcard_constraints:
+            run="|".join(map(re.escape, part)),
+        input:
+            notebook=ancient("notebooks/03_train_segmentation.ipynb"),
+        output:
+            row=f"{REPORT}/runs/{{run}}/row.json",
+        log:
+            f"{REPORT}/runs/{{run}}/papermill.log",
+        benchmark:
+            f"{REPORT}/runs/{{run}}/benchmark.tsv"
+        threads: THREADS
+        params:
+            folder=f"{REPORT}/runs/{{run}}",
+            code=code("03_train_segmentation"),
+            values=lambda wildcards: json.dumps({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
+        shell:
+            PAPERMILL + " {input.notebook} {params.folder}/notebook.ipynb -y {params.values:q} > {log} 2>&1"
 
 
 rule story:

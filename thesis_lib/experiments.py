@@ -7,16 +7,16 @@ from pathlib import Path
 import yaml
 
 
-def runs(path):
-    """The runs of an experiment file.
+def parts(path):
+    """The parts of an experiment file, in the order in which they are run: a dict of runs for each.
 
-    The file holds `parameters`, common to all runs, and `grid`, a list of axes' crossings: each a mapping from a
+    The file holds `parameters`, common to all runs, and `grid`, a list of axes' crossings, a part each: a mapping from a
     parameter to its list of values, or from a title to {name: {parameter: value, ...}} for values that set several
     parameters. A run is named by its values, in the order of the axes, joined by hyphens; that is
     also its folder's name.
 
     Returns:
-        dict from run name to its parameters.
+        list of dicts from run name to its parameters.
 
     Raises:
         ValueError: naming the file, if it is no such file, an axis is neither a list nor a mapping, or a run's name
@@ -25,17 +25,30 @@ def runs(path):
     try:
         content = yaml.safe_load(Path(path).read_text())
         common, grid = content.get("parameters") or {}, content["grid"]
-        found = {}
-        for crossing in grid:
-            for chosen in itertools.product(*[_options(axis, values) for axis, values in crossing.items()]):
-                name = "-".join(label for label, _ in chosen)
-                if name in found or not re.fullmatch(r"\w[\w.+-]*", name):
-                    raise ValueError(f"every run needs a name of its own, of letters, digits and _.+-; got {name!r}")
-                found[name] = dict(common)
-                for _, parameters in chosen:
-                    found[name].update(parameters)
+        found = [_crossing(crossing, common) for crossing in grid]
+        names = [name for part in found for name in part]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"every run needs a name of its own; got {twice[0]!r} twice")
     except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a YAML file with `parameters` and a list `grid`: {error!r}") from error
+    return found
+
+
+def runs(path):
+    """All runs of an experiment file, a dict from name to parameters; see `parts`."""
+    return {name: run for part in parts(path) for name, run in part.items()}
+
+
+def _crossing(crossing, common):
+    found = {}
+    for chosen in itertools.product(*[_options(axis, values) for axis, values in crossing.items()]):
+        name = "-".join(label for label, _ in chosen)
+        if name in found or not re.fullmatch(r"\w[\w.+-]*", name):
+            raise ValueError(f"every run needs a name of its own, of letters, digits and _.+-; got {name!r}")
+        found[name] = dict(common)
+        for _, parameters in chosen:
+            found[name].update(parameters)
     return found
 
 
