@@ -44,9 +44,8 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.
     return row, scenes, {"all": everywhere["reliability"], "band": near["reliability"]}
 
 
-def miou(scenes, classes=slice(None)):
+def miou(scenes):
     """Mean IoU of pooled scenes, from their arrays `intersection` and `union` (N, K); absent classes do not count."""
-    intersection = scenes["intersection"].sum(0)[classes]
-    union = scenes["union"].sum(0)[classes]
+    intersection, union = scenes["intersection"].sum(0), scenes["union"].sum(0)
     present = union > 0
     return float((intersection[present] / union[present]).mean()) if present.any() else float("nan")

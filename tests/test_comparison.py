@@ -1,0 +1,150 @@
+"""A sweep whose true differences are known: rows and scores of scenes are drawn, no network is trained."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from thesis_lib import comparison, provenance
+
+REPOSITORY = Path(__file__).parents[1]
+SCENES = 40
+BASE = {
+    "data": "sample", "train_scenes": 100, "validation_scenes": None, "test_scenes": None, "annotator": "displacement",
+    "annotator_parameters": {"sigma": 1.0, "correlation_length": 4.0}, "class_weights": "uniform", "magnitude": 0.9, "prior": "known",
+    "prior_sigma": 1.0, "prior_mean": 0.0, "prior_scenes": 10, "epochs": 5, "batch_size": 8, "width": 8, "depth": 4,
+    "learning_rate": 0.01, "schedule": "cosine", "augment": False, "background": 10, "believed_mean": 0.0,
+    "believed_sigma_low": 0.9, "believed_sigma_high": 1.1,
+}  # fmt: skip
+
+
+def write_run(folder, name, gain, seed, curve=True, **parameters):
+    """A run whose surface distance is 1 - gain px, its other scores likewise, with noise of seeds and scenes that targets share."""
+    generator = np.random.default_rng([seed, len(name)])
+    shared = np.random.default_rng(seed).normal(0, 0.2) + np.random.default_rng(0).normal(0, 0.2, SCENES)
+    level = 1.5 - gain + shared + generator.normal(0, 0.02, SCENES)
+    names = ("log_loss", "brier", "surface_distance", "hausdorff95")
+    scenes = {k: level for k in names} | {"surface_dice": 1 - level / 10}
+    scenes["union"] = np.full((SCENES, 11), 100)
+    scenes["intersection"] = np.rint(100 * np.clip(1 - level / 4, 0, 1))[:, None].astype(int).repeat(11, 1)
+    row = {**BASE, **parameters, "seed": seed} | {k: float(v.mean()) for k, v in scenes.items() if v.ndim == 1}
+    overlap = float(scenes["intersection"].sum() / scenes["union"].sum())
+    row |= {k: overlap for k in ("miou", "miou_foreground", "mean_class_accuracy_foreground")} | {"ece": 0.1, "ece_band": 0.2}
+    if curve:
+        bins = {"confidence": [None, 0.5, 0.9], "accuracy": [None, 0.4, 0.9], "count": [0, 10, 30]}
+        row["reliability"] = {"all": bins, "band": bins}
+    (folder / name).mkdir(parents=True)
+    provenance.write_json(folder / name / "row.json", row)
+    np.savez(folder / name / "scenes.npz", **scenes)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sweep")
+    for seed in range(5):
+        for sigma in (0.0, 1.0, 2.0):
+            displaced = {"annotator_parameters": {"sigma": sigma, "correlation_length": 4.0}, "prior_sigma": sigma}
+            case = displaced if sigma else {"annotator": "none", "annotator_parameters": {}, "prior_sigma": 0.0}
+            for objective, gain in {"one_hot": 0, "posterior": -0.3, "forward": 0.3 * sigma, "dice": 0.0}.items():
+                if sigma or objective in ("one_hot", "dice"):
+                    write_run(folder, f"s{seed}-{sigma}-{objective}", gain - 0.2 * sigma, seed, objective=objective, **case)
+        for sigma in (0.25, 4.0):
+            write_run(folder, f"s{seed}-assumed{sigma}", 0.0, seed, objective="forward", prior_sigma=sigma)
+        for n in (5, 20):
+            write_run(folder, f"s{seed}-fitted{n}", 0.1, seed, objective="forward", prior="fitted", prior_scenes=n)
+        for m in (0.8, 0.9):
+            write_run(folder, f"s{seed}-rule{m}", m - 1, seed, objective="weighted_adjacent", magnitude=m)
+        for objective, gain in {"one_hot": -0.3, "forward": -0.3}.items():
+            write_run(folder, f"s{seed}-few-{objective}", gain, seed, objective=objective, train_scenes=50)
+            write_run(folder, f"s{seed}-long-{objective}", gain + 0.5, seed, objective=objective, epochs=50)
+    return folder
+
+
+def test_runs_are_labelled_by_case_and_target(sweep):
+    rows = comparison.read(sweep)
+    assert list(dict.fromkeys(rows["case"])) == [
+        "no error, 100 scenes, 5 epochs", "sigma 1 px, 100 scenes, 5 epochs", "sigma 2 px, 100 scenes, 5 epochs",
+        "sigma 1 px, 50 scenes, 5 epochs", "sigma 1 px, 100 scenes, 50 epochs",
+    ]  # fmt: skip
+    usual = rows[rows["case"] == "sigma 1 px, 100 scenes, 5 epochs"]
+    assert usual.groupby("variant", sort=False)["target"].unique().map(list).to_dict() == {
+        "": ["one_hot", "posterior", "forward", "dice"],
+        "magnitude": ["weighted_adjacent, m = 0.8", "weighted_adjacent, m = 0.9"],
+        "fitted": ["forward, prior fitted on 5", "forward, prior fitted on 20"],
+        "assumed": ["forward, sigma 0.25 px assumed", "forward, sigma 4 px assumed"],
+    }
+    assert (comparison.best_magnitudes(rows)["magnitude"] == 0.9).all()
+
+
+def test_differences_that_are_there_are_established_and_others_are_not(sweep):
+    rows = comparison.read(sweep)
+    table = comparison.differences(rows[rows["variant"] == ""], "one_hot", resamples=200)
+    verdicts = table.pivot(index=["case", "target"], columns="metric", values="verdict")
+    for sigma in (1, 2):
+        case = f"sigma {sigma} px, 100 scenes, 5 epochs"
+        assert (verdicts.loc[(case, "forward")] == "better").all() and (verdicts.loc[(case, "posterior")] == "worse").all()
+        assert (verdicts.loc[(case, "dice")] == "").all()
+    distance = table[(table["metric"] == "surface_distance") & (table["target"] == "forward")].set_index("case")["difference"]
+    assert distance["sigma 2 px, 100 scenes, 5 epochs"] == pytest.approx(-0.6, abs=0.03)
+    assert (table["p_holm"] >= table["p_value"]).all() and len(table) == 6 * (3 + 3 + 1 + 1 + 1)
+    single = comparison.seed_differences(rows, "one_hot")
+    mean = single[(single["metric"] == "surface_distance") & (single["target"] == "forward")].groupby("case")["difference"].mean()
+    assert mean.to_dict() == pytest.approx(distance.to_dict())
+
+
+def test_ranks_leave_out_targets_that_lack_a_seed(sweep):
+    rows = comparison.read(sweep)
+    rows = rows[(rows["case"] == "sigma 2 px, 100 scenes, 5 epochs") & ~((rows["target"] == "dice") & (rows["seed"] == 1))]
+    ranked = comparison.rankings(rows, ("surface_distance", "surface_dice"), resamples=50)
+    for _, part in ranked.groupby("metric"):
+        assert list(part["target"]) == ["forward", "one_hot", "posterior"]
+
+
+def test_means_and_pooled_reliability(sweep):
+    rows = comparison.read(sweep)
+    table = comparison.means(rows, ["case", "target"]).set_index(["case", "target", "metric"])
+    found = table.loc[("no error, 100 scenes, 5 epochs", "one_hot", "surface_distance")]
+    assert found["low"] < found["mean"] < found["high"] and found["seeds"] == 5
+    curve = comparison.reliability(rows.iloc[:3])
+    assert curve["count"].tolist() == [0, 30, 90] and np.isnan(curve["accuracy"][0]) and curve["accuracy"][1] == pytest.approx(0.4)
+    assert comparison.reliability(rows.drop(columns="reliability")) is None
+
+
+def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):
+    write_run(tmp_path / "a", "one", 0, 0, objective="one_hot")
+    write_run(tmp_path / "a", "two", 0, 0, objective="one_hot")
+    with pytest.raises(ValueError, match=r"one run for each case, target and seed; got several: \['one', 'two'\]"):
+        comparison.read(tmp_path / "a")
+    write_run(tmp_path / "b", "one", 0, 0, objective="one_hot")
+    write_run(tmp_path / "b", "two", 0, 0, objective="forward", width=16)
+    with pytest.raises(ValueError, match=r"results must be of one width to be compared; got \['16', '8'\]"):
+        comparison.read(tmp_path / "b")
+    (tmp_path / "b" / "two" / "scenes.npz").write_bytes(b"PK")
+    (tmp_path / "b" / "one" / "scenes.npz").unlink()
+    with pytest.warns(UserWarning, match="holds no scores"), pytest.raises(ValueError, match="a run with scores of scenes"):
+        comparison.read(tmp_path / "b")
+
+
+def test_the_notebook_tells_what_is_there(sweep, tmp_path):
+    """Every section, on a sweep that varies everything; the finding's sentences follow from the drawn differences."""
+    import papermill
+
+    parameters = {"results": str(sweep), "output": str(tmp_path), "resamples": 200}
+    papermill.execute_notebook(REPOSITORY / "notebooks/04_compare_targets.ipynb", tmp_path / "04.ipynb", parameters,
+                               cwd=REPOSITORY / "notebooks", progress_bar=False, kernel_name="python3")  # fmt: skip
+    nb = nbformat.read(tmp_path / "04.ipynb", 4)
+    text = "".join(o.get("text", "") for c in nb.cells if c.cell_type == "code" for o in c.outputs)
+    assert "do not vary" not in text and "no fitted" not in text and "sweep no magnitude" not in text
+    block = text[text.rindex("sigma 2 px, 100 scenes, 5 epochs:") :].split("\n")
+    assert block[1] == "- log loss, nats. Better than one-hot: forward likelihood. Worse: posterior soft labels."
+    assert "sigma 1 px, 50 scenes" in json.dumps(nb) and re.search(r"established: \d+ better", text)
+    drawn = {path.stem for path in (tmp_path / "04_compare_targets").glob("*.png")}
+    assert {"difference_0", "ranking_0", "against_sigma", "against_scenes", "against_epochs", "against_prior_sigma", "magnitudes_1", "reliability", "reliability_band"} <= drawn
+    rows = pd.read_csv(tmp_path / "04_compare_targets" / "compare_targets.csv")
+    needed = "objective annotator sigma scenes seed miou mean_class_accuracy_foreground log_loss brier ece ece_band surface_distance hausdorff95 surface_dice"
+    assert set(needed.split()) <= set(rows.columns) and len(rows) == 5 * (10 + 2 + 2 + 4)
+    assert len(pd.read_csv(tmp_path / "04_compare_targets" / "magnitude_sweep.csv")) == 10

@@ -1,0 +1,233 @@
+"""The runs of a sweep, labelled for comparison: of which case each is, with which target it trained, how it scored."""
+
+from typing import Callable, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from thesis_lib import objectives, provenance, statistics
+from thesis_lib.annotators import ANNOTATORS
+from thesis_lib.metrics import summary
+from thesis_lib.smoothing import RULES
+
+SETTINGS = ("data", "class_weights", "batch_size", "width", "depth", "learning_rate", "schedule", "augment")
+PLAIN = ("", "fitted")  # variants that are targets in their own right
+
+
+class Metric(NamedTuple):
+    """A score: its name in tables, whether "higher" or "lower" is better, and how it follows from scores of scenes."""
+
+    label: str
+    better: str
+    needs: tuple = ()
+    of_scenes: Callable | None = None
+
+
+def _mean(name):
+    return (name,), lambda scenes: float(np.nanmean(scenes[name]))
+
+
+METRICS = {
+    "miou_foreground": Metric("mIoU without background", "higher", ("intersection", "union"), summary.miou),
+    "mean_class_accuracy_foreground": Metric("mean class accuracy without background", "higher"),
+    "log_loss": Metric("log loss, nats", "lower", *_mean("log_loss")),
+    "brier": Metric("Brier score", "lower", *_mean("brier")),
+    "ece": Metric("ECE", "lower"),
+    "ece_band": Metric("ECE within 3 px of boundaries", "lower"),
+    "surface_distance": Metric("mean surface distance, px", "lower", *_mean("surface_distance")),
+    "hausdorff95": Metric("95% Hausdorff distance, px", "lower", *_mean("hausdorff95")),
+    "surface_dice": Metric("surface Dice at 1 px", "higher", *_mean("surface_dice")),
+}
+PAIRED = tuple(name for name, metric in METRICS.items() if metric.of_scenes)
+COLUMNS = ("objective", "target", "annotator", "case", "sigma", "bias", "scenes", "epochs", "seed", "magnitude", "prior", "prior_sigma",
+           "prior_scenes", "miou", *METRICS, "believed_mean", "believed_sigma_low", "believed_sigma_high", "run")  # fmt: skip
+
+
+def read(folder):
+    """Every run below a folder that has a whole row and whole scores of scenes; others are warned of.
+
+    Returns:
+        DataFrame of `provenance.read_rows`, sorted by case and target, with the columns
+        case: the annotator, and the number of training scenes and of epochs where these vary;
+        target: the objective and how it differs ("forward, prior fitted on 10", "weighted_adjacent, m = 0.85");
+        variant: "" for an objective, "fitted" with a fitted prior, "assumed" with a known prior that is not the annotator's,
+            "magnitude" for one of several magnitudes of a class-level rule in a case;
+        error: the annotator's in words; sigma, bias: of the annotator, px (NaN where it is no displacement field);
+        scenes: number of training scenes, or NaN for all; per_scene: dict of arrays.
+
+    Raises:
+        ValueError: if runs differ in other settings, or a case holds two runs of one target and seed.
+    """
+    rows = provenance.read_rows(folder)
+    rows["per_scene"] = provenance.read_scenes(folder, rows["run"])
+    rows = rows[rows["per_scene"].notna()].copy()
+    if rows.empty:
+        raise ValueError(f"results must hold a run with scores of scenes; {str(folder)!r} holds none that can be read")
+    for name in SETTINGS:
+        if _varies(rows[name]):
+            raise ValueError(f"results must be of one {name} to be compared; got {sorted(set(rows[name].map(repr)))}")
+    for run in rows.itertuples():  # mIoU here leaves out the background
+        keep = np.arange(run.per_scene["union"].shape[1]) != run.background
+        run.per_scene.update({name: run.per_scene[name][:, keep] for name in ("intersection", "union")})
+    errors = [_error(*pair) for pair in zip(rows["annotator"], rows["annotator_parameters"])]
+    rows["sigma"], rows["bias"], rows["error"] = zip(*errors)
+    rows["scenes"] = rows["train_scenes"].astype(float)
+    rows["case"] = _cases(rows)
+    swept = rows.groupby(["case", "objective"])["magnitude"].transform("nunique") > 1
+    labels = [_target(row, several) for row, several in zip(rows.to_dict("records"), swept)]
+    rows["variant"], rows["target"] = zip(*labels)
+    twice = rows[rows.duplicated(["case", "target", "seed"], keep=False)]
+    if len(twice):
+        raise ValueError(f"results must hold one run for each case, target and seed; got several: {twice['run'].tolist()}")
+    order = {name: i for i, name in enumerate(objectives.OBJECTIVES)}
+    unusual = sum(rows[name].map(repr) != rows[name].map(repr).mode()[0] for name in ("scenes", "epochs"))
+    key = rows.assign(at=rows["objective"].map(order), unusual=unusual, kind=rows["annotator"].map(list(ANNOTATORS).index))
+    by = ["unusual", "kind", "sigma", "bias", "scenes", "epochs", "case", "at", "magnitude", "prior_scenes", "prior_sigma", "seed"]
+    return rows.loc[key.sort_values(by, na_position="last").index].reset_index(drop=True)
+
+
+def _varies(column):
+    return column.map(repr).nunique() > 1
+
+
+def _error(annotator, parameters):
+    """(sigma, bias, name) of an annotator's error; the first two in px, NaN where it is no displacement field."""
+    if annotator == "none":
+        return 0.0, 0.0, "no error"
+    if annotator == "displacement":
+        sigma, bias = parameters["sigma"], parameters.get("mean", 0.0)
+        return sigma, bias, f"sigma {sigma:g} px" + (f", bias {bias:+g} px" if bias else "")
+    return np.nan, np.nan, annotator
+
+
+def _cases(rows):
+    """The name of each run's case: the error, and what else varies between runs."""
+    parts = [rows["error"]]
+    for annotator, values in rows.groupby("annotator")["annotator_parameters"]:
+        named = [p for p in ("correlation_length", "steps", "theta1", "theta2", "theta3", "low", "high")
+                 if _varies(values.map(lambda v: v.get(p)))] if annotator != "none" else []  # fmt: skip
+        if named:
+            text = values.map(lambda v: ", ".join(f"{p.replace('_', ' ')} {v.get(p)}" for p in named))
+            parts.append(text.reindex(rows.index, fill_value=""))
+    if _varies(rows["scenes"]):
+        parts.append(rows["scenes"].map(lambda n: "all scenes" if np.isnan(n) else f"{n:g} scenes"))
+    if _varies(rows["epochs"]):
+        parts.append(rows["epochs"].map("{} epochs".format))
+    return [", ".join(filter(None, of_run)) for of_run in zip(*parts)]
+
+
+def _target(row, several_magnitudes):
+    """(variant, name) of a run's target."""
+    name = row["objective"]
+    if name in RULES and several_magnitudes:
+        return "magnitude", f"{name}, m = {row['magnitude']:g}"
+    if name not in objectives.USES_PRIOR or row["prior"] == "measured":
+        return "", name
+    if row["prior"] == "fitted":
+        return "fitted", f"{name}, prior fitted on {row['prior_scenes']}"
+    if (row["prior_sigma"], row["prior_mean"]) == (row["sigma"], row["bias"]):
+        return "", name
+    bias = "" if row["prior_mean"] == row["bias"] else f", bias {row['prior_mean']:+g} px"
+    return "assumed", f"{name}, sigma {row['prior_sigma']:g} px assumed{bias}"
+
+
+def means(rows, by, level=0.95):
+    """Mean of every metric over seeds with its interval: a DataFrame in long form: `by`, metric, mean, low, high, seeds."""
+    found = [
+        {**dict(zip(by, key)), "metric": metric, "seeds": len(part), **dict(zip(("mean", "low", "high"), statistics.mean_interval(part[metric], level)))}
+        for key, part in rows.groupby(list(by), sort=False, dropna=False)
+        for metric in METRICS
+    ]  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def _paired(rows, metric):
+    """For each target of one case: seed -> the arrays that the metric needs."""
+    return {
+        target: {seed: {k: scenes[k] for k in metric.needs} for seed, scenes in zip(part["seed"], part["per_scene"])}
+        for target, part in rows.groupby("target", sort=False)
+    }
+
+
+def differences(rows, baseline, metrics=PAIRED, level=0.95, resamples=1000):
+    """Every target against the baseline of its case, on the seeds that both ran with, corrected for all that is looked at.
+
+    Args:
+        rows: of `read`.
+        baseline: a target.
+        metrics: names in PAIRED.
+        level, resamples: see `statistics.paired_bootstrap`.
+
+    Returns:
+        DataFrame: case, target, metric, seeds, difference (target minus baseline), low, high, p_value, p_holm (adjusted for all rows
+        of the table) and verdict: "better" or "worse" where p_holm < 1 - level, else "". Empty where no case has both.
+    """
+    found = []
+    for case, part in rows.groupby("case", sort=False):
+        for name in metrics:
+            of_targets = _paired(part, METRICS[name])
+            base = of_targets.pop(baseline, {})
+            for target, runs in of_targets.items():
+                seeds = sorted(runs.keys() & base.keys())
+                if seeds:
+                    pair = [[of[s] for s in seeds] for of in (runs, base)]
+                    result = statistics.paired_bootstrap(METRICS[name].of_scenes, *pair, level, resamples)
+                    found.append({"case": case, "target": target, "metric": name, "seeds": len(seeds), **result._asdict()})
+    table = pd.DataFrame(found, columns=["case", "target", "metric", "seeds", *statistics.Difference._fields])
+    table["p_holm"] = statistics.holm(table["p_value"])
+    up = (table["difference"] > 0) == table["metric"].map(lambda name: METRICS[name].better == "higher")
+    table["verdict"] = np.where(table["p_holm"] < 1 - level, np.where(up, "better", "worse"), "")
+    return table
+
+
+def seed_differences(rows, baseline, metrics=PAIRED):
+    """The same differences for each seed alone: DataFrame with case, target, metric, seed, difference."""
+    values = rows.melt(["case", "target", "seed"], list(metrics), "metric", "value")
+    base = values[values["target"] == baseline].drop(columns="target")
+    both = values[values["target"] != baseline].merge(base, on=["case", "metric", "seed"], suffixes=("", "_of_baseline"))
+    return both.assign(difference=both["value"] - both["value_of_baseline"])
+
+
+def rankings(rows, metrics=PAIRED, level=0.95, resamples=1000):
+    """Ranks of the targets of each case that have all of its seeds, with their uncertainty: see `statistics.ranks`.
+
+    Returns:
+        DataFrame: case, metric, target, rank, low, high, first.
+    """
+    found = []
+    for case, part in rows.groupby("case", sort=False):
+        for name in metrics:
+            of_targets = _paired(part, METRICS[name])
+            seeds = sorted(set().union(*of_targets.values()))
+            whole = {t: [runs[s] for s in seeds] for t, runs in of_targets.items() if runs.keys() == set(seeds)}
+            if len(whole) > 1:
+                metric = METRICS[name]
+                ranked = statistics.ranks(metric.of_scenes, whole, metric.better, level, resamples)
+                found.append(ranked.assign(case=case, metric=name))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["case", "metric", "target"])
+
+
+def best_magnitudes(rows, metric="miou_foreground"):
+    """Of each swept class-level rule of a case, the runs at the magnitude that is best on average.
+
+    It is chosen on the test scenes, which flatters it.
+    """
+    swept = rows[rows["variant"] == "magnitude"]
+    kept = []
+    for _, part in swept.groupby(["case", "objective"], sort=False):
+        average = part.groupby("magnitude")[metric].mean()
+        best = average.idxmax() if METRICS[metric].better == "higher" else average.idxmin()
+        kept.append(part[part["magnitude"] == best])
+    return pd.concat(kept) if kept else swept
+
+
+def reliability(runs, where="all"):
+    """One reliability curve from several runs, its bins pooled: dict of confidence, accuracy, count; None if rows hold none."""
+    curves = [r[where] for r in runs.get("reliability", pd.Series(dtype=object)) if isinstance(r, dict)]
+    if not curves:
+        return None
+    count = np.array([c["count"] for c in curves], float)
+    total = count.sum(0)
+    weighted = lambda name: (np.nan_to_num(np.array([c[name] for c in curves], float)) * count).sum(0)
+    with np.errstate(invalid="ignore"):
+        return {"confidence": weighted("confidence") / total, "accuracy": weighted("accuracy") / total, "count": total}
