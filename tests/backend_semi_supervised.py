@@ -1,0 +1,37 @@
+"""One step of every method, without random parts, on the backend that KERAS_BACKEND names; run by test_semi_supervised.py."""
+
+import sys
+
+import keras
+import numpy as np
+from keras import layers
+
+from thesis_lib.semi_supervised import FixMatch, MeanTeacher, MixMatch, PiModel, PseudoLabel, TemporalEnsembling, VirtualAdversarial
+
+generator = np.random.default_rng(0)
+draw = lambda n: generator.integers(0, 256, (n, 4, 4, 1)).astype(np.uint8)
+inputs = {"labelled": draw(4), "labels": generator.integers(0, 3, 4), "unlabelled": draw(6),
+          "labelled_index": np.arange(4), "unlabelled_index": 4 + np.arange(6)}  # fmt: skip
+methods = {
+    "pseudo_label": PseudoLabel,
+    "pi_model": PiModel,
+    "temporal_ensembling": lambda net: TemporalEnsembling(net, 10),
+    "mean_teacher": MeanTeacher,
+    "vat": lambda net: VirtualAdversarial(net, epsilon=1e-6),  # its direction is drawn at random
+    "mix_match": lambda net: MixMatch(net, alpha=None, weight=5.0),
+    "fix_match": lambda net: FixMatch(net, threshold=0.3),
+}
+results = {"backend": keras.backend.backend()}
+for name, make in methods.items():
+    net = keras.Sequential([keras.Input((4, 4, 1)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh"),
+                            layers.BatchNormalization(), layers.Dense(3)])  # fmt: skip
+    start = np.random.default_rng(1)
+    net.set_weights([start.normal(0, 0.3, w.shape) if w.trainable else np.array(w) for w in net.weights])
+    model = make(net)
+    soft = name == "mix_match"
+    model.compile(keras.optimizers.SGD(0.5), (keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy)(from_logits=True))
+    for step in range(2):
+        logs = model.train_on_batch(inputs, return_dict=True)
+    results |= {f"{name}_{k}": float(v) for k, v in logs.items()}
+    results |= {f"{name}_{i}": np.array(w) for i, w in enumerate(model.weights)}
+np.savez(sys.argv[1], **results)

@@ -1,0 +1,363 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from scipy import integrate, stats
+
+from thesis_lib.data import classification, few_labels
+from thesis_lib.models.mlp import mlp
+from thesis_lib.semi_supervised import (
+    FixMatch,
+    MeanTeacher,
+    MixMatch,
+    PiModel,
+    PseudoLabel,
+    TemporalEnsembling,
+    VirtualAdversarial,
+    targets,
+)
+from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost, adversarial_direction, gradient
+
+SHAPE, K = (4, 4, 1), 3
+METHODS = {  # how each is made from a classifier, the number of images, an augmentation and a weight
+    "pseudo_label": lambda net, n, augment, weight: PseudoLabel(net, augment, weight),
+    "pi_model": lambda net, n, augment, weight: PiModel(net, augment, weight),
+    "temporal_ensembling": lambda net, n, augment, weight: TemporalEnsembling(net, n, augment, weight),
+    "mean_teacher": lambda net, n, augment, weight: MeanTeacher(net, augment, weight, decay=0.95),
+    "mean_teacher_vat": lambda net, n, augment, weight: MeanTeacher(net, augment, weight, decay=0.95, adversarial=0.1),
+    "vat": lambda net, n, augment, weight: VirtualAdversarial(net, augment, weight),
+    "mix_match": lambda net, n, augment, weight: MixMatch(net, augment, weight, decay=0.95),
+    "mix_match_plain": lambda net, n, augment, weight: MixMatch(net, augment, weight, alpha=None, decay=None),
+    "fix_match": lambda net, n, augment, weight: FixMatch(net, augment, layers.RandomTranslation(0.2, 0.2), weight, decay=0.95),
+}
+
+
+def batch(labelled=4, unlabelled=6, seed=0):
+    generator = np.random.default_rng(seed)
+    draw = lambda n: generator.integers(0, 256, (n, *SHAPE)).astype(np.uint8)
+    return {"labelled": draw(labelled), "labels": generator.integers(0, K, labelled), "unlabelled": draw(unlabelled),
+            "labelled_index": np.arange(labelled), "unlabelled_index": labelled + np.arange(unlabelled)}  # fmt: skip
+
+
+def network(dropout=0.0, norm=False, seed=0):
+    keras.utils.set_random_seed(seed)
+    body = [keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh")]
+    body += [layers.BatchNormalization(momentum=0.5)] * norm + [layers.Dropout(dropout)] * bool(dropout) + [layers.Dense(K)]
+    return keras.Sequential(body)
+
+
+def compiled(model, optimizer=None):
+    soft = isinstance(model, MixMatch)
+    loss = keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy
+    model.compile(optimizer or keras.optimizers.SGD(0.5), loss(from_logits=True))
+    return model
+
+
+def softmax(x):
+    powers = np.exp(x - x.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def unlabelled_cost(model, inputs):
+    """The method's cost on one batch, and the logits of all images; the optimizer changes nothing."""
+    compiled(model, keras.optimizers.SGD(0.0))
+    logs = model.train_on_batch(inputs, return_dict=True)
+    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])
+    return float(logs["unlabelled_cost"]), np.array(model.classifier(images))
+
+
+def test_sharpening_by_hand():
+    p = ops.convert_to_tensor([[0.6, 0.4]])
+    np.testing.assert_allclose(np.array(targets.sharpen(p, 0.5)), [[0.36 / 0.52, 0.16 / 0.52]], atol=1e-6)
+    np.testing.assert_allclose(np.array(targets.sharpen(p, 1.0)), [[0.6, 0.4]], atol=1e-6)
+    np.testing.assert_allclose(np.array(targets.sharpen(p, 0.01)), [[1, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.75, 2.0])
+def test_mixup_draws_have_the_moments_of_the_larger_part_of_a_beta(alpha):
+    draws = np.array(targets.mixup_weights(40000, alpha, 1))
+    assert draws.min() >= 0.5 and draws.max() <= 1
+    for power in (1, 2):
+        expected = 2 * integrate.quad(lambda x: x**power * stats.beta(alpha, alpha).pdf(x), 0.5, 1)[0]
+        assert (draws**power).mean() == pytest.approx(expected, abs=0.01)
+
+
+def test_ramps_by_hand():
+    linear, sigmoid = LinearRamp(100, 600, 3.0), SigmoidRamp(80, 10.0)
+    assert [float(linear(s)) for s in (0, 100, 350, 600, 9999)] == pytest.approx([0, 0, 1.5, 3, 3])
+    assert [float(sigmoid(s)) for s in (0, 40, 80, 99)] == pytest.approx([10 * np.exp(-5), 10 * np.exp(-1.25), 10, 10])
+
+
+def test_costs_send_no_gradient_into_the_target():
+    belief = ops.convert_to_tensor(np.array([[0.2, 0.3, 0.5]], "float32"))
+    logits = ops.convert_to_tensor(np.array([[0.1, 0.7, 0.2]], "float32"))
+    for cost in (lambda t: targets.squared_difference(belief, t), lambda t: targets.cross_entropy(t, logits), lambda t: targets.kl_divergence(t, logits)):
+        found = gradient(cost, ops.convert_to_tensor(np.array([[0.5, 0.25, 0.25]], "float32")))
+        assert found is None or not np.array(found).any()
+    assert np.array(gradient(lambda z: targets.kl_divergence(belief, z), logits)).any()
+
+
+def test_pseudo_labels_cost_the_cross_entropy_with_the_most_probable_class():
+    inputs = batch()
+    cost, logits = unlabelled_cost(PseudoLabel(network()), inputs)
+    assert cost == pytest.approx(-np.log(softmax(logits[4:]).max(-1)).mean(), rel=1e-4)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Brighter(layers.Layer):
+    """An augmentation that adds 20, then 40, then 60, ...: so that two passes differ in a known way."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.calls = self.add_weight(shape=(), trainable=False, initializer="zeros")
+
+    def call(self, images, training=False):
+        self.calls.assign_add(1.0)
+        return images + 20.0 * self.calls
+
+
+def moved(net, inputs, add, part=slice(None)):
+    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])[part].astype("float32")
+    return softmax(np.array(net(images + add)))
+
+
+def test_the_pi_model_costs_the_squared_difference_of_two_passes():
+    inputs, net = batch(), network()
+    cost, _ = unlabelled_cost(PiModel(net, Brighter()), inputs)
+    assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
+
+
+def test_the_gradient_is_that_of_the_first_pass_alone():
+    """The weights move as if the second pass were a constant."""
+    inputs, net = batch(), network()
+    before, target = net.get_weights(), ops.convert_to_tensor(moved(net, inputs, 40))
+    images = ops.convert_to_tensor(np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32") + 20)
+    bias = lambda value: targets.squared_difference(targets.beliefs(net(images) - before[-1] + value), target)
+    supervised = lambda value: ops.mean(ops.sparse_categorical_crossentropy(inputs["labels"], (net(images) - before[-1] + value)[:4], from_logits=True))
+    start = ops.convert_to_tensor(before[-1])
+    expected = np.array(gradient(bias, start)) + np.array(gradient(supervised, start))
+    compiled(PiModel(net, Brighter()), keras.optimizers.SGD(1.0)).train_on_batch(inputs)
+    np.testing.assert_allclose(before[-1] - net.get_weights()[-1], expected, atol=1e-5)
+
+
+def test_temporal_ensembling_averages_its_beliefs_and_corrects_for_the_start():
+    inputs, net = batch(), network()
+    model = compiled(TemporalEnsembling(net, 10, Brighter(), decay=0.6), keras.optimizers.SGD(0.0))
+    costs = [float(model.train_on_batch(inputs, return_dict=True)["unlabelled_cost"]) for _ in range(1)]
+    model.reset_metrics()
+    costs += [float(model.train_on_batch(inputs, return_dict=True)["unlabelled_cost"])]
+    first, second = moved(net, inputs, 20), moved(net, inputs, 40)
+    assert costs[0] == 0  # nothing is known of an image that is seen for the first time
+    assert costs[1] == pytest.approx(((second - first) ** 2).mean(), rel=1e-3)  # 0.4 first / (1 - 0.6) = first
+    np.testing.assert_allclose(np.array(model.averages), 0.6 * 0.4 * first + 0.4 * second, atol=1e-5)
+    assert np.array(model.visits).tolist() == [2.0] * 10
+
+
+def test_the_teacher_is_the_closed_form_average_of_the_student():
+    """The first steps average evenly, until 1 - 1 / (step + 1) exceeds the decay. Batch-norm statistics are included; they
+    are those after the step's forward pass, weights those before its update."""
+    model = compiled(MeanTeacher(network(norm=True), decay=0.6))
+    seen, decays = [], [min(1 - 1 / (step + 1), 0.6) for step in range(5)]
+    for step in range(5):
+        before = model.classifier.get_weights()
+        model.train_on_batch(batch(seed=step))
+        after = model.classifier.get_weights()
+        seen.append([b if w.trainable else a for w, b, a in zip(model.classifier.weights, before, after)])
+    weights = [(1 - d) * np.prod(decays[i + 1 :]) for i, d in enumerate(decays)]
+    assert sum(weights) == pytest.approx(1)
+    for i, found in enumerate(model.teacher.get_weights()):
+        np.testing.assert_allclose(found, sum(w * s[i] for w, s in zip(weights, seen)), atol=1e-5)
+    assert not model.teacher.trainable_weights
+    images = batch()["labelled"]
+    np.testing.assert_allclose(model.predict(images, verbose=0), np.array(model.teacher(images)), atol=1e-5)
+
+
+def test_a_teacher_without_memory_is_the_student():
+    inputs, net = batch(), network()
+    cost, _ = unlabelled_cost(MeanTeacher(net, Brighter(), decay=0.0), inputs)
+    assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
+
+
+def test_the_adversarial_direction_of_a_linear_classifier_is_its_weight():
+    """Two classes and logits linear in the image: only a change along the difference of the weights matters."""
+    net = keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
+    images = ops.convert_to_tensor(batch()["labelled"].astype("float32"))
+    found = np.array(adversarial_direction(net, images, seed=1)).reshape(4, -1)
+    weight = net.get_weights()[0]
+    expected = (weight[:, 0] - weight[:, 1]) / np.linalg.norm(weight[:, 0] - weight[:, 1])
+    np.testing.assert_allclose(np.abs(found @ expected), 1, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    logits = np.array(net(images))
+    outputs = {"images": images, "all_logits": ops.convert_to_tensor(logits)}
+    cost = float(adversarial_cost(net, outputs, 0.5, seed=1))
+    step = 0.5 * np.linalg.norm(weight[:, 0] - weight[:, 1]) * np.sign(found @ expected)
+    p, q = softmax(logits), softmax(np.stack([logits[:, 0] - logits[:, 1] + step, np.zeros(4)], -1))
+    assert cost == pytest.approx((p * np.log(p / q)).sum(-1).mean(), rel=1e-3)
+
+
+def test_mixmatch_by_hand():
+    inputs, net = batch(), network()
+    plain = MixMatch(net, Brighter(), views=2, temperature=0.5, alpha=None, decay=None)
+    cost, _ = unlabelled_cost(plain, inputs)
+    unknown = slice(4, None)  # the labelled images are brighter by 20, the views by 40 and 60
+    mean = (moved(net, inputs, 40, unknown) + moved(net, inputs, 60, unknown)) / 2
+    guess = mean**2 / (mean**2).sum(-1, keepdims=True)
+    expected = [(moved(net, inputs, add, unknown) - guess) ** 2 for add in (40, 60)]
+    assert cost == pytest.approx(np.mean(expected), rel=1e-3)
+    mixing = MixMatch(net, alpha=0.75, decay=None)
+    out = mixing({k: ops.convert_to_tensor(v) for k, v in inputs.items()}, training=True)
+    shares = np.concatenate([np.array(out["labels"]), np.array(out["guessed"])])
+    np.testing.assert_allclose(shares.sum(-1), 1, atol=1e-5)
+    kept = np.array(out["labels"])[np.arange(4), inputs["labels"]]
+    assert (kept >= 0.5 - 1e-6).all() and (kept < 1 - 1e-6).any()
+
+
+def test_mixing_blends_images_and_targets_alike():
+    model = MixMatch(network(), alpha=0.75, decay=None)
+    value = np.random.default_rng(0).uniform(size=50).astype("float32")
+    images, mixed = model.mix(ops.convert_to_tensor(value.reshape(50, 1, 1, 1)), ops.convert_to_tensor(np.stack([value, 1 - value], -1)))
+    np.testing.assert_allclose(np.array(images).ravel(), np.array(mixed)[:, 0], atol=1e-6)
+
+
+def test_fixmatch_counts_only_what_is_sure():
+    inputs, net = batch(), network()
+    logits = np.array(net(inputs["unlabelled"]))
+    confidence = softmax(logits).max(-1)
+    threshold = float(np.sort(confidence)[2:4].mean())
+    cost, _ = unlabelled_cost(FixMatch(net, threshold=threshold), inputs)
+    assert cost == pytest.approx((-np.log(confidence) * (confidence >= threshold)).sum() / 6, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"mix_match"}))
+def test_without_weight_each_method_is_supervised_training(name):
+    """The same steps on the labelled part alone end in the same weights (MixMatch's MixUp changes the labelled part, too)."""
+    net, alone = network(), network()
+    model = compiled(METHODS[name](net, 10, None, 0.0))
+    alone.compile(keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for step in range(3):
+        inputs = batch(seed=step)
+        model.train_on_batch(inputs)
+        alone.train_on_batch(inputs["labelled"], inputs["labels"])
+    for found, expected in zip(net.get_weights(), alone.get_weights()):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_saving_and_loading_continues_the_same_training(name, tmp_path):
+    augment = keras.Sequential([layers.RandomTranslation(0.2, 0.2, fill_mode="constant")])
+    model = compiled(METHODS[name](network(dropout=0.3, norm=True), 10, augment, LinearRamp(0, 4, 1.0)), keras.optimizers.Adam(0.01))
+    for step in range(2):
+        model.train_on_batch(batch(seed=step))
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras")
+    images = batch()["labelled"]
+    np.testing.assert_allclose(copy.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-5)
+    for step in range(2, 4):
+        model.train_on_batch(batch(seed=step))
+        copy.train_on_batch(batch(seed=step))
+    for found, expected in zip(copy.get_weights(), model.get_weights()):
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert int(copy.step) == 4
+
+
+@pytest.mark.parametrize("name", ["mean_teacher_vat", "mix_match", "temporal_ensembling", "fix_match"])
+def test_half_precision_trains(name):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = compiled(METHODS[name](network(), 10, layers.RandomTranslation(0.2, 0.2), 1.0), keras.optimizers.Adam(0.01))
+        logs = model.train_on_batch(batch(), return_dict=True)
+        assert all(np.isfinite(float(value)) for value in logs.values())
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_fit_validates_evaluates_and_predicts_on_plain_images():
+    data = batch(10, 30)
+    batches = few_labels.Batches(data["labelled"], data["labels"], data["unlabelled"], 4, 10)
+    model = compiled(MeanTeacher(network()))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    history = model.fit(batches, validation_data=(data["labelled"], data["labels"]), epochs=2, verbose=0).history
+    assert {"loss", "accuracy", "supervised_cost", "unlabelled_cost", "val_loss", "val_accuracy"} <= set(history)
+    accuracy = np.mean(model.predict(data["labelled"], verbose=0).argmax(-1) == data["labels"])
+    assert model.evaluate(data["labelled"], data["labels"], return_dict=True, verbose=0)["accuracy"] == pytest.approx(accuracy)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    split = classification.classification("digits")
+    known = few_labels.choose(split.train.labels, 50, 0)
+    return split, split.train[known], split.train[np.setdiff1d(np.arange(len(split.train)), known)]
+
+
+def error(digits, make):
+    """Share of wrong answers on all images that were not trained on, after training with 50 labels."""
+    split, labelled, unlabelled = digits
+    keras.utils.set_random_seed(0)
+    net = mlp(10, split.image_shape, hidden=(128,), dropout=0.2, input_dropout=0.1)
+    augment = layers.RandomTranslation(0.1, 0.1, fill_mode="constant", seed=0)
+    model = compiled(make(net, len(split.train), augment), keras.optimizers.Adam(0.003))
+    model.fit(few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, 25, 100), epochs=40, verbose=0)
+    wrong = [model.predict(part.images, verbose=0).argmax(-1) != part.labels for part in (split.validation, split.test)]
+    return np.concatenate(wrong).mean()
+
+
+@pytest.fixture(scope="module")
+def supervised_error(digits):
+    return error(digits, lambda net, n, augment: PseudoLabel(net, augment, 0.0))
+
+
+GAINS = {  # weight of the unlabelled cost, and by how much the error must be lower than that of supervised training, 0.12
+    "pseudo_label": (1.0, 0.008), "pi_model": (30.0, 0.02), "temporal_ensembling": (30.0, 0.008), "mean_teacher": (30.0, 0.015),
+    "vat": (1.0, 0.02), "mix_match": (10.0, 0.02), "fix_match": (1.0, 0.01),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GAINS)
+def test_unlabelled_digits_help(name, digits, supervised_error):
+    """A method that ignored the unlabelled digits would have the error of supervised training."""
+    weight, gain = GAINS[name]
+    found = error(digits, lambda net, n, augment: METHODS[name](net, n, augment, LinearRamp(0, 240, weight)))
+    assert found <= supervised_error - gain
+
+
+STEP = Path(__file__).with_name("backend_semi_supervised.py")
+
+
+def test_tensorflow_and_jax_make_the_same_step(tmp_path):
+    """One process a backend: every method without random parts, from the same weights."""
+    found = {}
+    for backend in ("tensorflow", "jax"):
+        path = tmp_path / f"{backend}.npz"
+        run = subprocess.run([sys.executable, STEP, path], env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr[-3000:]
+        found[backend] = np.load(path)
+    assert str(found["jax"]["backend"]) == "jax" and len(found["jax"].files) > 30
+    for name in set(found["jax"].files) - {"backend"}:
+        np.testing.assert_allclose(found["jax"][name], found["tensorflow"][name], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: PiModel("net"), "classifier must be a keras.Model"),
+        (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, inf\); got -1.0"),
+        (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\]; got 1.5"),
+        (lambda: MixMatch(network(), temperature=0.0), r"temperature must be a finite number in \(0, 1\]; got 0.0"),
+        (lambda: MixMatch(network(), alpha=0), r"alpha must be .*; got 0"),
+        (lambda: MixMatch(network(), views=0), "views must be a whole number from 1; got 0"),
+        (lambda: VirtualAdversarial(network(), epsilon=-2), "epsilon must be .*; got -2"),
+        (lambda: FixMatch(network(), threshold=2), "threshold must be .*; got 2"),
+        (lambda: TemporalEnsembling(network(), 0), "num_images must be a whole number from 1; got 0"),
+        (lambda: LinearRamp(5, 4, 1.0), "end must be a whole number from 5; got 4"),
+        (lambda: SigmoidRamp(0, 1.0), "length must be .*; got 0"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,78 @@
+"""The multilayer perceptron of Lee (2013), with dropout, and its pretraining as a stack of denoising auto-encoders."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from thesis_lib import checks
+
+
+def mlp(num_classes, image_shape, hidden=(5000,), dropout=0.5, input_dropout=0.2):
+    """Dense layers with ReLU between images and logits.
+
+    Args:
+        num_classes: K.
+        image_shape: (H, W, C).
+        hidden: units of each hidden layer.
+        dropout, input_dropout: rates of the hidden layers' units and of the pixels, in [0, 1); 0 for none.
+
+    Returns:
+        keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).
+    """
+    checks.integer("num_classes", num_classes, 2)
+    images = keras.Input(image_shape, name="images")
+    x = layers.Flatten(name="flatten")(layers.Rescaling(1 / 255, name="rescale")(images))
+    if checks.real("input_dropout", input_dropout, 0.0, 1.0):
+        x = layers.Dropout(input_dropout, name="dropout_input")(x)
+    for i, units in enumerate(hidden):
+        x = layers.Dense(checks.integer("hidden", units, 1), activation="relu", name=f"hidden{i}")(x)
+        if checks.real("dropout", dropout, 0.0, 1.0):
+            x = layers.Dropout(dropout, name=f"dropout{i}")(x)
+    return keras.Model(images, layers.Dense(num_classes, dtype="float32", name="classes")(x), name="mlp")
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class MaskingNoise(layers.Layer):
+    """Sets a share of its inputs to zero, in training; the others stay as they are (unlike dropout)."""
+
+    def __init__(self, rate, **options):
+        super().__init__(**options)
+        self.rate = checks.real("rate", rate, 0.0, 1.0)
+        self.seeds = keras.random.SeedGenerator()
+
+    def call(self, x, training=False):
+        if not training:
+            return x
+        return ops.where(keras.random.uniform(ops.shape(x), seed=self.seeds) < self.rate, 0.0, x)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
+
+
+def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rate=1e-3, verbose=0):
+    """Train the hidden layers of an `mlp` in place, one by one, to restore their input from a part of it.
+
+    Each layer and a sigmoid (for pixels) or ReLU (for hidden units) decoder form a denoising auto-encoder with masking
+    noise (Vincent et al., JMLR 2010), trained by binary cross-entropy or squared error on the output of the layers below.
+
+    Args:
+        network: a model from `mlp`.
+        images: (N, H, W, C), 0-255, labels are not needed.
+        noise: share of inputs set to zero, in [0, 1].
+        epochs, batch_size, learning_rate: of each layer's training by Adam.
+
+    Returns:
+        list with the last epoch's loss of each layer.
+    """
+    checks.integer("epochs", epochs, 1)
+    inputs = np.asarray(images, "float32").reshape(len(images), -1) / 255
+    found = []
+    for i, layer in enumerate(layer for layer in network.layers if layer.name.startswith("hidden")):
+        pixels = i == 0
+        decoder = layers.Dense(inputs.shape[-1], activation="sigmoid" if pixels else "relu")
+        auto_encoder = keras.Sequential([keras.Input(inputs.shape[1:]), MaskingNoise(noise), layer, decoder])
+        auto_encoder.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy" if pixels else "mse")
+        history = auto_encoder.fit(inputs, inputs, batch_size=batch_size, epochs=epochs, verbose=verbose)
+        found.append(history.history["loss"][-1])
+        inputs = keras.Sequential([keras.Input(inputs.shape[1:]), layer]).predict(inputs, batch_size=1024, verbose=0)
+    return found

@@ -1,0 +1,97 @@
+"""What all methods share: a classifier, its augmentation, and a cost on unlabelled images whose weight grows."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from thesis_lib import checks
+from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+
+PARTS = ("classifier", "augment", "weight")
+
+
+class SemiSupervised(keras.Model):
+    """A classifier that is trained on labelled and unlabelled images together.
+
+    Fit it on batches {"labelled": images (B, H, W, C), "labels": classes (B,), "unlabelled": images (U, H, W, C)} (see
+    `thesis_lib.data.few_labels.Batches`); validate, evaluate and predict on plain images. Compile it with the loss of
+    the labelled part on logits; the cost of the unlabelled part is the method's own, added with its weight.
+
+    Args:
+        classifier: keras.Model from images (N, H, W, C) to logits (N, K).
+        augment: a Keras layer that draws a random variation of images; none if None.
+        weight: of the unlabelled cost: a number, 0 or more, or a ramp of `thesis_lib.semi_supervised.ramps`.
+    """
+
+    def __init__(self, classifier, augment=None, weight=1.0, **options):
+        super().__init__(**options)
+        if not isinstance(classifier, keras.Model) or len(classifier.output_shape) != 2:
+            raise ValueError(f"classifier must be a keras.Model from images to logits (N, K); got {classifier!r}")
+        self.classifier = classifier
+        self.augment = augment
+        self.weight = weight if isinstance(weight, (LinearRamp, SigmoidRamp)) else checks.real("weight", weight, 0.0)
+        self.num_classes = classifier.output_shape[-1]
+        self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
+        self.costs = [keras.metrics.Mean("supervised_cost"), keras.metrics.Mean("unlabelled_cost")]
+        self.built = True  # its parts are
+
+    @property
+    def predictor(self):
+        """The network that predicts: the classifier, or its average where a method keeps one."""
+        return self.classifier
+
+    def varied(self, images):
+        """Images as float32, augmented anew at each call."""
+        images = ops.cast(images, "float32")
+        return images if self.augment is None else self.augment(images, training=True)
+
+    def call(self, inputs, training=False):
+        if not isinstance(inputs, dict):
+            return self.predictor(ops.cast(inputs, "float32"), training=training)
+        images = self.varied(ops.concatenate([inputs["labelled"], inputs["unlabelled"]]))
+        logits = self.classifier(images, training=training)
+        count = ops.shape(inputs["labelled"])[0]
+        return {"labels": inputs["labels"], "logits": logits[:count], "images": images, "all_logits": logits}
+
+    def unlabelled_cost(self, inputs, outputs):
+        """The method: a scalar from a batch and from what `call` made of it. Gradients flow into the classifier alone."""
+        raise NotImplementedError
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if not isinstance(y_pred, dict):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        supervised = super().compute_loss(x, y_pred["labels"], y_pred["logits"], None, training)
+        cost = self.unlabelled_cost(x, y_pred)
+        weight = self.weight if isinstance(self.weight, float) else self.weight(self.step)
+        self.step.assign_add(1)
+        for tracker, value in zip(self.costs, (supervised, cost)):
+            tracker.update_state(value)
+        return supervised + weight * cost
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if isinstance(y_pred, dict):
+            y, y_pred = y_pred["labels"], y_pred["logits"]
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def save_own_variables(self, store):
+        """Also the state of every random part, which Keras leaves out: a loaded model goes on with the same draws."""
+        super().save_own_variables(store)
+        for i, state in enumerate(self._random_states()):
+            store[f"random{i}"] = np.array(state)
+
+    def load_own_variables(self, store):
+        super().load_own_variables({name: store[name] for name in store.keys() if not name.startswith("random")})
+        for i, state in enumerate(self._random_states()):
+            state.assign(store[f"random{i}"])
+
+    def _random_states(self):
+        return [v for v in self.variables if v.path.endswith("seed_generator_state")]
+
+    def get_config(self):
+        parts = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in PARTS}
+        return {**super().get_config(), **parts}
+
+    @classmethod
+    def from_config(cls, config):
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in PARTS}
+        return cls(**{**config, **parts})

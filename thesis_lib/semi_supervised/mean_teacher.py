@@ -1,0 +1,50 @@
+"""Mean teacher (Tarvainen & Valpola, NIPS 2017): agree with a teacher whose weights are the average of one's own."""
+
+import keras
+from keras import ops
+
+from thesis_lib import checks
+from thesis_lib.semi_supervised.averages import checked_decay, follow, shadow
+from thesis_lib.semi_supervised.base import SemiSupervised
+from thesis_lib.semi_supervised.targets import beliefs, squared_difference
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class MeanTeacher(SemiSupervised):
+    """Squared difference of beliefs to the teacher's, on other augmentation and dropout; the teacher predicts (section 2).
+
+    The decay starts at min(1 - 1 / (step + 1), decay), the true average of the first weights. A step first lets the teacher
+    follow the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics.
+
+    Args:
+        decay: of the average, in [0, 1]; 0 makes the teacher the student itself, with other noise: the pi-model.
+        adversarial: weight of the virtual adversarial cost that is added, 0 or more (mean teacher + VAT).
+        epsilon: of that cost, see `VirtualAdversarial`.
+    """
+
+    def __init__(self, classifier, augment=None, weight=1.0, decay=0.999, adversarial=0.0, epsilon=2.0, **options):
+        super().__init__(classifier, augment, weight, **options)
+        self.decay = checked_decay(decay)
+        self.adversarial = checks.real("adversarial", adversarial, 0.0)
+        self.epsilon = checks.real("epsilon", epsilon, 0.0, open_low=True)
+        self.teacher = shadow(classifier)
+        self.seeds = keras.random.SeedGenerator()
+
+    @property
+    def predictor(self):
+        return self.teacher
+
+    def unlabelled_cost(self, inputs, outputs):
+        step = ops.cast(self.step, "float32")
+        follow(self.teacher, self.classifier, ops.minimum(1.0 - 1.0 / (step + 1.0), self.decay))
+        images = ops.concatenate([inputs["labelled"], inputs["unlabelled"]])
+        taught = beliefs(self.teacher(self.varied(images), training=True))
+        cost = squared_difference(beliefs(outputs["all_logits"]), taught)
+        if not self.adversarial:
+            return cost
+        return cost + self.adversarial * adversarial_cost(self.classifier, outputs, self.epsilon, seed=self.seeds)
+
+    def get_config(self):
+        own = {name: getattr(self, name) for name in ("decay", "adversarial", "epsilon")}
+        return {**super().get_config(), **own}

@@ -1,0 +1,75 @@
+"""MixMatch (Berthelot et al., NeurIPS 2019): guess labels, sharpen them, and mix everything."""
+
+import keras
+from keras import ops
+
+from thesis_lib import checks
+from thesis_lib.semi_supervised.averages import checked_decay, follow, shadow
+from thesis_lib.semi_supervised.base import SemiSupervised
+from thesis_lib.semi_supervised.targets import beliefs, mixup_weights, sharpen, squared_difference
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class MixMatch(SemiSupervised):
+    """Cross-entropy of mixed labelled images and squared difference of mixed unlabelled ones (algorithm 1, equations 2 to 5).
+
+    The guess is the sharpened mean of the beliefs about `views` augmentations. The paper's weight is
+    LinearRamp to 75. Compile with a loss on soft targets, `CategoricalCrossentropy(from_logits=True)`.
+
+    Args:
+        views: augmentations of an unlabelled image, 1 or more (K in the paper).
+        temperature: of the sharpening, in (0, 1].
+        alpha: of MixUp's Beta(alpha, alpha), more than 0; None trains without MixUp.
+        decay: of the average of the weights that predicts, in [0, 1]; None predicts with the weights themselves.
+    """
+
+    def __init__(self, classifier, augment=None, weight=75.0, views=2, temperature=0.5, alpha=0.75, decay=0.999, **options):
+        super().__init__(classifier, augment, weight, **options)
+        self.views = checks.integer("views", views, 1)
+        self.temperature = checks.real("temperature", temperature, 0.0, 1.0, open_low=True)
+        self.alpha = None if alpha is None else checks.real("alpha", alpha, 0.0, open_low=True)
+        self.decay = None if decay is None else checked_decay(decay)
+        self.average = None if decay is None else shadow(classifier)
+        self.seeds = keras.random.SeedGenerator()
+
+    @property
+    def predictor(self):
+        return self.classifier if self.average is None else self.average
+
+    def call(self, inputs, training=False):
+        if not isinstance(inputs, dict):
+            return super().call(inputs, training)
+        labelled = self.varied(inputs["labelled"])
+        views = [self.varied(inputs["unlabelled"]) for _ in range(self.views)]
+        guess = self.guess(views, training)
+        images = ops.concatenate([labelled, *views])
+        known = ops.one_hot(inputs["labels"], self.num_classes, dtype="float32")
+        targets = ops.concatenate([known, *[guess] * self.views])
+        if self.alpha is not None:
+            images, targets = self.mix(images, targets)
+        logits = self.classifier(images, training=training)
+        count = ops.shape(labelled)[0]
+        return {"labels": targets[:count], "logits": logits[:count], "rest": logits[count:], "guessed": targets[count:]}
+
+    def guess(self, views, training=False):
+        """Sharpened mean of the beliefs about several views of the same images: (U, K), without gradient."""
+        logits = self.classifier(ops.concatenate(views), training=training)
+        each = ops.reshape(beliefs(logits), (len(views), -1, self.num_classes))
+        return ops.stop_gradient(sharpen(ops.mean(each, axis=0), self.temperature))
+
+    def mix(self, images, targets):
+        """MixUp of every image with another one of the batch, each pair with its own weight."""
+        count = ops.shape(images)[0]
+        other = keras.random.shuffle(ops.arange(count), seed=self.seeds)
+        weights = mixup_weights(count, self.alpha, self.seeds)
+        blend = lambda a, w: w * a + (1.0 - w) * ops.take(a, other, axis=0)
+        return blend(images, weights[:, None, None, None]), blend(targets, weights[:, None])
+
+    def unlabelled_cost(self, inputs, outputs):
+        if self.average is not None:
+            follow(self.average, self.classifier, self.decay)
+        return squared_difference(beliefs(outputs["rest"]), outputs["guessed"])
+
+    def get_config(self):
+        own = {name: getattr(self, name) for name in ("views", "temperature", "alpha", "decay")}
+        return {**super().get_config(), **own}

@@ -1,0 +1,20 @@
+"""The pi-model (Laine & Aila, ICLR 2017): two noisy passes over an image must agree."""
+
+import keras
+
+from thesis_lib.semi_supervised.base import SemiSupervised
+from thesis_lib.semi_supervised.targets import beliefs, squared_difference
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class PiModel(SemiSupervised):
+    """Squared difference to the beliefs of a second pass with other augmentation and dropout (algorithm 1).
+
+    The second pass is a target without gradient; by symmetry that halves the expected gradient of the paper, where both
+    passes have one, and the weight absorbs the factor.
+    """
+
+    def unlabelled_cost(self, inputs, outputs):
+        images = keras.ops.concatenate([inputs["labelled"], inputs["unlabelled"]])
+        second = self.classifier(self.varied(images), training=True)
+        return squared_difference(beliefs(outputs["all_logits"]), beliefs(second))

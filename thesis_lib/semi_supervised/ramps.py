@@ -1,0 +1,58 @@
+"""How the weight of the unlabelled cost grows with the training steps."""
+
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+from thesis_lib import checks
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+@dataclass(frozen=True)
+class LinearRamp:
+    """0 until step `start`, then linear, `maximum` from step `end` on (Lee 2013, equation 16, there in epochs)."""
+
+    start: int
+    end: int
+    maximum: float
+
+    def __post_init__(self):
+        checks.integer("start", self.start, 0)
+        checks.integer("end", self.end, self.start)
+        checks.real("maximum", self.maximum, 0.0)
+
+    def __call__(self, step):
+        share = (ops.cast(step, "float32") - self.start) / max(self.end - self.start, 1)
+        return self.maximum * ops.clip(share, 0.0, 1.0)
+
+    def get_config(self):
+        return {"start": self.start, "end": self.end, "maximum": self.maximum}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+@dataclass(frozen=True)
+class SigmoidRamp:
+    """maximum * exp(-5 (1 - t)^2) with t = step / length up to 1 (Laine & Aila 2017, section 2.1)."""
+
+    length: int
+    maximum: float
+
+    def __post_init__(self):
+        checks.integer("length", self.length, 1)
+        checks.real("maximum", self.maximum, 0.0)
+
+    def __call__(self, step):
+        left = 1.0 - ops.clip(ops.cast(step, "float32") / self.length, 0.0, 1.0)
+        return self.maximum * ops.exp(-5.0 * left**2)
+
+    def get_config(self):
+        return {"length": self.length, "maximum": self.maximum}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

@@ -1,0 +1,45 @@
+"""Temporal ensembling (Laine & Aila, ICLR 2017): agree with the average of one's own earlier beliefs."""
+
+import keras
+from keras import ops
+
+from thesis_lib import checks
+from thesis_lib.semi_supervised.averages import checked_decay
+from thesis_lib.semi_supervised.base import SemiSupervised
+from thesis_lib.semi_supervised.targets import beliefs
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class TemporalEnsembling(SemiSupervised):
+    """Squared difference to a moving average of the beliefs about the same image, corrected for its start (algorithm 2).
+
+    Batches also hold "labelled_index" and "unlabelled_index": each image's number, 0 to num_images - 1. The averages
+    take num_images * K * 4 bytes. They are updated when an image is seen, which once an epoch is the paper's update;
+    an image that is seen for the first time costs nothing.
+
+    Args:
+        num_images: of labelled and unlabelled images together.
+        decay: of the average, in [0, 1).
+    """
+
+    def __init__(self, classifier, num_images, augment=None, weight=1.0, decay=0.6, **options):
+        super().__init__(classifier, augment, weight, **options)
+        self.num_images = checks.integer("num_images", num_images, 1)
+        self.decay = checked_decay(decay)
+        frozen = {"initializer": "zeros", "trainable": False}
+        self.averages = self.add_weight(shape=(self.num_images, self.num_classes), name="averages", **frozen)
+        self.visits = self.add_weight(shape=(self.num_images,), name="visits", **frozen)
+
+    def unlabelled_cost(self, inputs, outputs):
+        index = ops.concatenate([inputs["labelled_index"], inputs["unlabelled_index"]])
+        belief = beliefs(outputs["all_logits"])
+        average, visits = ops.take(self.averages, index, axis=0), ops.take(self.visits, index, axis=0)
+        seen = ops.cast(visits > 0, "float32")
+        target = average / ops.maximum(1.0 - self.decay**visits, keras.config.epsilon())[:, None]
+        updated = self.decay * average + (1.0 - self.decay) * ops.stop_gradient(belief)
+        self.averages.assign(ops.scatter_update(self.averages, index[:, None], updated))
+        self.visits.assign(ops.scatter_update(self.visits, index[:, None], visits + 1.0))
+        return ops.mean(seen[:, None] * ops.square(belief - ops.stop_gradient(target)))
+
+    def get_config(self):
+        return {**super().get_config(), "num_images": self.num_images, "decay": self.decay}

@@ -1,0 +1,76 @@
+"""Virtual adversarial training (Miyato et al., TPAMI 2019): agree with oneself where a small change does most harm."""
+
+import keras
+from keras import ops
+
+from thesis_lib import checks
+from thesis_lib.semi_supervised.base import SemiSupervised
+from thesis_lib.semi_supervised.targets import beliefs, kl_divergence
+
+RANGE = 255.0  # of the images' values
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class VirtualAdversarial(SemiSupervised):
+    """KL divergence between the beliefs about an image and about its virtual adversarial neighbour (equations 5 and 8).
+
+    The direction is found with batch normalisation's averaged statistics and without dropout, the cost in training mode.
+
+    Args:
+        epsilon: length of the change, where the images' values 0-255 count as 0-1.
+        xi: length of the step by which the direction is sought, likewise.
+        iterations: of the power method, 1 or more.
+    """
+
+    def __init__(self, classifier, augment=None, weight=1.0, epsilon=2.0, xi=1e-2, iterations=1, **options):
+        super().__init__(classifier, augment, weight, **options)
+        self.epsilon = checks.real("epsilon", epsilon, 0.0, open_low=True)
+        self.xi = checks.real("xi", xi, 0.0, open_low=True)
+        self.iterations = checks.integer("iterations", iterations, 1)
+        self.seeds = keras.random.SeedGenerator()
+
+    def unlabelled_cost(self, inputs, outputs):
+        return adversarial_cost(self.classifier, outputs, self.epsilon, self.xi, self.iterations, self.seeds)
+
+    def get_config(self):
+        own = {name: getattr(self, name) for name in ("epsilon", "xi", "iterations")}
+        return {**super().get_config(), **own}
+
+
+def adversarial_cost(classifier, outputs, epsilon, xi=1e-2, iterations=1, seed=None):
+    """The cost of `VirtualAdversarial`, from the `images` and `all_logits` of its batch: a scalar."""
+    images = outputs["images"]
+    change = epsilon * RANGE * adversarial_direction(classifier, images, xi, iterations, seed)
+    return kl_divergence(beliefs(outputs["all_logits"]), classifier(images + change, training=True))
+
+
+def adversarial_direction(classifier, images, xi=1e-2, iterations=1, seed=None):
+    """Unit vectors (N, H, W, C) along which the beliefs change most (power method, section 3.3)."""
+    target = beliefs(classifier(images, training=False))
+    direction = _unit(keras.random.normal(ops.shape(images), seed=seed))
+    for _ in range(iterations):
+        divergence = lambda change: kl_divergence(target, classifier(images + change, training=False))
+        direction = _unit(gradient(divergence, xi * RANGE * direction))
+    return ops.stop_gradient(direction)
+
+
+def gradient(function, value):
+    """Gradient of a scalar function at a tensor, on the backend in use. The function must not change any state."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow
+
+        with tensorflow.GradientTape() as tape:
+            tape.watch(value)
+            result = function(value)
+        return tape.gradient(result, value)
+    if backend == "jax":
+        import jax
+
+        return jax.grad(function)(value)
+    raise NotImplementedError(f"virtual adversarial training needs the backend tensorflow or jax; got {backend}")
+
+
+def _unit(vectors):
+    norms = ops.sqrt(ops.sum(ops.square(vectors), axis=range(1, len(vectors.shape)), keepdims=True))
+    return vectors / ops.maximum(norms, 1e-20)
