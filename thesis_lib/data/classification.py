@@ -50,7 +50,7 @@ def classification(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
     Args:
         data: one of
             "digits": scikit-learn's 1,797 bundled digits, enlarged to 16 x 16;
-            "faces": 200 small faces that ship with the project, half of them with a mask;
+            "faces": 100 small faces that ship with the project, half of them with a mask;
             "mnist", "cifar10", "svhn": the full sets: MNIST and CIFAR-10 through Keras (MNIST also from `mnist.npz`), SVHN from
                 train_32x32.mat and test_32x32.mat; files lie under THESIS_DATA. Their own test images judge;
                 5,000 of the others, drawn with `seed`, select;

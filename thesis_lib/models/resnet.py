@@ -1,0 +1,64 @@
+"""Residual networks of keras-hub (He et al., CVPR 2016), pretrained on ImageNet or not, and a classifier on top of one."""
+
+import keras
+from keras import layers
+
+from thesis_lib import checks
+
+BLOCKS = {18: ([2, 2, 2, 2], "basic_block"), 50: ([3, 4, 6, 3], "bottleneck_block"), 101: ([3, 4, 23, 3], "bottleneck_block")}
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's images, as the presets were trained with
+
+
+def resnet_backbone(depth=18, weights="imagenet"):
+    """A ResNet without its head, and the layer that prepares images for it.
+
+    Args:
+        depth: 18, 50 or 101.
+        weights: "imagenet", downloaded once by keras-hub; the path of a preset folder that keras-hub saved; or None, random.
+
+    Returns:
+        (keras_hub.models.ResNetBackbone, keras layer from images (N, H, W, 3), 0-255, to the backbone's input).
+
+    Raises:
+        ValueError: if the weights cannot be had, saying what else is possible.
+    """
+    from keras_hub.models import ResNetBackbone  # slow to import
+
+    checks.one_of("depth", str(depth), [str(d) for d in BLOCKS])
+    prepare = layers.Normalization(mean=[255 * m for m in MEAN], variance=[(255 * d) ** 2 for d in DEVIATION], name="prepare")
+    if weights is None:
+        numbers, kind = BLOCKS[int(depth)]
+        backbone = ResNetBackbone([64], [7], [64, 128, 256, 512], numbers, [1, 2, 2, 2], kind)
+        return backbone, prepare
+    preset = f"resnet_{depth}_imagenet" if weights == "imagenet" else str(weights)
+    try:
+        return ResNetBackbone.from_preset(preset), prepare
+    except Exception as error:  # keras-hub and its downloaders raise many kinds
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise ValueError(
+            f"weights={weights!r} could not be loaded ({reason}). Pass weights=None to start from random weights, or the path of a "
+            f"folder made where there is a network by keras_hub.models.ResNetBackbone.from_preset({preset!r}).save_to_preset(FOLDER)"
+        ) from error
+
+
+def resnet_classifier(num_classes, image_shape, depth=18, weights="imagenet", train_backbone=True):
+    """A new head on a ResNet, for photographs of one's own.
+
+    Args:
+        num_classes: K.
+        image_shape: (H, W, 3), or (H, W, 1): grey images are shown in all three channels.
+        depth, weights: of `resnet_backbone`.
+        train_backbone: whether the backbone is trained, too, or only the head.
+
+    Returns:
+        keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).
+    """
+    checks.integer("num_classes", num_classes, 2)
+    if image_shape[-1] not in (1, 3):
+        raise ValueError(f"image_shape must have 1 or 3 channels; got {tuple(image_shape)}")
+    backbone, prepare = resnet_backbone(depth, weights)
+    backbone.trainable = train_backbone
+    images = keras.Input(image_shape, name="images")
+    x = layers.Concatenate(name="grey")([images] * 3) if image_shape[-1] == 1 else images
+    x = layers.GlobalAveragePooling2D(name="average")(backbone(prepare(x)))
+    return keras.Model(images, layers.Dense(num_classes, dtype="float32", name="classes")(x), name="resnet_classifier")
