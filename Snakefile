@@ -10,14 +10,14 @@ import json
 import re
 import sys
 
-from thesis_lib.experiments import parts
+from thesis_lib import experiments
 
 PROFILE = config.get("profile", "sample")
 REPORT = f"reports/{PROFILE}"
-PARTS = parts(f"experiments/{PROFILE}.yaml")
+PARTS = experiments.parts(f"experiments/{PROFILE}.yaml")
+NOTEBOOKS = experiments.notebooks(f"experiments/{PROFILE}.yaml")
 RUNS = {name: run for part in PARTS for name, run in part.items()}
 THREADS = int(config.get("threads", 1))
-DATA = next(iter(RUNS.values())).get("data", "sample")
 
 # A run has its own cores, so that runs side by side do not slow each other down.
 shell.prefix(
@@ -39,12 +39,12 @@ PAPERMILL = f"{sys.executable} -m papermill --no-progress-bar --cwd notebooks --
 rule runs:
     input:
         expand(f"{REPORT}/runs/{{run}}/row.json", run=RUNS),
-        expand(f"{REPORT}/{{notebook}}.ipynb", notebook=["01_boundary_prior", "02_soft_labels"]),
+        expand(f"{REPORT}/{{notebook}}.ipynb", notebook=NOTEBOOKS["stories"]),
 
 
 rule index:
     input:
-        f"{REPORT}/04_compare_targets.ipynb",
+        f"{REPORT}/{NOTEBOOKS['comparison']}.ipynb",
 
 
 # A rule for each part of the experiment, in their order, so that what is finished when time runs out is complete.
@@ -56,7 +56,7 @@ for number, part in enumerate(PARTS):
         wildcard_constraints:
             run="|".join(map(re.escape, part)),
         input:
-            notebook=ancient("notebooks/03_train_segmentation.ipynb"),
+            notebook=ancient(f"notebooks/{NOTEBOOKS['run']}.ipynb"),
         output:
             row=f"{REPORT}/runs/{{run}}/row.json",
         log:
@@ -66,23 +66,25 @@ for number, part in enumerate(PARTS):
         threads: THREADS
         params:
             folder=f"{REPORT}/runs/{{run}}",
-            code=code("03_train_segmentation"),
+            code=code(NOTEBOOKS["run"]),
             values=lambda wildcards: json.dumps({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
         shell:
             PAPERMILL + " {input.notebook} {params.folder}/notebook.ipynb -y {params.values:q} > {log} 2>&1"
 
 
 rule story:
+    wildcard_constraints:
+        notebook="|".join(NOTEBOOKS["stories"]) or "none",
     input:
         notebook=ancient("notebooks/{notebook}.ipynb"),
     output:
-        f"{REPORT}/{{notebook,0[12]_.*}}.ipynb",
+        f"{REPORT}/{{notebook}}.ipynb",
     log:
         f"{REPORT}/{{notebook}}.log",
     threads: THREADS
     params:
         code=lambda wildcards: code(wildcards.notebook),
-        values=json.dumps({"output": f"{REPORT}/figures", "data": DATA}),
+        values=lambda wildcards: json.dumps({"output": f"{REPORT}/figures", **(NOTEBOOKS["stories"][wildcards.notebook] or {})}),
     shell:
         PAPERMILL + " {input.notebook} {output}.partial.ipynb -y {params.values:q} > {log} 2>&1"
         " && mv {output}.partial.ipynb {output}"
@@ -90,14 +92,14 @@ rule story:
 
 rule compare:
     input:
-        notebook=ancient("notebooks/04_compare_targets.ipynb"),
+        notebook=ancient(f"notebooks/{NOTEBOOKS['comparison']}.ipynb"),
         rows=[row for row in expand(f"{REPORT}/runs/{{run}}/row.json", run=RUNS) if os.path.exists(row)],
     output:
-        f"{REPORT}/04_compare_targets.ipynb",
+        f"{REPORT}/{NOTEBOOKS['comparison']}.ipynb",
     log:
-        f"{REPORT}/04_compare_targets.log",
+        f"{REPORT}/{NOTEBOOKS['comparison']}.log",
     params:
-        code=code("04_compare_targets"),
+        code=code(NOTEBOOKS["comparison"]),
         values=json.dumps({"output": f"{REPORT}/figures", "results": f"{REPORT}/runs"}),
     shell:
         PAPERMILL + " {input.notebook} {output}.partial.ipynb -y {params.values:q} > {log} 2>&1"

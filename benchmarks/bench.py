@@ -16,8 +16,11 @@ from scipy import ndimage
 from thesis_lib import objectives, smoothing, training
 from thesis_lib.data import splits
 from thesis_lib.data.batches import Batches
+from thesis_lib.data.few_labels import Batches as FewLabels
+from thesis_lib.models.convnet13 import convnet13
 from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.prior import BoundaryPrior
+from thesis_lib.semi_supervised import MeanTeacher, MixMatch
 
 KNOWN = BoundaryPrior.known(1.0)
 FITTED = BoundaryPrior(0.0, 200.0, 60.0, 60.0)  # what a few doubly annotated scenes leave: 120 degrees of freedom
@@ -130,6 +133,50 @@ def fit(report):
     report("fit: throughput / that of the bare step", np.median(times.bare[1:]) / np.median(times.fit[1:]), ">= 0.95")
 
 
+class BarePasses(keras.Model):
+    """The passes of a MixMatch step and nothing else: forward over the views, then forward and backward over everything."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.built = True
+
+    def call(self, images, training=False):
+        guess = keras.ops.stop_gradient(self.network(images[LABELLED:], training=training))
+        return self.network(images, training=training) + 1e-6 * keras.ops.mean(guess)
+
+
+LABELLED, UNLABELLED = 32, 64
+
+
+def few_labels(report):
+    """Steps of mean teacher and MixMatch, and their input pipeline, on a convolutional network."""
+    generator = np.random.default_rng(0)
+    draw = lambda n: generator.integers(0, 256, (n, 28, 28, 1)).astype(np.uint8)
+    network = lambda: convnet13(10, (28, 28, 1), width=32)
+    hard, soft = (kind(from_logits=True) for kind in (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy))
+    models = {"supervised": network(), "mean teacher": MeanTeacher(network()), "passes": BarePasses(network()), "mixmatch": MixMatch(network())}
+    for name, model in models.items():
+        model.compile(keras.optimizers.Adam(1e-3), soft if name == "mixmatch" else hard, jit_compile=training.use_xla("auto"))
+    inputs = {"labelled": draw(LABELLED), "labels": generator.integers(0, 10, LABELLED), "unlabelled": draw(UNLABELLED)}
+    same, more = (draw(LABELLED + k * UNLABELLED).astype("float32") for k in (1, 2))
+    classes = lambda images: generator.integers(0, 10, len(images))
+    found = medians({
+        "supervised": lambda: models["supervised"].train_on_batch(same, classes(same)),
+        "mean teacher": lambda: models["mean teacher"].train_on_batch(inputs),
+        "passes": lambda: models["passes"].train_on_batch(more, classes(more)),
+        "mixmatch": lambda: models["mixmatch"].train_on_batch(inputs),
+    }, 15)  # fmt: skip
+    report("step: mean teacher / supervised, as many images", found["mean teacher"] / found["supervised"], "<= 2.20")
+    report("step: MixMatch, K = 2 / its passes alone", found["mixmatch"] / found["passes"], "<= 1.15")
+
+    batches = FewLabels(draw(100), np.arange(100) % 10, draw(1280), LABELLED, UNLABELLED)
+    resident = [({k: keras.ops.convert_to_tensor(v) for k, v in batches[i][0].items()}, None) for i in range(len(batches))]
+    times = InTurn(resident)
+    models["mean teacher"].fit(batches, epochs=6, verbose=0, callbacks=[times])
+    report("fit, few labels: throughput / that of the bare step", np.median(times.bare[1:]) / np.median(times.fit[1:]), ">= 0.95")
+
+
 MEMORY = """
 import re, sys, threading, time
 import numpy as np
@@ -162,7 +209,7 @@ def memory(report):
 def main():
     print(f"{keras.backend.backend()}, {os.cpu_count()} cores\n\n| ratio | measured | aim |\n| --- | --- | --- |", flush=True)
     report = lambda what, ratio, aim: print(f"| {what} | {ratio:.2f} | {aim} |", flush=True)
-    for part in (training_steps, soft_labels, adjacency, fit, memory):
+    for part in (training_steps, soft_labels, adjacency, fit, few_labels, memory):
         part(report)
 
 

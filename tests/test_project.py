@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from thesis_lib import annotators, experiments, figures, objectives, provenance, report
+from thesis_lib import annotators, experiments, few_labels, figures, objectives, provenance, report
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("0*.ipynb"))
@@ -50,10 +50,12 @@ def test_notebooks_are_committed_as_run_from_top_to_bottom(path):
     assert path.stat().st_size < 1_500_000
 
 
-def test_every_objective_has_a_style_of_its_own():
+def test_every_objective_and_method_has_a_style_of_its_own():
     assert set(figures.OBJECTIVE_STYLE) == set(objectives.OBJECTIVES)
-    looks = [style[1:] for style in figures.OBJECTIVE_STYLE.values()]
-    assert len(set(looks)) == len(looks)
+    assert set(figures.METHOD_STYLE) == set(few_labels.METHODS)
+    for styles in (figures.OBJECTIVE_STYLE, figures.METHOD_STYLE):
+        looks = [style[1:] for style in styles.values()]
+        assert len(set(looks)) == len(looks)
 
 
 def test_an_experiment_file_becomes_named_runs(tmp_path):
@@ -69,6 +71,10 @@ def test_an_experiment_file_becomes_named_runs(tmp_path):
     assert runs["forward-small-seed1"] == {
         "epochs": 3, "objective": "forward", "prior_sigma": 1.0, "annotator_parameters": {"sigma": 1.0}, "seed": 1,
     }  # fmt: skip
+    assert [list(part) for part in experiments.parts(tmp_path / "e.yaml")] == [list(runs)]
+    (tmp_path / "e.yaml").write_text("stories: {01_boundary_prior: {}, 99_nothing: {}}\ngrid: []")
+    with pytest.raises(ValueError, match="must name notebooks that are in notebooks/; got '99_nothing'"):
+        experiments.notebooks(tmp_path / "e.yaml")
     for wrong in ("grid", "parameters: {}", ":\n- ]", "grid: [{objective: forward}]", "grid: [{a: [..]}]",
                   "grid: [{a: [x], b: [y-z]}, {a: [x-y], b: [z]}]"):  # fmt: skip
         (tmp_path / "e.yaml").write_text(wrong)
@@ -84,14 +90,24 @@ def test_the_sample_sweep_runs_every_objective_with_two_seeds():
     assert len(runs) == 2 * len({run["objective"] for run in runs})
 
 
-def test_every_notebook_parameter_of_an_experiment_exists():
-    (cell,) = [c for c in nbformat.read(REPOSITORY / "notebooks/03_train_segmentation.ipynb", 4).cells if "parameters" in c.metadata.get("tags", [])]
-    names = set(re.findall(r"^(\w+) =", cell.source, flags=re.MULTILINE))
-    for path in (REPOSITORY / "experiments").glob("*.yaml"):
-        for run in experiments.runs(path).values():
-            assert set(run) <= names, path
-            assert annotators.annotator(run["annotator"], **run.get("annotator_parameters", {})), path
-            assert run["objective"] in objectives.OBJECTIVES, path
+def parameters_of(notebook):
+    (cell,) = [c for c in nbformat.read(REPOSITORY / f"notebooks/{notebook}.ipynb", 4).cells if "parameters" in c.metadata.get("tags", [])]
+    return set(re.findall(r"^(\w+) =", cell.source, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "experiments").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_parameter_of_an_experiment_exists(path):
+    notebooks = experiments.notebooks(path)
+    for name, parameters in notebooks["stories"].items():
+        assert set(parameters or {}) <= parameters_of(name)
+    known = parameters_of(notebooks["run"])
+    for run in experiments.runs(path).values():
+        assert set(run) <= known
+        if "annotator" in run:
+            assert annotators.annotator(run["annotator"], **run.get("annotator_parameters", {}))
+            assert run["objective"] in objectives.OBJECTIVES
+        if "method" in run:
+            assert few_labels.Run(**{k: v for k, v in run.items() if k != "data"})
 
 
 def test_rows_are_written_whole_and_say_what_ran(tmp_path):
@@ -147,7 +163,8 @@ def workspace(tmp_path_factory):
     shutil.copytree(REPOSITORY / "experiments" / "slurm", folder / "experiments" / "slurm")
     parameters = {"train_scenes": 16, "epochs": 1, "width": 2, "depth": 2, "prior": "fitted", "augment": True}
     grid = [{"objective": ["one_hot", "forward", "nonsense"], "seed": [0]}]
-    (folder / "experiments" / "tiny.yaml").write_text(yaml.safe_dump({"parameters": parameters, "grid": grid}))
+    stories = {"01_boundary_prior": {"data": "sample"}, "02_soft_labels": {"data": "sample"}}
+    (folder / "experiments" / "tiny.yaml").write_text(yaml.safe_dump({"stories": stories, "parameters": parameters, "grid": grid}))
     return folder
 
 

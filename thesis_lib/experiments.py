@@ -1,10 +1,12 @@
-"""Sweeps: a YAML file with a grid becomes named runs of a notebook."""
+"""Sweeps: a YAML file with a grid becomes named runs of a notebook, which another notebook compares."""
 
 import itertools
 import re
 from pathlib import Path
 
 import yaml
+
+from thesis_lib.data.digits import REPOSITORY
 
 
 def parts(path):
@@ -32,6 +34,27 @@ def parts(path):
             raise ValueError(f"every run needs a name of its own; got {twice[0]!r} twice")
     except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a YAML file with `parameters` and a list `grid`: {error!r}") from error
+    return found
+
+
+def notebooks(path):
+    """Which notebooks an experiment file runs.
+
+    Its keys are `run` (the notebook of one run; 03_train_segmentation if it is not there), `comparison` (of all rows;
+    04_compare_targets) and `stories`, a mapping from other notebooks to their parameters (none).
+
+    Returns:
+        dict with these three keys.
+
+    Raises:
+        ValueError: naming a notebook that is not there.
+    """
+    content = yaml.safe_load(Path(path).read_text())
+    usual = {"run": "03_train_segmentation", "comparison": "04_compare_targets", "stories": {}}
+    found = {key: content.get(key, value) for key, value in usual.items()}
+    missing = [n for n in (found["run"], found["comparison"], *found["stories"]) if not (REPOSITORY / "notebooks" / f"{n}.ipynb").is_file()]
+    if missing:
+        raise ValueError(f"{path} must name notebooks that are in notebooks/; got {missing[0]!r}")
     return found
 
 

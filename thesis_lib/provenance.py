@@ -70,10 +70,10 @@ def _plain(value):
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def read_rows(folder):
+def read_rows(folder, needed=("objective", "seed")):
     """The result rows below a folder: every `row.json`, one a run.
 
-    A file that is truncated or holds no objective and seed is reported in a warning and skipped.
+    A file that is truncated or lacks one of the `needed` entries is reported in a warning and skipped.
 
     Returns:
         DataFrame with a row a run, sorted by run; the column `run` holds the run's folder, relative to `folder`.
@@ -85,8 +85,8 @@ def read_rows(folder):
     for path in sorted(folder.rglob("row.json")):
         try:
             row = json.loads(path.read_text())
-            if not isinstance(row, dict) or not {"objective", "seed"} <= row.keys():
-                raise ValueError("it holds no objective and seed")
+            if not isinstance(row, dict) or not set(needed) <= row.keys():
+                raise ValueError(f"it does not hold {', '.join(needed)}")
             rows.append({"run": path.parent.relative_to(folder).as_posix(), **row})
         except ValueError as error:
             warnings.warn(f"{path} is no whole result row and was skipped: {error}", stacklevel=2)

@@ -17,8 +17,8 @@ from nbconvert import HTMLExporter
 from thesis_lib import experiments
 from thesis_lib.data.digits import REPOSITORY
 
-NOTEBOOKS = ("01_boundary_prior", "02_soft_labels", "04_compare_targets")
-SHOWN = ("objective", "seed", "miou_foreground", "surface_distance", "surface_dice", "log_loss", "ece")
+SHOWN = ("objective", "method", "network", "labels", "seed", "miou_foreground", "surface_distance", "surface_dice", "log_loss", "ece",
+         "error_percent", "f1")  # fmt: skip
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 0 1rem; color: #1a1a1a; }
 img { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f6f6; padding: .6rem; font-size: .8rem; }
@@ -73,7 +73,7 @@ def runs_table(folder, expected):
         except (OSError, ValueError, TypeError):
             missing.append(name)
             continue
-        rows.append({"run": _link(run), **{k: row.get(k) for k in SHOWN}, **_cost(run / "benchmark.tsv")})
+        rows.append({"run": _link(run), **{k: row[k] for k in SHOWN if k in row}, **_cost(run / "benchmark.tsv")})
     table = pd.DataFrame(rows).to_html(escape=False, index=False, border=0, na_rep="", float_format=lambda v: f"{v:.3g}")
     return (table if rows else "<p>No run has a result.</p>"), missing
 
@@ -101,24 +101,28 @@ def _cost(path):
 def main(profile):
     """Write reports/index.html for a profile; returns the number of runs and notebooks without a result."""
     folder = REPOSITORY / "reports" / profile
-    table, missing = runs_table(folder, experiments.runs(REPOSITORY / "experiments" / f"{profile}.yaml"))
+    experiment = REPOSITORY / "experiments" / f"{profile}.yaml"
+    notebooks = experiments.notebooks(experiment)
+    told = sorted([*notebooks["stories"], notebooks["comparison"]])
+    table, missing = runs_table(folder, experiments.runs(experiment))
     logs = [folder / "runs" / name / "papermill.log" for name in missing]
     bodies = []
-    for name in NOTEBOOKS:
+    for name in told:
         path = folder / f"{name}.ipynb"
         if path.exists():
             bodies.append(f'<section id="{name}">{notebook_as_html(path)}</section>')
         else:
             logs.append(folder / f"{name}.log")
     failed = "".join(f"<li class=failed>{html.escape(log.relative_to(REPOSITORY).as_posix())}</li>" for log in logs)
-    links = "".join(f'<a href="#{name}">{name}</a>' for name in NOTEBOOKS) + '<a href="#runs">03, all runs</a>'
+    links = "".join(f'<a href="#{name}">{name}</a>' for name in told)
+    links += f'<a href="#runs">{notebooks["run"]}, all runs</a>'
     head = (
         "<h1>Training image models when labels are imprecise or missing</h1>"
         f"<p>The profile <b>{html.escape(profile)}</b>, computed on this machine.</p><nav>{links}</nav>"
     )
     if failed:
         head += f"<p class=failed>Without a result; what went wrong stands in:</p><ul>{failed}</ul>"
-    runs = f'<section id="runs"><h1>03. Every training run</h1><p>Each links to its executed notebook.</p>{table}</section>'
+    runs = f'<section id="runs"><h1>Every training run</h1><p>Each links to its executed notebook.</p>{table}</section>'
     target = REPOSITORY / "reports" / "index.html"
     target.write_text(page("Imprecise and missing labels", head + "".join(bodies) + runs))
     for log in logs:

@@ -5,7 +5,9 @@ from thesis_lib.semi_supervised.mean_teacher import MeanTeacher
 from thesis_lib.semi_supervised.mix_match import MixMatch
 from thesis_lib.semi_supervised.pi_model import PiModel
 from thesis_lib.semi_supervised.pseudo_label import PseudoLabel
+from thesis_lib.semi_supervised.supervised import Supervised
 from thesis_lib.semi_supervised.temporal_ensembling import TemporalEnsembling
 from thesis_lib.semi_supervised.virtual_adversarial import VirtualAdversarial
 
-__all__ = ["FixMatch", "MeanTeacher", "MixMatch", "PiModel", "PseudoLabel", "TemporalEnsembling", "VirtualAdversarial"]
+__all__ = ["FixMatch", "MeanTeacher", "MixMatch", "PiModel", "PseudoLabel", "Supervised", "TemporalEnsembling",
+           "VirtualAdversarial"]  # fmt: skip

@@ -1,0 +1,219 @@
+"""One training run with few labels, from names to a row of results: what notebooks 5 to 7 and their tables are made of."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import layers
+from sklearn.metrics import f1_score
+
+from thesis_lib import checks
+from thesis_lib.data import few_labels
+from thesis_lib.models.convnet13 import convnet13
+from thesis_lib.models.mlp import mlp, pretrain
+from thesis_lib.models.resnet import resnet_classifier
+from thesis_lib.models.wide_resnet import wide_resnet
+from thesis_lib.semi_supervised import (
+    FixMatch,
+    MeanTeacher,
+    MixMatch,
+    PiModel,
+    PseudoLabel,
+    Supervised,
+    TemporalEnsembling,
+    VirtualAdversarial,
+)
+from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+
+NETWORKS = ("mlp", "mlp_dropout", "mlp_dropout_dae", "convnet13", "wide_resnet", "resnet")
+METHODS = ("supervised", "pseudo_label", "pi_model", "temporal_ensembling", "mean_teacher", "vat", "mean_teacher_vat",
+           "mix_match", "mix_match_no_mixup", "mix_match_no_ema", "fix_match")  # fmt: skip
+WEIGHTS = {  # of the unlabelled cost at the end of its ramp, where none is given
+    "pseudo_label": 3.0, "pi_model": 20.0, "temporal_ensembling": 20.0, "mean_teacher": 20.0, "vat": 1.0, "mean_teacher_vat": 20.0,
+    "mix_match": 20.0, "mix_match_no_mixup": 20.0, "mix_match_no_ema": 20.0, "fix_match": 1.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained and how; the fields are the parameters of the notebooks.
+
+    Args:
+        method: one of METHODS.
+        network: one of NETWORKS.
+        labels: number of images that keep their label; None for all that have one.
+        unlabelled: number of the other images that are used; None for all.
+        seed: of the choice of labels, of the weights and of the order.
+        epochs: passes over the unlabelled images.
+        batch_size, unlabelled_batch_size: images a batch.
+        learning_rate: of Adam, falling to zero along a cosine.
+        weight: of the unlabelled cost at the end of its ramp; WEIGHTS' if None.
+        ramp: share of the training after which the weight is whole, in (0, 1].
+        decay: of averages of weights (mean teacher, MixMatch, FixMatch).
+        shift: largest random translation, as a share of the image; 0 for none.
+        noise: standard deviation of Gaussian noise on the pixels, 0-255; 0 for none.
+        mirror: whether images are mirrored at random.
+        width: of the network: units of an mlp's hidden layer, filters of convnet13's first block, factor of wide_resnet, depth of resnet.
+        weights: of resnet: "imagenet", a folder, or None.
+        pretraining_epochs: of mlp_dropout_dae's auto-encoder.
+    """
+
+    method: str
+    network: str = "convnet13"
+    labels: int | None = 100
+    unlabelled: int | None = None
+    seed: int = 0
+    epochs: int = 20
+    batch_size: int = 32
+    unlabelled_batch_size: int = 128
+    learning_rate: float = 0.003
+    weight: float | None = None
+    ramp: float = 0.4
+    decay: float = 0.99
+    shift: float = 0.1
+    noise: float = 0.0
+    mirror: bool = False
+    width: int = 16
+    weights: str | None = None
+    pretraining_epochs: int = 10
+
+    def __post_init__(self):
+        checks.one_of("method", self.method, METHODS)
+        checks.one_of("network", self.network, NETWORKS)
+        for name in ("epochs", "batch_size", "unlabelled_batch_size", "width", "pretraining_epochs"):
+            checks.integer(name, getattr(self, name), 1)
+        for name in ("labels", "unlabelled"):
+            if getattr(self, name) is not None:
+                checks.integer(name, getattr(self, name), 1)
+        checks.integer("seed", self.seed, 0, 2**32 - 1)
+        checks.real("learning_rate", self.learning_rate, 0.0, open_low=True)
+        checks.real("ramp", self.ramp, 0.0, 1.0, open_low=True)
+        checks.real("decay", self.decay, 0.0, 1.0)
+        checks.real("shift", self.shift, 0.0, 1.0)
+        checks.real("noise", self.noise, 0.0)
+        if self.weight is not None:
+            checks.real("weight", self.weight, 0.0)
+
+
+def classifier(run, num_classes, image_shape, images=None):
+    """The network of a run; `images` are what mlp_dropout_dae is pretrained on."""
+    if run.network == "convnet13":
+        return convnet13(num_classes, image_shape, run.width)
+    if run.network == "wide_resnet":
+        return wide_resnet(num_classes, image_shape, width=run.width)
+    if run.network == "resnet":
+        return resnet_classifier(num_classes, image_shape, run.width, run.weights)
+    plain = run.network == "mlp"
+    network = mlp(num_classes, image_shape, (run.width,), 0.0 if plain else 0.5, 0.0 if plain else 0.2)
+    if run.network == "mlp_dropout_dae":
+        pretrain(network, images[:], epochs=run.pretraining_epochs)
+    return network
+
+
+def augmentation(run, strong=False):
+    """The run's random variation of images, or None; the strong one also turns, zooms and changes contrast."""
+    options = {"fill_mode": "constant", "seed": run.seed}
+    parts = [layers.RandomTranslation(run.shift, run.shift, **options)] if run.shift else []
+    parts += [layers.RandomFlip("horizontal", seed=run.seed)] if run.mirror else []
+    parts += [layers.GaussianNoise(run.noise, seed=run.seed)] if run.noise else []
+    if strong:
+        parts += [layers.RandomRotation(0.1, **options), layers.RandomZoom(0.2, **options), layers.RandomContrast(0.5, seed=run.seed)]
+    return keras.Sequential(parts) if parts else None
+
+
+def method(run, network, num_images, steps):
+    """The keras.Model of a run's method, compiled.
+
+    Args:
+        run: Run.
+        network: its classifier.
+        num_images: labelled and unlabelled ones together.
+        steps: of the whole training.
+    """
+    end, peak = max(int(run.ramp * steps), 1), WEIGHTS.get(run.method, 0.0) if run.weight is None else float(run.weight)
+    augment, linear, sigmoid = augmentation(run), LinearRamp(0, end, peak), SigmoidRamp(end, peak)
+    mixing = lambda **options: MixMatch(network, augment, linear, **{"decay": run.decay, **options})
+    make = {
+        "supervised": lambda: Supervised(network, augment),
+        "pseudo_label": lambda: PseudoLabel(network, augment, LinearRamp(end // 6, end, peak)),
+        "pi_model": lambda: PiModel(network, augment, sigmoid),
+        "temporal_ensembling": lambda: TemporalEnsembling(network, num_images, augment, sigmoid),
+        "mean_teacher": lambda: MeanTeacher(network, augment, sigmoid, run.decay),
+        "vat": lambda: VirtualAdversarial(network, augment, peak),
+        "mean_teacher_vat": lambda: MeanTeacher(network, augment, sigmoid, run.decay, adversarial=1.0 / max(peak, 1.0)),
+        "mix_match": mixing,
+        "mix_match_no_mixup": lambda: mixing(alpha=None),
+        "mix_match_no_ema": lambda: mixing(decay=None),
+        "fix_match": lambda: FixMatch(network, augment, augmentation(run, strong=True), linear, decay=run.decay),
+    }
+    model = make[run.method]()
+    soft = isinstance(model, MixMatch)
+    loss = keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy
+    rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, steps)
+    model.compile(keras.optimizers.Adam(rate), loss(from_logits=True))
+    return model
+
+
+def prepare(run, splits):
+    """(labelled, unlabelled) images of a run, from those to train on."""
+    kept = np.flatnonzero(splits.train.labels >= 0)
+    if run.labels is not None:
+        kept = few_labels.choose(splits.train.labels, run.labels, run.seed)
+    rest = np.setdiff1d(np.arange(len(splits.train)), kept)
+    if run.unlabelled is not None:
+        count = checks.integer("unlabelled", run.unlabelled, 1, len(rest))
+        rest = np.random.default_rng(run.seed).choice(rest, count, replace=False)
+    return splits.train[kept], splits.train[rest if len(rest) else kept]  # all labelled: the images themselves
+
+
+def train(run, splits, callbacks=(), verbose=0):
+    """Train one run.
+
+    Args:
+        run: Run.
+        splits: of `data.classification`.
+        callbacks: of `fit`; a callable among them is called with the model and returns one.
+        verbose: of `fit`.
+
+    Returns:
+        (model, history): the trained method, and a dict of lists by epoch.
+    """
+    labelled, unlabelled = prepare(run, splits)
+    keras.utils.set_random_seed(run.seed)
+    sizes = min(run.batch_size, len(labelled)), min(run.unlabelled_batch_size, len(unlabelled))
+    batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, *sizes, run.seed)
+    network = classifier(run, len(splits.class_names), splits.image_shape, splits.train.images)
+    model = method(run, network, len(labelled) + len(unlabelled), run.epochs * len(batches))
+    made = [callback if isinstance(callback, keras.callbacks.Callback) else callback(model) for callback in callbacks]
+    history = model.fit(batches, epochs=run.epochs, callbacks=[keras.callbacks.TerminateOnNaN(), *made], verbose=verbose)
+    if not np.isfinite(history.history["loss"]).all():
+        raise ValueError(f"learning_rate and weight must be small enough to train with; the loss was not finite in epoch {len(history.epoch)}")
+    return model, history.history
+
+
+def scores(model, images, batch_size=500):
+    """Error (%) and macro-averaged F1 of a model, or a network, on an `Images`: dict."""
+    predicted = np.concatenate([
+        np.argmax(model.predict(images.images[start : start + batch_size], verbose=0), -1) for start in range(0, len(images), batch_size)
+    ])  # fmt: skip
+    return {"error_percent": 100 * float(np.mean(predicted != images.labels)), "f1": float(f1_score(images.labels, predicted, average="macro"))}
+
+
+class Scored(keras.callbacks.Callback):
+    """Scores the model after each epoch, and the student beside its teacher where there are two.
+
+    Args:
+        scored: the model.
+        images: an `Images`.
+    """
+
+    def __init__(self, scored, images):
+        super().__init__()
+        self.scored, self.images = scored, images
+        self.history = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **(logs or {}), **scores(self.scored, self.images)}
+        if self.scored.predictor is not self.scored.classifier:
+            row["student_error_percent"] = scores(self.scored.classifier, self.images)["error_percent"]
+        self.history.append(row)

@@ -1,0 +1,132 @@
+"""Figures of notebook 4: many runs compared."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from thesis_lib.figures.style import TRUE, style
+
+
+def paired_differences(table, seeds, panels, baseline):
+    """Differences to the baseline with their intervals, an axis a metric; filled where established, small dots for single seeds.
+
+    Args:
+        table: DataFrame with target, metric, difference, low, high, verdict.
+        seeds: DataFrame with target, metric, difference: a row a seed.
+        panels: metric -> (label, "higher" or "lower", whichever is better).
+        baseline: the target that is subtracted.
+    """
+    first, (_, better) = next(iter(panels.items()))
+    order = list(table[table["metric"] == first].sort_values("difference", ascending=better == "lower")["target"])
+    figure, axes = plt.subplots(1, len(panels), figsize=(2.9 * len(panels) + 1.8, 0.36 * len(order) + 1.3), squeeze=False,
+                                sharey=True, layout="constrained")  # fmt: skip
+    for axis, (metric, (label, better)) in zip(axes[0], panels.items()):
+        part = table[table["metric"] == metric].set_index("target")
+        for y, target in enumerate(order):
+            _, colour, marker = style(target)
+            row = part.loc[target]
+            bounds = np.nan_to_num([[row["difference"] - row["low"]], [row["high"] - row["difference"]]])
+            single = seeds.loc[(seeds["target"] == target) & (seeds["metric"] == metric), "difference"]
+            axis.plot(single, [y + 0.22] * len(single), color=colour, marker=".", ms=3, ls="none", alpha=0.6)
+            axis.errorbar(row["difference"], y, xerr=bounds, color=colour, marker=marker, capsize=3, mfc=colour if row["verdict"] else "white")
+        axis.axvline(0, color="black", ls=":")
+        axis.set_xlabel(f"{label}\nminus {style(baseline)[0]}'s ({better} is better)", fontsize=8)
+        axis.tick_params(axis="x", labelsize=8)
+        axis.locator_params(axis="x", nbins=4)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0, 0].set_yticks(range(len(order)), [style(target)[0] for target in order])
+    axes[0, 0].set_ylim(len(order) - 0.5, -0.5)
+    return figure
+
+
+def lines(table, x, axis_label, panels, log=False, marked=None, references=None):
+    """Metrics against a quantity, a line for each target, its interval as error bars.
+
+    Args:
+        table: DataFrame with the column `x`, target, metric, mean, low, high.
+        axis_label: of the x axis, with the unit.
+        panels: metric -> label of its y axis; an axis each.
+        log: whether x is drawn on a logarithmic axis.
+        marked: (value, name): a dashed line at that x.
+        references: target -> DataFrame of its runs, drawn as level lines at their means.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
+    targets = list(table["target"].unique())
+    values = sorted(table[x].unique())
+    for axis, (metric, label) in zip(axes[0], panels.items()):
+        for i, target in enumerate(targets):
+            name, colour, marker = style(target)
+            part = table[(table["target"] == target) & (table["metric"] == metric)].sort_values(x)
+            shift = (i - (len(targets) - 1) / 2) * 0.012  # so that error bars of different targets stay apart
+            at = part[x] * (1 + 3 * shift) if log else part[x] + shift * (values[-1] - values[0])
+            bounds = [part["mean"] - part["low"], part["high"] - part["mean"]]
+            axis.errorbar(at, part["mean"], np.nan_to_num(bounds), color=colour, marker=marker, ms=5, lw=1.2, capsize=2, label=name)
+        if marked:
+            axis.axvline(marked[0], color=TRUE, ls="--", label=marked[1])
+        if log:
+            axis.set(xscale="log")
+            axis.minorticks_off()
+        for target, runs in (references or {}).items():
+            name, colour, _ = style(target)
+            axis.axhline(runs[metric].mean(), color=colour, ls="--", lw=1.2, label=name)
+        axis.set_xticks(values, [f"{v:g}" for v in values])
+        axis.set(xlabel=axis_label)
+        axis.set_title(label, fontsize=9)
+        axis.grid(axis="y", alpha=0.3)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=8, loc="outside lower center", ncols=3)
+    return figure
+
+
+def rankings(table, panels):
+    """Ranks of targets with their intervals, an axis a metric: DataFrame with metric, target, rank, low, high. panels: metric -> label."""
+    order = list(table[table["metric"] == next(iter(panels))].sort_values("rank")["target"])
+    figure, axes = plt.subplots(1, len(panels), figsize=(2.3 * len(panels) + 2.2, 0.34 * len(order) + 1.0), squeeze=False,
+                                sharey=True, layout="constrained")  # fmt: skip
+    for axis, (metric, label) in zip(axes[0], panels.items()):
+        part = table[table["metric"] == metric].set_index("target")
+        for y, target in enumerate(order):
+            _, colour, marker = style(target)
+            row = part.loc[target]
+            axis.plot([row["low"], row["high"]], [y, y], color=colour, lw=3, alpha=0.35, solid_capstyle="butt")
+            axis.plot(row["rank"], y, color=colour, marker=marker, ls="none")
+        axis.set_title(label, fontsize=9)
+        axis.set(xlabel="rank (1 is best)", xlim=(0.5, len(order) + 0.5), xticks=range(1, len(order) + 1))
+        axis.grid(axis="x", alpha=0.3)
+    axes[0, 0].set_yticks(range(len(order)), [style(target)[0] for target in order])
+    axes[0, 0].set_ylim(len(order) - 0.5, -0.5)
+    return figure
+
+
+def magnitudes(table, panels, references, prior):
+    """Class-level rules against the weight that they take from the drawn class, with the spread over seeds.
+
+    Args:
+        table: DataFrame with a row a run: objective, magnitude and the metrics.
+        panels: metric -> label of its y axis.
+        references: objective -> DataFrame of its runs, drawn as level lines.
+        prior: (magnitude, DataFrame of the runs at it): where the prior puts the magnitude, drawn as a marker with its spread.
+    """
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.9), squeeze=False, layout="constrained")
+    for axis, (metric, label) in zip(axes[0], panels.items()):
+        for objective, part in table.groupby("objective", sort=False):
+            name, colour, marker = style(objective)
+            grouped = part.groupby(1 - part["magnitude"])[metric]
+            axis.errorbar(grouped.mean().index, grouped.mean(), np.nan_to_num(grouped.std()), color=colour, marker=marker, ms=5, lw=1.2, capsize=2, label=name)
+        for objective, runs in references.items():
+            name, colour, _ = style(objective)
+            axis.axhline(runs[metric].mean(), color=colour, ls="--", lw=1.2, label=name)
+        name, colour, marker = style("weighted_adjacent_prior")
+        magnitude, runs = prior
+        axis.axvline(1 - magnitude, color=colour, ls=":", lw=1)
+        if len(runs):
+            axis.errorbar(1 - magnitude, runs[metric].mean(), np.nan_to_num(runs[metric].std()), color=colour, marker=marker, capsize=2, ls="none", label=name)
+        ticks = [*sorted(set((1 - table["magnitude"]).round(3))), round(1 - magnitude, 2)]
+        shown = [t for t in ticks if t in (0.025, 0.05, 0.1, 0.2) or t == ticks[-1]]
+        axis.set(xscale="log", xlabel="weight taken from the drawn class, 1 - m")
+        axis.set_title(label, fontsize=9)
+        axis.minorticks_off()
+        axis.set_xticks(shown, [f"{t:g}" for t in shown])
+        axis.grid(axis="y", alpha=0.3)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, fontsize=8, loc="outside lower center", ncols=3)
+    return figure

@@ -1,0 +1,73 @@
+"""Colours, names and markers of every method, and how figures are saved.
+
+The same colour stands for the same method everywhere, chosen to be told apart by colour-blind readers with the help
+of the markers.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+OBJECTIVE_STYLE = {  # objective: (name in figures, colour, marker)
+    "one_hot": ("one-hot", "#000000", "o"),
+    "uniform": ("uniform smoothing", "#999999", "s"),
+    "fixed_uniform": ("fixed-uniform", "#999999", "D"),
+    "fixed_adjacent": ("fixed-adjacent", "#CC79A7", "D"),
+    "weighted_uniform": ("weighted-uniform", "#CC79A7", "v"),
+    "weighted_adjacent": ("weighted-adjacent", "#CC79A7", "^"),
+    "weighted_adjacent_prior": ("weighted-adjacent, m from prior", "#882255", "P"),
+    "spatially_varying": ("spatially varying", "#E69F00", "X"),
+    "posterior": ("posterior soft labels", "#56B4E9", "s"),
+    "forward": ("forward likelihood", "#0072B2", "o"),
+    "forward_uniform": ("forward likelihood, uniform smoothing", "#0072B2", "s"),
+    "forward_dice": ("forward likelihood + soft Dice", "#0072B2", "D"),
+    "dice": ("soft Dice", "#009E73", "D"),
+    "jaccard": ("soft Jaccard", "#009E73", "v"),
+    "one_hot_dice": ("one-hot + soft Dice", "#009E73", "^"),
+}
+METHOD_STYLE = {  # training with few labels: likewise
+    "supervised": ("supervised", "#000000", "o"),
+    "pseudo_label": ("pseudo-label", "#CC79A7", "s"),
+    "pi_model": ("pi-model", "#E69F00", "X"),
+    "temporal_ensembling": ("temporal ensembling", "#882255", "P"),
+    "mean_teacher": ("mean teacher", "#0072B2", "D"),
+    "vat": ("VAT", "#009E73", "^"),
+    "mean_teacher_vat": ("mean teacher + VAT", "#56B4E9", "v"),
+    "mix_match": ("MixMatch", "#D55E00", "o"),
+    "mix_match_no_mixup": ("MixMatch without MixUp", "#D55E00", "v"),
+    "mix_match_no_ema": ("MixMatch without average", "#D55E00", "s"),
+    "fix_match": ("FixMatch", "#999999", "D"),
+}
+TRUE, DRAWN, PRIOR = "#009E73", "#D55E00", "#0072B2"
+
+
+def save(figure, folder, name):
+    """Save a figure as folder/name.png (for the page) and .pdf (for the thesis); the folder is made if missing."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(folder / f"{name}.pdf", bbox_inches="tight", metadata={"CreationDate": None})
+
+
+def style(objective):
+    """(name, colour, marker) of an objective or a method; an unknown one is shown in grey under its own name.
+
+    A variant, "objective, how it differs", has the objective's colour and a star.
+    """
+    base, _, variant = objective.partition(", ")
+    name, colour, marker = (OBJECTIVE_STYLE | METHOD_STYLE).get(base, (base, "#666666", "x"))
+    return (f"{name}, {variant}", colour, "*") if variant else (name, colour, marker)
+
+
+def grid(rows, columns, width=2.4, height=2.0, **options):
+    return plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained", **options
+    )
+
+
+def picture(axis, image, title=None, **options):
+    shown = axis.imshow(image, interpolation="nearest", **options)
+    axis.set(xticks=[], yticks=[])
+    if title:
+        axis.set_title(title, fontsize=9)
+    return shown

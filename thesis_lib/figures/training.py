@@ -1,0 +1,62 @@
+"""Figures of a training run: its history, its predictions, and whether they can be believed."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+
+from thesis_lib.figures.style import PRIOR, grid, picture, style
+
+
+def reliability(panels):
+    """Reliability diagrams side by side: panel title -> {line title: (objective, curve with confidence, accuracy, count)}.
+
+    The diagonal is perfect; below each diagram, how many pixels have that confidence.
+    """
+    figure, axes = plt.subplots(2, len(panels), figsize=(3.6 * len(panels) + 0.8, 4.6), squeeze=False, layout="constrained",
+                                sharex=True, sharey="row", height_ratios=(3, 1))  # fmt: skip
+    for axis, below, (panel, curves) in zip(*axes, panels.items()):
+        axis.plot([0, 1], [0, 1], color="black", ls=":", lw=1)
+        for title, (objective, curve) in curves.items():
+            _, colour, marker = style(objective)
+            present = curve["count"] > 0
+            axis.plot(curve["confidence"][present], curve["accuracy"][present], color=colour, marker=marker, ms=4, label=title)
+            below.plot(curve["confidence"][present], curve["count"][present], color=colour, marker=marker, ms=3)
+        axis.set_title(panel, fontsize=9)
+        axis.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        below.set(xlabel="confidence", yscale="log")
+    axes[0, 0].set(ylabel="accuracy")
+    axes[1, 0].set(ylabel="pixels")
+    axes[0, 0].legend(fontsize=8)
+    return figure
+
+
+def history(table):
+    """Training and validation loss by epoch, from the CSV log as a DataFrame; the best epoch is marked."""
+    figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    axis.plot(table["epoch"] + 1, table["loss"], color="#999999", label="training")
+    axis.plot(table["epoch"] + 1, table["val_loss"], color=PRIOR, label="validation, as drawn")
+    best = table["val_loss"].idxmin()
+    axis.plot(table["epoch"][best] + 1, table["val_loss"][best], color=PRIOR, marker="o", ls="none", label="best, kept")
+    axis.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axis.legend(fontsize=8)
+    return figure
+
+
+def class_maps(rows, columns, num_classes, background):
+    """Rows of scenes as pictures. columns: title -> (kind, arrays).
+
+    Kinds: "image" (N, H, W, C), "classes" and "probability" (N, H, W).
+    """
+    figure, axes = grid(len(rows), len(columns), 2.1, 1.7)
+    colours = np.array(sns.color_palette("tab20", num_classes))
+    colours[background] = (0.93, 0.93, 0.93)
+    for line, i in zip(axes, rows):
+        for axis, (title, (kind, arrays)) in zip(line, columns.items()):
+            title = title if i == rows[0] else None
+            if kind == "classes":
+                picture(axis, colours[arrays[i]], title)
+            elif kind == "image":
+                picture(axis, arrays[i] if arrays.shape[-1] in (3, 4) else arrays[i, ..., 0], title, cmap="gray")
+            else:
+                picture(axis, arrays[i], title, cmap="viridis", vmin=0, vmax=1)
+    return figure
