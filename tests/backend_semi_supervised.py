@@ -6,7 +6,15 @@ import keras
 import numpy as np
 from keras import layers
 
-from thesis_lib.semi_supervised import FixMatch, MeanTeacher, MixMatch, PiModel, PseudoLabel, TemporalEnsembling, VirtualAdversarial
+from thesis_lib.semi_supervised import (
+    FixMatch,
+    MeanTeacher,
+    MixMatch,
+    PiModel,
+    PseudoLabel,
+    TemporalEnsembling,
+    VirtualAdversarial,
+)
 
 generator = np.random.default_rng(0)
 draw = lambda n: generator.integers(0, 256, (n, 4, 4, 1)).astype(np.uint8)

@@ -20,7 +20,7 @@ import yaml
 from thesis_lib import annotators, experiments, few_labels, figures, objectives, provenance, report
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("0*.ipynb"))
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 
 
 def test_the_conda_environment_is_what_pyproject_says():

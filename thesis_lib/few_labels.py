@@ -191,11 +191,15 @@ def train(run, splits, callbacks=(), verbose=0):
     return model, history.history
 
 
-def scores(model, images, batch_size=500):
+def logits(model, images, batch_size=500):
+    """What a model, or a network, says of images, an array or an `ImageTable`: (N, K)."""
+    parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+    return np.concatenate([np.array(model(part, training=False)) for part in parts])
+
+
+def scores(model, images):
     """Error (%) and macro-averaged F1 of a model, or a network, on an `Images`: dict."""
-    predicted = np.concatenate([
-        np.argmax(model.predict(images.images[start : start + batch_size], verbose=0), -1) for start in range(0, len(images), batch_size)
-    ])  # fmt: skip
+    predicted = logits(model, images.images).argmax(-1)
     return {"error_percent": 100 * float(np.mean(predicted != images.labels)), "f1": float(f1_score(images.labels, predicted, average="macro"))}
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from thesis_lib import checks
 
-
 SCHEDULES = ("plateau", "cosine")
 
 

@@ -74,5 +74,5 @@ def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rat
         auto_encoder.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy" if pixels else "mse")
         history = auto_encoder.fit(inputs, inputs, batch_size=batch_size, epochs=epochs, verbose=verbose)
         found.append(history.history["loss"][-1])
-        inputs = keras.Sequential([keras.Input(inputs.shape[1:]), layer]).predict(inputs, batch_size=1024, verbose=0)
+        inputs = np.concatenate([np.array(layer(inputs[start : start + 1024])) for start in range(0, len(inputs), 1024)])
     return found

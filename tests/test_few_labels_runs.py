@@ -1,0 +1,99 @@
+import json
+
+import keras
+import numpy as np
+import papermill
+import pytest
+
+from thesis_lib import few_labels
+from thesis_lib.data import classification, digits
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return classification.classification("faces")
+
+
+QUICK = {"labels": 10, "epochs": 1, "batch_size": 5, "unlabelled_batch_size": 20}
+
+
+@pytest.mark.parametrize("method", few_labels.METHODS)
+def test_every_method_trains_from_its_name(method, faces):
+    model, history = few_labels.train(few_labels.Run(method, "mlp_dropout", width=8, mirror=True, noise=5.0, **QUICK), faces)
+    assert np.isfinite(history["loss"]).all() and len(history["loss"]) == 1
+    found = few_labels.scores(model, faces.test)
+    assert 0 <= found["error_percent"] <= 100 and 0 <= found["f1"] <= 1
+
+
+@pytest.mark.parametrize("network, width", [("mlp", 8), ("mlp_dropout_dae", 8), ("convnet13", 2), ("wide_resnet", 1), ("resnet", 18)])
+def test_every_network_trains_from_its_name(network, width, faces):
+    model, history = few_labels.train(few_labels.Run("supervised", network, width=width, pretraining_epochs=1, **QUICK), faces)
+    assert np.isfinite(history["loss"]).all() and few_labels.logits(model, faces.test.images).shape == (len(faces.test), 2)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_other_labels(faces):
+    runs = [few_labels.Run("mean_teacher", "mlp_dropout", width=8, seed=seed, **QUICK) for seed in (3, 3, 4)]
+    first, again, other = (few_labels.logits(few_labels.train(run, faces)[0], faces.test.images) for run in runs)
+    np.testing.assert_allclose(first, again, atol=1e-5)
+    assert not np.allclose(first, other, atol=1e-3)
+    assert set(few_labels.prepare(runs[0], faces)[0].images.files) != set(few_labels.prepare(runs[2], faces)[0].images.files)
+
+
+def test_labelled_and_unlabelled_images_are_apart_and_as_many_as_asked(faces):
+    labelled, rest = few_labels.prepare(few_labels.Run("supervised", labels=10, unlabelled=30), faces)
+    assert len(labelled) == 10 and len(rest) == 30 and not set(labelled.images.files) & set(rest.images.files)
+    everything, same = few_labels.prepare(few_labels.Run("supervised", labels=None), faces)
+    assert len(everything) == len(same) == len(faces.train)
+
+
+def test_student_and_teacher_are_scored_after_each_epoch(faces):
+    scored = []
+    follow = lambda model: scored.append(few_labels.Scored(model, faces.test)) or scored[0]
+    model, _ = few_labels.train(few_labels.Run("mean_teacher", "mlp_dropout", width=8, **{**QUICK, "epochs": 2}), faces, [follow])
+    last = scored[0].history[-1]
+    assert last["epoch"] == 2 and last["error_percent"] == few_labels.scores(model, faces.test)["error_percent"]
+    assert last["student_error_percent"] == few_labels.scores(model.classifier, faces.test)["error_percent"]
+
+
+def test_a_loss_that_is_not_finite_stops_and_says_so(faces):
+    with pytest.raises(ValueError, match="learning_rate and weight must be small enough to train with; the loss was not finite in epoch 1"):
+        few_labels.train(few_labels.Run("supervised", "mlp", width=8, learning_rate=1e30, **{**QUICK, "epochs": 3}), faces)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"method": "magic"}, "method must be one of fix_match, .*'magic'"),
+        ({"network": "lenet"}, "network must be one of convnet13, .*'lenet'"),
+        ({"labels": 0}, "labels must be a whole number from 1; got 0"),
+        ({"unlabelled": -1}, "unlabelled must be .*; got -1"),
+        ({"epochs": 1.5}, "epochs must be .*; got 1.5"),
+        ({"ramp": 0}, r"ramp must be a finite number in \(0, 1\]; got 0"),
+        ({"decay": 1.1}, "decay must be .*; got 1.1"),
+        ({"weight": -3}, "weight must be .*; got -3"),
+        ({"noise": -1}, "noise must be .*; got -1"),
+    ],
+)
+def test_wrong_values_are_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        few_labels.Run(**{"method": "supervised", **values})
+
+
+def test_more_labels_than_there_are_is_named(faces):
+    with pytest.raises(ValueError, match="count of labelled images must be a whole number from 2 to 68; got 500"):
+        few_labels.prepare(few_labels.Run("supervised", labels=500), faces)
+
+
+def test_the_notebooks_of_one_run_and_of_the_tables_work_on_a_folder(tmp_path):
+    notebooks = digits.REPOSITORY / "notebooks"
+    options = {"cwd": notebooks, "progress_bar": False, "kernel_name": "python3"}
+    for method, seed in (("supervised", 0), ("mix_match", 0), ("mix_match", 1)):
+        folder = tmp_path / "runs" / f"{method}-{seed}"
+        parameters = {"data": "sample_data/faces", "method": method, "seed": seed, "width": 8, "output": str(folder), **QUICK}
+        papermill.execute_notebook(notebooks / "09_train_few_labels.ipynb", tmp_path / "09.ipynb", parameters, **options)
+        row = json.loads((folder / "row.json").read_text())
+        assert row["method"] == method and 0 <= row["error_percent"] <= 100 and row["hidden_units"] == 8
+        assert keras.saving.load_model(folder / "model.keras").predict(np.zeros((1, 32, 32, 3)), verbose=0).shape == (1, 2)
+    papermill.execute_notebook(notebooks / "10_compare_few_labels.ipynb", tmp_path / "10.ipynb", {"results": str(tmp_path / "runs"), "output": str(tmp_path)}, **options)
+    table = (tmp_path / "10_compare_few_labels" / "few_labels.csv").read_text().splitlines()
+    assert len(table) == 4 and table[0].startswith("data,method,network,labels,seed,error_percent")
