@@ -10,11 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from thesis_lib import checks
-
-MODES = {"RGB": 3, "L": 1}
+from thesis_lib.data import pictures
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class ImageTable:
     @property
     def shape(self):
         """(N, H, W, C), as of the array of all images."""
-        return (len(self), *self.size, MODES[self.mode])
+        return (len(self), *self.size, pictures.MODES[self.mode])
 
     def part(self, numbers):
         return ImageTable(self.root, self.files[numbers], self.labels[numbers], self.class_names, self.size, self.mode)
@@ -64,23 +62,7 @@ class ImageTable:
         return images
 
     def _decode(self, name, content):
-        try:
-            with Image.open(io.BytesIO(content)) as picture:
-                picture = _as_mode(picture, self.mode).resize(self.size[::-1], Image.Resampling.BILINEAR)
-        except Exception as error:  # Pillow raises many kinds for damaged files
-            raise ValueError(f"{self.root / name} is not a whole image file: {error}") from error
-        return np.asarray(picture).reshape(self.shape[1:])
-
-
-def _as_mode(picture, mode):
-    """The picture in that mode; what is transparent becomes black, 16-bit grey is scaled to 8 bits."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, float)
-        picture = Image.fromarray(np.rint(np.clip(values / (257 if values.max() > 255 else 1), 0, 255)).astype(np.uint8))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
-    return picture.convert(mode)
+        return pictures.decode(content, self.mode, self.root / name, self.size)
 
 
 def image_table(root, table="labels.csv", file_column="file", label_column="label", size=(32, 32), mode="RGB", skip_damaged=False):
@@ -105,7 +87,7 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
     """
     root = Path(root)
     size = tuple(checks.integer("size", n, 1) for n in size)
-    checks.one_of("mode", mode, MODES)
+    checks.one_of("mode", mode, pictures.MODES)
     if root.is_dir():
         there = {os.path.join(os.path.relpath(folder, root), name) for folder, _, names in os.walk(root) for name in names}
         there = {os.path.normpath(name).replace(os.sep, "/") for name in there}

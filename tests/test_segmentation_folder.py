@@ -1,0 +1,215 @@
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
+from thesis_lib.data.crops import Crops
+from thesis_lib.data.segmentation_folder import segmentation_folder, warn_of_absent_classes
+
+COLOURS = ClassTable(("ground", "roof", "road"), ((0, 0, 0), (255, 255, 255), (200, 10, 30)))
+
+
+def write_table(folder, rows="name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\n"):
+    (folder / "label_class_dict.csv").write_text(rows)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The layout with parts: four, two and two images of several sizes and formats, and a second annotator of those to train on."""
+    generator = np.random.default_rng(0)
+    write_table(tmp_path)
+    for part, count in (("train", 4), ("val", 2), ("test", 2)):
+        for i in range(count):
+            size = (20 + i, 30)
+            classes = generator.integers(0, 3, size)
+            for name, picture in ((part, generator.integers(0, 256, (*size, 3))), (f"{part}_labels", COLOURS.to_picture(classes))):
+                (tmp_path / name).mkdir(exist_ok=True)
+                ending = "tiff" if i % 2 else "png"
+                Image.fromarray(picture.astype(np.uint8)).save(tmp_path / name / f"scene{i}.{ending}")
+            if part == "train":
+                (tmp_path / "train_labels_b").mkdir(exist_ok=True)
+                Image.fromarray(COLOURS.to_picture(np.roll(classes, 1, 0))).save(tmp_path / "train_labels_b" / f"scene{i}.png")
+    return tmp_path
+
+
+def test_colours_become_classes_and_back():
+    classes = np.random.default_rng(0).integers(0, 3, (50, 60)).astype(np.uint8)
+    assert np.array_equal(COLOURS.to_classes(COLOURS.to_picture(classes)), classes)
+
+
+def test_a_colour_of_no_class_is_named_with_its_place_or_ignored():
+    picture = COLOURS.to_picture(np.zeros((4, 5), np.uint8))
+    picture[2, 3] = (1, 2, 3)
+    with pytest.raises(ValueError, match=r"a.png must hold the 3 classes of the table alone; got \(1, 2, 3\) at row 2, column 3"):
+        COLOURS.to_classes(picture, "a.png")
+    classes = COLOURS.to_classes(picture, unknown="ignore")
+    assert classes[2, 3] == IGNORE and (classes == IGNORE).sum() == 1
+    with pytest.raises(ValueError, match="got 7 at row 0, column 1"):
+        ClassTable(("a", "b")).to_classes(np.array([[0, 7]]))
+
+
+def test_some_classes_are_told_apart_and_everything_else_is_class_0():
+    kept, numbers = COLOURS.select(["road"])
+    assert kept.names == ("other", "road") and numbers[:3].tolist() == [0, 0, 1] and numbers[IGNORE] == IGNORE
+    kept, numbers = COLOURS.select(["roof", "road"])
+    assert kept.names == ("ground", "roof", "road") and kept.colours == COLOURS.colours
+    with pytest.raises(ValueError, match="classes must be one of ground, road, roof; got 'lake'"):
+        COLOURS.select(["lake"])
+
+
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ("name,r,g,b\n", "a row a class"),
+        ("class,r,g,b\nroof,1,2,3\n", "must have a column 'name'"),
+        ("name,r,g,b\na,1,2,3\na,4,5,6\n", "names must all be different; got 'a' twice"),
+        ("name,r,g,b\na,1,2,3\nb,1,2,3\n", r"colours must all be different; got \(1, 2, 3\) twice"),
+        ("name,r,g,b\na,1,2,300\n", "whole numbers from 0 to 255"),
+        ("name,r,g\na,1,2\n", "must be a table of classes"),
+        ("", "must be a table of classes"),
+    ],
+)  # fmt: skip
+def test_a_wrong_class_table_is_named(tmp_path, rows, message):
+    write_table(tmp_path, rows)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_class_table(tmp_path / "label_class_dict.csv")
+    assert "label_class_dict.csv" in str(caught.value)
+
+
+def test_the_layout_with_parts_is_read(folder):
+    splits = segmentation_folder(folder)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (4, 2, 2) and splits.num_classes == 3
+    assert set(splits.train.masks) == {"", "b"} and set(splits.test.masks) == {""}
+    assert splits.train.image(1).shape == (21, 30, 3)
+    assert np.array_equal(splits.train.mask(2, "b"), np.roll(splits.train.mask(2), 1, 0))
+    roads = segmentation_folder(folder, classes=["road"])
+    assert np.array_equal(roads.train.mask(0), splits.train.mask(0) == 2)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "I;16"])
+def test_the_plain_layout_with_class_numbers_is_read(tmp_path, mode):
+    generator = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for i in range(7):
+        Image.fromarray(generator.integers(0, 256, (9, 8)).astype(np.uint8)).save(tmp_path / "images" / f"{i}.png")
+        numbers = generator.integers(0, 3, (9, 8)).astype(np.uint16 if mode == "I;16" else np.uint8)
+        mask = Image.fromarray(numbers)
+        if mode == "P":
+            mask = Image.fromarray(numbers)
+            mask.putpalette([90, 0, 0, 0, 90, 0, 0, 0, 90])
+        mask.save(tmp_path / "masks" / f"{i}.png")
+    splits = segmentation_folder(tmp_path)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (5, 1, 1) and splits.classes.names == ("0", "1", "2")
+    assert splits.test.image(0).shape == (9, 8, 3) and splits.train.mask(0).max() == 2
+
+
+def test_what_does_not_fit_together_is_named(folder):
+    (folder / "train_labels" / "scene1.tiff").rename(folder / "train_labels" / "other.tiff")
+    with pytest.raises(ValueError, match="train_labels/other has no partner in train/"):
+        segmentation_folder(folder)
+    (folder / "train_labels" / "other.tiff").unlink()
+    with pytest.raises(ValueError, match="train/scene1 has no partner in train_labels/"):
+        segmentation_folder(folder)
+    Image.new("RGB", (5, 5)).save(folder / "train_labels" / "scene1.png")
+    with pytest.raises(ValueError, match=r"scene1.png must be as large as its image, \(21, 30\) px; got \(5, 5\)"):
+        segmentation_folder(folder)
+    Image.new("RGB", (30, 21)).save(folder / "train_labels" / "scene1.tif")
+    with pytest.raises(ValueError, match="must hold each name once; got scene1.png and scene1.tif"):
+        segmentation_folder(folder)
+
+
+def test_a_corrupt_file_a_missing_folder_and_a_link_outside_are_named(folder, tmp_path_factory):
+    path = folder / "test" / "scene1.tiff"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match="scene1.tiff is not"):
+        segmentation_folder(folder).test.image(1)
+    with pytest.raises(FileNotFoundError, match="data must be a folder of images and masks; got"):
+        segmentation_folder(folder / "nowhere")
+    outside = tmp_path_factory.mktemp("outside") / "secret.png"
+    Image.new("RGB", (30, 20)).save(outside)
+    (folder / "val" / "scene0.png").unlink()
+    (folder / "val" / "scene0.png").symlink_to(outside)
+    with pytest.raises(ValueError, match="scene0.png is a link that leads outside"):
+        segmentation_folder(folder)
+
+
+def test_absent_classes_are_warned_of_once(folder):
+    write_table(folder, "name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\nlake,0,0,255\n")
+    with pytest.warns(UserWarning, match="no mask to train on holds the class lake") as caught:
+        assert warn_of_absent_classes(segmentation_folder(folder)) == ["lake"]
+    assert len(caught) == 1
+
+
+def test_crops_keep_images_and_masks_together(folder):
+    """Images that are their masks' pictures stay so under every crop, turn and mirroring."""
+    for i in range(4):
+        name = f"scene{i}.{'tiff' if i % 2 else 'png'}"
+        Image.open(folder / "train_labels" / name).save(folder / "train" / name)
+    splits = segmentation_folder(folder)
+    crops = Crops(splits.train, 16, 3, seed=1, crops_per_image=2)
+    assert len(crops) == 3
+    seen = []
+    for images, masks in (crops[i] for i in range(3)):
+        assert images.shape[1:] == (16, 16, 3) and masks.shape[1:] == (16, 16)
+        assert np.array_equal(COLOURS.to_picture(masks), images)
+        seen.append(images)
+    again = Crops(splits.train, 16, 3, seed=1, crops_per_image=2)
+    assert np.array_equal(again[0][0], seen[0])
+    again.on_epoch_end()
+    assert not np.array_equal(again[0][0], seen[0])
+
+
+def test_images_smaller_than_the_crop_are_padded_and_the_padding_is_not_learned(folder):
+    images, masks = Crops(segmentation_folder(folder).train, 64, 1)[0]
+    inside = (masks != IGNORE).sum()
+    assert images.shape == (1, 64, 64, 3) and inside in {20 * 30, 21 * 30, 22 * 30, 23 * 30}
+    assert not images[masks == IGNORE].any()
+
+
+def test_crops_of_several_annotators_are_mixed(folder):
+    rasters = segmentation_folder(folder).train
+    both = Crops(rasters, 20, 4, annotator=None, crops_per_image=5)
+    first, second = (Crops(rasters, 20, 4, annotator=name, crops_per_image=5) for name in ("", "b"))
+    kinds = [np.array_equal(both[i][1], first[i][1]) for i in range(5)]
+    assert not all(kinds) and first[0][1].shape == second[0][1].shape
+    with pytest.raises(ValueError, match="annotator must be one of , b; got 'c'"):
+        Crops(rasters, 20, 4, annotator="c")
+
+
+def convolution(radius, classes=2):
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 3))
+    x = keras.layers.Rescaling(1 / 255)(images)
+    for _ in range(radius):
+        x = keras.layers.Conv2D(classes, 3, padding="same")(x)
+    return keras.Model(images, x)
+
+
+@pytest.mark.parametrize("shape, tile", [((70, 93), 32), ((32, 32), 32), ((20, 45), 32), ((200, 33), 64)])
+def test_tiles_give_what_the_whole_image_gives(shape, tile):
+    """A network that sees three pixels far, and a margin of three: the seams vanish. (Padding is seen at the lower and right border of small images.)"""
+    from thesis_lib import tiles
+
+    model = convolution(3)
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    whole = np.array(keras.ops.softmax(model(image[None].astype("float32"))))[0]
+    found = np.zeros_like(whole)
+    rows = 0
+    for top, beliefs in tiles.bands(model, image, tile, margin=3, blend=5, batch_size=2):
+        assert top == rows
+        found[top : top + len(beliefs)] = beliefs
+        rows += len(beliefs)
+    assert rows == shape[0]
+    np.testing.assert_allclose(found.sum(-1), 1, atol=1e-5)
+    inside = tuple(slice(0, n if n >= tile else n - 3) for n in shape)
+    np.testing.assert_allclose(found[inside], whole[inside], atol=1e-5)
+    assert np.array_equal(tiles.predict(model, image, tile=tile, margin=3, blend=5), found.argmax(-1))
+
+
+def test_tiles_that_do_not_fit_are_named():
+    from thesis_lib import tiles
+
+    with pytest.raises(ValueError, match=r"tile must be more than 2 \* \(margin \+ blend\), 80; got 64"):
+        next(tiles.bands(convolution(1), np.zeros((9, 9, 3), np.uint8), tile=64, margin=20, blend=20))

@@ -1,0 +1,119 @@
+"""Classes and their colours: masks that are pictures become class maps, and back, exactly."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from thesis_lib import checks
+
+IGNORE = 255  # in class maps: what belongs to no class and is not to be learned
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """K classes, at most 255.
+
+    Args:
+        names: K names, all different.
+        colours: K colours (r, g, b), 0-255, all different; None where masks hold class numbers.
+    """
+
+    names: tuple
+    colours: tuple | None = None
+
+    def __post_init__(self):
+        if not 1 <= len(self.names) <= IGNORE:
+            raise ValueError(f"names must be of 1 to {IGNORE} classes; got {len(self.names)}")
+        for what, values in (("names", self.names), ("colours", self.colours or ())):
+            twice = [v for v in values if list(values).count(v) > 1]
+            if twice:
+                raise ValueError(f"{what} must all be different; got {twice[0]!r} twice")
+        if self.colours is not None and len(self.colours) != len(self.names):
+            raise ValueError(f"colours must be as many as names, {len(self.names)}; got {len(self.colours)}")
+
+    @cached_property
+    def _number_of(self):
+        """The class of each of the 2^24 colours, 16 MB, IGNORE for those of none."""
+        table = np.full(1 << 24, IGNORE, np.uint8)
+        for k, (red, green, blue) in enumerate(self.colours):
+            table[red << 16 | green << 8 | blue] = k
+        return table
+
+    def to_classes(self, picture, name="mask", unknown="error"):
+        """The class map (H, W), uint8, of a mask.
+
+        Args:
+            picture: uint8 (H, W, 3), or (H, W, 1) or (H, W): class numbers where the table has no colours.
+            name: what errors call it.
+            unknown: "error", or "ignore": what is of no class becomes IGNORE.
+
+        Raises:
+            ValueError: naming the mask, the first colour that is of no class, and its position.
+        """
+        checks.one_of("unknown", unknown, ("error", "ignore"))
+        picture = np.asarray(picture)
+        if self.colours is None:
+            classes = picture.reshape(picture.shape[:2])
+            strange = (classes >= len(self.names)) & (classes != IGNORE)
+        else:
+            wide = picture.astype(np.uint32)
+            classes = self._number_of[wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]]
+            strange = classes == IGNORE
+        if unknown == "error" and strange.any():
+            row, column = np.argwhere(strange)[0]
+            value = tuple(picture[row, column].tolist()) if self.colours else int(classes[row, column])
+            raise ValueError(f"{name} must hold the {len(self.names)} classes of the table alone; got {value} at row {row}, column {column}")
+        return np.where(strange, np.uint8(IGNORE), classes).astype(np.uint8) if strange.any() else classes.astype(np.uint8)
+
+    def to_picture(self, classes):
+        """Class map (H, W) as a picture (H, W, 3) in the classes' colours; IGNORE is black."""
+        colours = np.zeros((256, 3), np.uint8)
+        colours[: len(self.names)] = self.colours
+        return colours[classes]
+
+    def select(self, names):
+        """A table of some classes, everything else together as class 0, and the number in it of each class of this table.
+
+        Args:
+            names: of the classes to tell apart; None for all.
+
+        Returns:
+            (ClassTable, uint8 array (256,) from old numbers to new ones).
+        """
+        numbers = np.full(256, IGNORE, np.uint8)
+        if names is None:
+            numbers[: len(self.names)] = np.arange(len(self.names))
+            return self, numbers
+        for name in names:
+            checks.one_of("classes", name, self.names)
+        rest = [k for k, name in enumerate(self.names) if name not in names]
+        kept = [*rest[:1], *(self.names.index(name) for name in names)]
+        numbers[rest] = 0
+        for new, old in enumerate(kept):
+            numbers[old] = new
+        chosen = ["other" if k in rest and len(rest) > 1 else self.names[k] for k in kept]
+        return ClassTable(tuple(chosen), self.colours and tuple(self.colours[k] for k in kept)), numbers
+
+
+def read_class_table(path):
+    """The table in a CSV file with the columns name and r, g, b (or name alone, where masks hold class numbers).
+
+    Raises:
+        ValueError: naming the file and what is wrong with it.
+    """
+    try:
+        rows = pd.read_csv(path, skipinitialspace=True)
+        rows.columns = rows.columns.str.strip().str.lower()
+        if "name" not in rows or rows.empty:
+            raise ValueError("it must have a column 'name' and a row a class")
+        names = tuple(rows["name"].astype(str).str.strip())
+        if not {"r", "g", "b"} & set(rows.columns):
+            return ClassTable(names)
+        colours = rows[["r", "g", "b"]].to_numpy(float)
+        if not ((colours == np.rint(colours)) & (colours >= 0) & (colours <= 255)).all():
+            raise ValueError("colours must be whole numbers from 0 to 255")
+        return ClassTable(names, tuple(tuple(int(c) for c in colour) for colour in colours))
+    except (ValueError, KeyError, pd.errors.ParserError) as error:
+        raise ValueError(f"{path} must be a table of classes, name, r, g, b: {error}") from error

@@ -1,0 +1,64 @@
+"""Random crops of rasters for training: square patches, mirrored and turned by quarter turns."""
+
+import keras
+import numpy as np
+
+from thesis_lib import checks
+from thesis_lib.data.class_table import IGNORE
+
+
+class Crops(keras.utils.PyDataset):
+    """Batches (images, class maps) of crops, each from a raster that is read for it alone.
+
+    An epoch takes `crops_per_image` crops of every raster, in an order drawn anew; each crop's place, mirroring and turn depend on the seed, the
+    epoch and its number only, so workers change nothing. A raster smaller than the crop is padded: images by black, masks by IGNORE.
+
+    Args:
+        rasters: `segmentation_folder.Rasters`.
+        size: side of the crops, px.
+        batch_size: 1 or more; the last batch may be smaller.
+        seed: of the order and of the crops.
+        crops_per_image: 1 or more.
+        annotator: whose masks; one drawn for each crop if None.
+        transform: called with a class map (H, W) of a whole crop, returns another; for example to take out a bias.
+        options: of `keras.utils.PyDataset`: workers=2, for example, read while the device trains.
+    """
+
+    def __init__(self, rasters, size, batch_size, seed=0, crops_per_image=1, annotator="", transform=None, **options):
+        super().__init__(**options)
+        self.rasters, self.transform = rasters, transform
+        self.size = checks.integer("size", size, 1)
+        self.batch_size = checks.integer("batch_size", batch_size, 1)
+        self.crops_per_image = checks.integer("crops_per_image", crops_per_image, 1)
+        self.seed = checks.integer("seed", seed, 0)
+        self.annotators = [checks.one_of("annotator", annotator, rasters.masks)] if annotator is not None else sorted(rasters.masks)
+        self.epoch = -1
+        self.on_epoch_end()
+
+    def __len__(self):
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, index):
+        pairs = [self.crop(n) for n in range(index * self.batch_size, min((index + 1) * self.batch_size, len(self.order)))]
+        return tuple(np.stack(part) for part in zip(*pairs))
+
+    def crop(self, number):
+        """Crop `number` of this epoch: (uint8 (size, size, 3), uint8 (size, size))."""
+        generator = np.random.default_rng([self.seed, self.epoch, number])
+        i = self.order[number]
+        image, mask = self.rasters.image(i), self.rasters.mask(i, self.annotators[generator.integers(len(self.annotators))])
+        top, left = (int(generator.integers(max(n - self.size, 0) + 1)) for n in mask.shape)
+        window = (slice(top, top + self.size), slice(left, left + self.size))
+        image, mask = image[window], mask[window]
+        missing = [(0, self.size - n) for n in mask.shape]
+        image, mask = np.pad(image, [*missing, (0, 0)]), np.pad(mask, missing, constant_values=IGNORE)
+        if self.transform is not None:
+            mask = self.transform(mask)
+        turns, mirrored = generator.integers(4), generator.integers(2)
+        turned = (np.rot90(part[:, ::-1] if mirrored else part, turns) for part in (image, mask))
+        return tuple(np.ascontiguousarray(part) for part in turned)
+
+    def on_epoch_end(self):
+        self.epoch += 1
+        everything = np.repeat(np.arange(len(self.rasters)), self.crops_per_image)
+        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(everything)

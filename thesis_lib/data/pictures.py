@@ -1,0 +1,64 @@
+"""Image files as arrays: any format, mode and depth that Pillow reads."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+MODES = {"RGB": 3, "L": 1, "index": 1}
+Image.MAX_IMAGE_PIXELS = None  # rasters of 10,000 x 10,000 px are what this is for
+
+
+def decode(content, mode, name, size=None):
+    """A picture as uint8 (H, W, C).
+
+    Grey, palette and black-and-white pictures are converted; what is transparent becomes black; 16-bit values are scaled to 8 bits.
+
+    Args:
+        content: the file's bytes, or its path.
+        mode: "RGB", "L" (grey), or "index": the numbers as they are stored, of grey and palette pictures of 8 or 16 bits.
+        name: what errors call it.
+        size: (H, W) to resize to, px; as it is if None.
+
+    Raises:
+        ValueError: naming it, if it is no whole image file.
+    """
+    try:
+        with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as picture:
+            picture.load()
+            picture = _numbers(picture) if mode == "index" else _as_mode(picture, mode)
+            if size is not None:
+                picture = picture.resize(tuple(size)[::-1], Image.Resampling.BILINEAR)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for damaged files
+        raise ValueError(f"{name} is not a whole image file: {error}") from error
+    return np.asarray(picture).reshape(picture.height, picture.width, MODES[mode])
+
+
+def _numbers(picture):
+    if picture.mode == "1":
+        return picture.convert("L").point(lambda value: value // 255)
+    values = np.asarray(picture)
+    if values.ndim != 2 or values.min() < 0 or values.max() > 255:
+        raise ValueError(f"it must hold class numbers from 0 to 255, a grey or palette image; got mode {picture.mode}")
+    return Image.fromarray(values.astype(np.uint8))
+
+
+def _as_mode(picture, mode):
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.asarray(picture, float)
+        picture = Image.fromarray(np.rint(np.clip(values / (257 if values.max() > 255 else 1), 0, 255)).astype(np.uint8))
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
+    return picture.convert(mode)
+
+
+def shape(path):
+    """(H, W) of a picture, from the head of its file."""
+    try:
+        with Image.open(path) as picture:
+            return picture.height, picture.width
+    except Exception as error:
+        raise ValueError(f"{path} is not an image file: {error}") from error

@@ -1,0 +1,168 @@
+"""Folders of images and masks for segmentation; a raster is read when it is asked for, so that nothing else is held."""
+
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from thesis_lib.data import pictures
+from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
+
+ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
+PARTS = {"train": "train", "validation": "val", "test": "test"}
+TABLE = "label_class_dict.csv"
+
+
+@dataclass(frozen=True)
+class Rasters:
+    """Images and their masks in files.
+
+    Args:
+        images: paths (N,).
+        masks: for each annotator, paths (N,); the name "" is that of the plain mask folder.
+        table: ClassTable of the files.
+        numbers: uint8 (256,), from the files' classes to those that are told apart; all as they are if None.
+        unknown: what to do with a colour of no class: "error" or "ignore".
+    """
+
+    images: tuple
+    masks: dict
+    table: ClassTable
+    numbers: np.ndarray | None = field(default=None, repr=False)
+    unknown: str = "error"
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, part):
+        return Rasters(self.images[part], {a: paths[part] for a, paths in self.masks.items()}, self.table, self.numbers, self.unknown)
+
+    def image(self, i):
+        """Image i as uint8 (H, W, 3)."""
+        return pictures.decode(self.images[i], "RGB", self.images[i])
+
+    def mask(self, i, annotator=""):
+        """Class map of image i, uint8 (H, W), as one annotator drew it; IGNORE where there is no class."""
+        path = self.masks[annotator][i]
+        picture = pictures.decode(path, "RGB" if self.table.colours else "index", path)
+        classes = self.table.to_classes(picture, path, self.unknown)
+        return classes if self.numbers is None else self.numbers[classes]
+
+
+@dataclass(frozen=True)
+class RasterSplits:
+    """Rasters to train on, to select by and to judge with, and the classes that are told apart."""
+
+    train: Rasters
+    validation: Rasters
+    test: Rasters
+    classes: ClassTable
+
+    @property
+    def num_classes(self):
+        return len(self.classes.names)
+
+
+def segmentation_folder(root, classes=None, unknown="error", seed=0):
+    """Read a folder of images and masks in one of two layouts.
+
+    With parts: `train/`, `train_labels/`, `val/`, `val_labels/`, `test/`, `test_labels/` (as the Massachusetts Buildings
+    Dataset comes). Plain: `images/` and `masks/`, split 70 / 15 / 15% at random. Masks of further annotators lie in
+    `train_labels_NAME/`, or `masks_NAME/`. Image and mask have the same name, up to the ending. The classes stand
+    in `label_class_dict.csv` (name, r, g, b): masks are pictures in these colours; without r, g, b, or
+    without the file, masks hold class numbers (grey or palette images; 255 is no class).
+
+    Args:
+        root: the folder.
+        classes: names of the classes to tell apart, everything else together as class 0; all if None.
+        unknown: "error", or "ignore": colours that are of no class are not learned.
+        seed: of the random split.
+
+    Returns:
+        RasterSplits.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the folder or file: no such layout, an image without a mask or the
+            reverse, two files of one name, sizes that differ, a file or link that leads outside the folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FileNotFoundError(f"data must be a folder of images and masks; got {str(root)!r}, which is none")
+    table = read_class_table(root / TABLE) if (root / TABLE).is_file() else None
+    if (root / "train").is_dir():
+        found = {}
+        for part, folder in PARTS.items():
+            if not (root / folder).is_dir():
+                raise FileNotFoundError(f"{root} must hold the folder {folder}/ beside train/")
+            found[part] = _pairs(root, folder, f"{folder}_labels")
+    elif (root / "images").is_dir():
+        images, masks = _pairs(root, "images", "masks")
+        if len(images) < 3:
+            raise ValueError(f"{root}/images must hold at least 3 images, to train, validate and test; got {len(images)}")
+        order = np.random.default_rng(seed).permutation(len(images))
+        held = max(round(0.15 * len(images)), 1)
+        chosen = dict(zip(PARTS, np.split(order, [len(order) - 2 * held, len(order) - held])))
+        pick = lambda paths, numbers: tuple(paths[i] for i in sorted(numbers))
+        found = {part: (pick(images, n), {a: pick(paths, n) for a, paths in masks.items()}) for part, n in chosen.items()}
+    else:
+        raise FileNotFoundError(f"{root} must hold train/ and train_labels/ (and val, test), or images/ and masks/")
+    table = table or _numbered(found)
+    kept, numbers = table.select(classes)
+    return RasterSplits(**{part: Rasters(*files, table, numbers, unknown) for part, files in found.items()}, classes=kept)
+
+
+def _pairs(root, images, masks):
+    """(images, {annotator: masks}) of two folders: paths in the order of their names."""
+    pictures_of = _files(root, images)
+    folders = {"": masks} | {f.name[len(masks) + 1 :]: f.name for f in sorted(root.glob(f"{masks}_*")) if f.is_dir()}
+    found = {}
+    for annotator, folder in folders.items():
+        drawn = _files(root, folder)
+        lonely = sorted(set(pictures_of) ^ set(drawn))
+        if lonely:
+            which = (images, folder) if lonely[0] in pictures_of else (folder, images)
+            raise ValueError(f"{root}: {which[0]}/{lonely[0]} has no partner in {which[1]}/ ({len(lonely)} such files)")
+        for name, path in pictures_of.items():
+            if pictures.shape(path) != pictures.shape(drawn[name]):
+                raise ValueError(f"{drawn[name]} must be as large as its image, {pictures.shape(path)} px; got {pictures.shape(drawn[name])}")
+        found[annotator] = tuple(drawn[name] for name in pictures_of)
+    return tuple(pictures_of.values()), found
+
+
+def _files(root, folder):
+    """Image files of a folder by their stem, in the order of their names."""
+    if not (root / folder).is_dir():
+        raise FileNotFoundError(f"{root} must hold the folder {folder}/")
+    found = {}
+    for path in sorted((root / folder).iterdir()):
+        if path.suffix.lower() not in ENDINGS:
+            continue
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise ValueError(f"{path} is a link that leads outside {root}")
+        if path.stem in found:
+            raise ValueError(f"{root / folder} must hold each name once; got {found[path.stem].name} and {path.name}")
+        found[path.stem] = path
+    if not found:
+        raise FileNotFoundError(f"{root / folder} must hold images ({', '.join(ENDINGS)})")
+    return found
+
+
+def _numbered(found):
+    """Classes 0..K - 1 by the numbers that occur in the masks to train on."""
+    highest = 0
+    for path in found["train"][1][""]:
+        values = pictures.decode(path, "index", path)
+        highest = max(highest, int(values[values != IGNORE].max(initial=0)))
+    return ClassTable(tuple(str(k) for k in range(max(highest + 1, 2))))
+
+
+def warn_of_absent_classes(splits):
+    """Warn, once for all, of classes that no mask to train on holds; returns their names."""
+    seen = np.zeros(256, bool)
+    for i in range(len(splits.train)):
+        seen[np.unique(splits.train.mask(i))] = True
+    absent = [name for k, name in enumerate(splits.classes.names) if not seen[k]]
+    if absent:
+        warnings.warn(f"no mask to train on holds the class {', '.join(absent)}; its scores will be absent", stacklevel=2)
+    return absent
