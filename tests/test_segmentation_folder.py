@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
 from thesis_lib.data.crops import Crops
 from thesis_lib.data.segmentation_folder import segmentation_folder, warn_of_absent_classes
 
+REPOSITORY = Path(__file__).parents[1]
 COLOURS = ClassTable(("ground", "roof", "road"), ((0, 0, 0), (255, 255, 255), (200, 10, 30)))
 
 
@@ -213,3 +218,23 @@ def test_tiles_that_do_not_fit_are_named():
 
     with pytest.raises(ValueError, match=r"tile must be more than 2 \* \(margin \+ blend\), 80; got 64"):
         next(tiles.bands(convolution(1), np.zeros((9, 9, 3), np.uint8), tile=64, margin=20, blend=20))
+
+
+def test_the_sample_of_buildings_is_what_its_script_draws(tmp_path):
+    subprocess.run([sys.executable, REPOSITORY / "sample_data/make_buildings.py", tmp_path], check=True)
+    sample = REPOSITORY / "sample_data" / "buildings"
+    files = sorted(path.relative_to(sample) for path in sample.rglob("*.*"))
+    assert files == sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*")) and len(files) == 41
+    for file in files:
+        if file.suffix == ".tiff":
+            made, kept = (np.asarray(Image.open(folder / file), int) for folder in (tmp_path, sample))
+            assert np.mean(np.abs(made - kept) > 2) < 0.002, file
+    assert sum(path.stat().st_size for path in sample.rglob("*.*")) < 2_000_000
+
+
+def test_the_sample_of_buildings_is_read():
+    splits = segmentation_folder(REPOSITORY / "sample_data" / "buildings", classes=["building"])
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (8, 2, 2)
+    assert set(splits.train.masks) == {"", "a", "b"} and splits.classes.names == ("background", "building")
+    true, outside, inside = (np.mean([splits.train.mask(i, a).mean() for i in range(8)]) for a in ("", "a", "b"))
+    assert inside < true < outside
