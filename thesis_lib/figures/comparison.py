@@ -29,9 +29,13 @@ def paired_differences(table, seeds, panels, baseline):
             axis.plot(single, [y + 0.22] * len(single), color=colour, marker=".", ms=3, ls="none", alpha=0.6)
             axis.errorbar(row["difference"], y, xerr=bounds, color=colour, marker=marker, capsize=3, mfc=colour if row["verdict"] else "white")
         axis.axvline(0, color="black", ls=":")
+        far = part["difference"].abs()
+        if far.max() > 20 * far.median() > 0:  # one target is so far off that the others could not be told apart
+            axis.set_xscale("symlog", linthresh=10 ** np.ceil(np.log10(far.median())))
+        else:
+            axis.locator_params(axis="x", nbins=4)
         axis.set_xlabel(f"{label}\nminus {style(baseline)[0]}'s ({better} is better)", fontsize=8)
         axis.tick_params(axis="x", labelsize=8)
-        axis.locator_params(axis="x", nbins=4)
         axis.grid(axis="x", alpha=0.3)
     axes[0, 0].set_yticks(range(len(order)), [style(target)[0] for target in order])
     axes[0, 0].set_ylim(len(order) - 0.5, -0.5)
@@ -60,6 +64,9 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None)
             at = part[x] * (1 + 3 * shift) if log else part[x] + shift * (values[-1] - values[0])
             bounds = [part["mean"] - part["low"], part["high"] - part["mean"]]
             axis.errorbar(at, part["mean"], np.nan_to_num(bounds), color=colour, marker=marker, ms=5, lw=1.2, capsize=2, label=name)
+        means = table.loc[table["metric"] == metric, "mean"]
+        if means.min() > 0 and means.max() > max(50 * means.min(), 1):  # scores between 0 and 1 stay as they are
+            axis.set(yscale="log")
         if marked:
             axis.axvline(marked[0], color=TRUE, ls="--", label=marked[1])
         if log:
