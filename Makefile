@@ -28,14 +28,14 @@ test: setup
 	$(BIN)/python -m pytest -q -rs --nbval --nbval-current-env tests notebooks
 
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
-TABLES = reports/reference$(if $(filter compare,$(PROFILE)),,/$(PROFILE))
+TABLES = reports/reference$(if $(filter sample,$(PROFILE)),/sample)
 reference:
 	mkdir -p reports/reference/$(PROFILE)/figures
 	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
-		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$run/scenes.npz ../reference/$(PROFILE)/$$run/; done
-	cp reports/$(PROFILE)/04_compare_targets.ipynb reports/reference/$(PROFILE)/
-	cp reports/$(PROFILE)/figures/04_compare_targets/*.png reports/reference/$(PROFILE)/figures/
-	cp reports/$(PROFILE)/figures/04_compare_targets/*.csv $(TABLES)/
+		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$(ls $$run/scenes.npz 2>/dev/null) ../reference/$(PROFILE)/$$run/; done
+	cp reports/$(PROFILE)/*_compare_*.ipynb reports/reference/$(PROFILE)/
+	cp reports/$(PROFILE)/figures/*_compare_*/*.png reports/reference/$(PROFILE)/figures/
+	cp reports/$(PROFILE)/figures/*_compare_*/*.csv $(TABLES)/
 
 # Take up a sweep where its committed rows end: they count as finished runs.
 resume:
