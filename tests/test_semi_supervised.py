@@ -281,7 +281,7 @@ def test_fit_validates_evaluates_and_predicts_on_plain_images():
     data = batch(10, 30)
     batches = few_labels.Batches(data["labelled"], data["labels"], data["unlabelled"], 4, 10)
     model = compiled(MeanTeacher(network()))
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     history = model.fit(batches, validation_data=(data["labelled"], data["labels"]), epochs=2, verbose=0).history
     assert {"loss", "accuracy", "supervised_cost", "unlabelled_cost", "val_loss", "val_accuracy"} <= set(history)
     accuracy = np.mean(model.predict(data["labelled"], verbose=0).argmax(-1) == data["labels"])

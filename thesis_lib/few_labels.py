@@ -90,7 +90,7 @@ class Run:
         checks.real("ramp", self.ramp, 0.0, 1.0, open_low=True)
         checks.real("decay", self.decay, 0.0, 1.0)
         checks.real("shift", self.shift, 0.0, 1.0)
-        checks.real("noise", self.noise, 0.0)
+        checks.real("noise", self.noise, 0.0, 255.0)
         if self.weight is not None:
             checks.real("weight", self.weight, 0.0)
 
@@ -115,7 +115,8 @@ def augmentation(run, strong=False):
     options = {"fill_mode": "constant", "seed": run.seed}
     parts = [layers.RandomTranslation(run.shift, run.shift, **options)] if run.shift else []
     parts += [layers.RandomFlip("horizontal", seed=run.seed)] if run.mirror else []
-    parts += [layers.GaussianNoise(run.noise, seed=run.seed)] if run.noise else []
+    if run.noise:  # Keras's noise is for values from 0 to 1
+        parts += [layers.Rescaling(1 / 255), layers.GaussianNoise(run.noise / 255, seed=run.seed), layers.Rescaling(255.0)]
     if strong:
         parts += [layers.RandomRotation(0.1, **options), layers.RandomZoom(0.2, **options), layers.RandomContrast(0.5, seed=run.seed)]
     return keras.Sequential(parts) if parts else None

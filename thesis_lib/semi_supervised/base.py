@@ -43,7 +43,7 @@ class SemiSupervised(keras.Model):
     def varied(self, images):
         """Images as float32, augmented anew at each call."""
         images = ops.cast(images, "float32")
-        return images if self.augment is None else self.augment(images, training=True)
+        return images if self.augment is None else ops.cast(self.augment(images, training=True), "float32")
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, dict):
