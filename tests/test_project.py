@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -30,6 +31,16 @@ def test_the_conda_environment_is_what_pyproject_says():
     assert project["requires-python"] == f">={low},<{high}"
     extras = project["optional-dependencies"]
     assert sorted(pip["pip"]) == sorted([*project["dependencies"], *extras["gpu"], *extras["slurm"], "-e ."])
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_table():
+    table = pd.read_csv(REPOSITORY / "reports/reference/compare_targets.csv")
+    means = table[table["case"].str.startswith("sigma 2 px")].groupby("target")[["surface_distance", "miou_foreground"]].mean()
+    means = means.loc[["one_hot", "posterior", "forward"]]
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+    said = re.search(r"predicted boundaries lie (\S+), (\S+) and (\S+) px from the true ones .* \(mIoU (\S+), (\S+) and (\S+),", text).groups()
+    assert [float(n) for n in said[:3]] == pytest.approx(list(means["surface_distance"]), rel=0.02)
+    assert [float(n) for n in said[3:]] == pytest.approx(list(means["miou_foreground"]), abs=0.006)
 
 
 def test_the_lock_pins_every_dependency():
