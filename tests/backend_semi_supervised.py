@@ -1,10 +1,11 @@
-"""One step of every method, without random parts, on the backend that KERAS_BACKEND names; run by test_semi_supervised.py."""
+"""One step of every method, without random parts, on the backend that KERAS_BACKEND names; run by test_semi_supervised_training.py."""
 
 import sys
 
 import keras
 import numpy as np
 from keras import layers
+from semi_supervised_cases import batch, compiled
 
 from thesis_lib.semi_supervised import (
     FixMatch,
@@ -16,10 +17,7 @@ from thesis_lib.semi_supervised import (
     VirtualAdversarial,
 )
 
-generator = np.random.default_rng(0)
-draw = lambda n: generator.integers(0, 256, (n, 4, 4, 1)).astype(np.uint8)
-inputs = {"labelled": draw(4), "labels": generator.integers(0, 3, 4), "unlabelled": draw(6),
-          "labelled_index": np.arange(4), "unlabelled_index": 4 + np.arange(6)}  # fmt: skip
+inputs = batch()
 methods = {
     "pseudo_label": PseudoLabel,
     "pi_model": PiModel,
@@ -36,8 +34,7 @@ for name, make in methods.items():
     start = np.random.default_rng(1)
     net.set_weights([start.normal(0, 0.3, w.shape) if w.trainable else np.array(w) for w in net.weights])
     model = make(net)
-    soft = name == "mix_match"
-    model.compile(keras.optimizers.SGD(0.5), (keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy)(from_logits=True))
+    compiled(model)
     for step in range(2):
         logs = model.train_on_batch(inputs, return_dict=True)
     results |= {f"{name}_{k}": float(v) for k, v in logs.items()}

@@ -47,10 +47,9 @@ def test_labelled_and_unlabelled_images_are_apart_and_as_many_as_asked(faces):
 
 
 def test_student_and_teacher_are_scored_after_each_epoch(faces):
-    scored = []
-    follow = lambda model: scored.append(few_labels.Scored(model, faces.test)) or scored[0]
-    model, _ = few_labels.train(few_labels.Run("mean_teacher", "mlp_dropout", width=8, **{**QUICK, "epochs": 2}), faces, [follow])
-    last = scored[0].history[-1]
+    scored = few_labels.Scored(faces.test)
+    model, _ = few_labels.train(few_labels.Run("mean_teacher", "mlp_dropout", width=8, **{**QUICK, "epochs": 2}), faces, [scored])
+    last = scored.history[-1]
     assert last["epoch"] == 2 and last["error_percent"] == few_labels.scores(model, faces.test)["error_percent"]
     assert last["student_error_percent"] == few_labels.scores(model.classifier, faces.test)["error_percent"]
 

@@ -1,16 +1,13 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Each method's targets and costs against hand-computed cases of its paper's formula."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 from scipy import integrate, stats
+from scipy.special import softmax as scipy_softmax
+from semi_supervised_cases import SHAPE, batch, compiled, network
 
-from thesis_lib.data import classification, few_labels
-from thesis_lib.models.mlp import mlp
 from thesis_lib.semi_supervised import (
     FixMatch,
     MeanTeacher,
@@ -24,44 +21,9 @@ from thesis_lib.semi_supervised import (
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost, adversarial_direction, gradient
 
-SHAPE, K = (4, 4, 1), 3
-METHODS = {  # how each is made from a classifier, the number of images, an augmentation and a weight
-    "pseudo_label": lambda net, n, augment, weight: PseudoLabel(net, augment, weight),
-    "pi_model": lambda net, n, augment, weight: PiModel(net, augment, weight),
-    "temporal_ensembling": lambda net, n, augment, weight: TemporalEnsembling(net, n, augment, weight),
-    "mean_teacher": lambda net, n, augment, weight: MeanTeacher(net, augment, weight, decay=0.95),
-    "mean_teacher_vat": lambda net, n, augment, weight: MeanTeacher(net, augment, weight, decay=0.95, adversarial=0.1),
-    "vat": lambda net, n, augment, weight: VirtualAdversarial(net, augment, weight),
-    "mix_match": lambda net, n, augment, weight: MixMatch(net, augment, weight, decay=0.95),
-    "mix_match_plain": lambda net, n, augment, weight: MixMatch(net, augment, weight, alpha=None, decay=None),
-    "fix_match": lambda net, n, augment, weight: FixMatch(net, augment, layers.RandomTranslation(0.2, 0.2), weight, decay=0.95),
-}
-
-
-def batch(labelled=4, unlabelled=6, seed=0):
-    generator = np.random.default_rng(seed)
-    draw = lambda n: generator.integers(0, 256, (n, *SHAPE)).astype(np.uint8)
-    return {"labelled": draw(labelled), "labels": generator.integers(0, K, labelled), "unlabelled": draw(unlabelled),
-            "labelled_index": np.arange(labelled), "unlabelled_index": labelled + np.arange(unlabelled)}  # fmt: skip
-
-
-def network(dropout=0.0, norm=False, seed=0):
-    keras.utils.set_random_seed(seed)
-    body = [keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh")]
-    body += [layers.BatchNormalization(momentum=0.5)] * norm + [layers.Dropout(dropout)] * bool(dropout) + [layers.Dense(K)]
-    return keras.Sequential(body)
-
-
-def compiled(model, optimizer=None):
-    soft = isinstance(model, MixMatch)
-    loss = keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy
-    model.compile(optimizer or keras.optimizers.SGD(0.5), loss(from_logits=True))
-    return model
-
 
 def softmax(x):
-    powers = np.exp(x - x.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)
+    return scipy_softmax(x, axis=-1)
 
 
 def unlabelled_cost(model, inputs):
@@ -232,114 +194,6 @@ def test_fixmatch_counts_only_what_is_sure():
     threshold = float(np.sort(confidence)[2:4].mean())
     cost, _ = unlabelled_cost(FixMatch(net, threshold=threshold), inputs)
     assert cost == pytest.approx((-np.log(confidence) * (confidence >= threshold)).sum() / 6, rel=1e-3)
-
-
-@pytest.mark.parametrize("name", sorted(set(METHODS) - {"mix_match"}))
-def test_without_weight_each_method_is_supervised_training(name):
-    """The same steps on the labelled part alone end in the same weights (MixMatch's MixUp changes the labelled part, too)."""
-    net, alone = network(), network()
-    model = compiled(METHODS[name](net, 10, None, 0.0))
-    alone.compile(keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    for step in range(3):
-        inputs = batch(seed=step)
-        model.train_on_batch(inputs)
-        alone.train_on_batch(inputs["labelled"], inputs["labels"])
-    for found, expected in zip(net.get_weights(), alone.get_weights()):
-        np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_saving_and_loading_continues_the_same_training(name, tmp_path):
-    augment = keras.Sequential([layers.RandomTranslation(0.2, 0.2, fill_mode="constant")])
-    model = compiled(METHODS[name](network(dropout=0.3, norm=True), 10, augment, LinearRamp(0, 4, 1.0)), keras.optimizers.Adam(0.01))
-    for step in range(2):
-        model.train_on_batch(batch(seed=step))
-    model.save(tmp_path / "model.keras")
-    copy = keras.saving.load_model(tmp_path / "model.keras")
-    images = batch()["labelled"]
-    np.testing.assert_allclose(copy.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-5)
-    for step in range(2, 4):
-        model.train_on_batch(batch(seed=step))
-        copy.train_on_batch(batch(seed=step))
-    for found, expected in zip(copy.get_weights(), model.get_weights()):
-        np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert int(copy.step) == 4
-
-
-@pytest.mark.parametrize("name", ["mean_teacher_vat", "mix_match", "temporal_ensembling", "fix_match"])
-def test_half_precision_trains(name):
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = compiled(METHODS[name](network(), 10, layers.RandomTranslation(0.2, 0.2), 1.0), keras.optimizers.Adam(0.01))
-        logs = model.train_on_batch(batch(), return_dict=True)
-        assert all(np.isfinite(float(value)) for value in logs.values())
-    finally:
-        keras.config.set_dtype_policy("float32")
-
-
-def test_fit_validates_evaluates_and_predicts_on_plain_images():
-    data = batch(10, 30)
-    batches = few_labels.Batches(data["labelled"], data["labels"], data["unlabelled"], 4, 10)
-    model = compiled(MeanTeacher(network()))
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    history = model.fit(batches, validation_data=(data["labelled"], data["labels"]), epochs=2, verbose=0).history
-    assert {"loss", "accuracy", "supervised_cost", "unlabelled_cost", "val_loss", "val_accuracy"} <= set(history)
-    accuracy = np.mean(model.predict(data["labelled"], verbose=0).argmax(-1) == data["labels"])
-    assert model.evaluate(data["labelled"], data["labels"], return_dict=True, verbose=0)["accuracy"] == pytest.approx(accuracy)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    split = classification.classification("digits")
-    known = few_labels.choose(split.train.labels, 50, 0)
-    return split, split.train[known], split.train[np.setdiff1d(np.arange(len(split.train)), known)]
-
-
-def error(digits, make):
-    """Share of wrong answers on all images that were not trained on, after training with 50 labels."""
-    split, labelled, unlabelled = digits
-    keras.utils.set_random_seed(0)
-    net = mlp(10, split.image_shape, hidden=(128,), dropout=0.2, input_dropout=0.1)
-    augment = layers.RandomTranslation(0.1, 0.1, fill_mode="constant", seed=0)
-    model = compiled(make(net, len(split.train), augment), keras.optimizers.Adam(0.003))
-    model.fit(few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, 25, 100), epochs=40, verbose=0)
-    wrong = [model.predict(part.images, verbose=0).argmax(-1) != part.labels for part in (split.validation, split.test)]
-    return np.concatenate(wrong).mean()
-
-
-@pytest.fixture(scope="module")
-def supervised_error(digits):
-    return error(digits, lambda net, n, augment: PseudoLabel(net, augment, 0.0))
-
-
-GAINS = {  # weight of the unlabelled cost, and by how much the error must be lower than that of supervised training, 0.12
-    "pseudo_label": (1.0, 0.008), "pi_model": (30.0, 0.02), "temporal_ensembling": (30.0, 0.008), "mean_teacher": (30.0, 0.015),
-    "vat": (1.0, 0.02), "mix_match": (10.0, 0.02), "fix_match": (1.0, 0.01),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", GAINS)
-def test_unlabelled_digits_help(name, digits, supervised_error):
-    """A method that ignored the unlabelled digits would have the error of supervised training."""
-    weight, gain = GAINS[name]
-    found = error(digits, lambda net, n, augment: METHODS[name](net, n, augment, LinearRamp(0, 240, weight)))
-    assert found <= supervised_error - gain
-
-
-STEP = Path(__file__).with_name("backend_semi_supervised.py")
-
-
-def test_tensorflow_and_jax_make_the_same_step(tmp_path):
-    """One process a backend: every method without random parts, from the same weights."""
-    found = {}
-    for backend in ("tensorflow", "jax"):
-        path = tmp_path / f"{backend}.npz"
-        run = subprocess.run([sys.executable, STEP, path], env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True)
-        assert run.returncode == 0, run.stderr[-3000:]
-        found[backend] = np.load(path)
-    assert str(found["jax"]["backend"]) == "jax" and len(found["jax"].files) > 30
-    for name in set(found["jax"].files) - {"backend"}:
-        np.testing.assert_allclose(found["jax"][name], found["tensorflow"][name], atol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize(

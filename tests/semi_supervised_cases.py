@@ -1,0 +1,49 @@
+"""What the tests of semi-supervised methods share: each method by name, a small network and a batch for it."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from thesis_lib.semi_supervised import (
+    FixMatch,
+    MeanTeacher,
+    MixMatch,
+    PiModel,
+    PseudoLabel,
+    TemporalEnsembling,
+    VirtualAdversarial,
+)
+
+SHAPE, K = (4, 4, 1), 3
+METHODS = {  # how each is made from a classifier, the number of images, an augmentation and a weight
+    "pseudo_label": lambda net, n, augment, weight: PseudoLabel(net, augment, weight),
+    "pi_model": lambda net, n, augment, weight: PiModel(net, augment, weight),
+    "temporal_ensembling": lambda net, n, augment, weight: TemporalEnsembling(net, n, augment, weight),
+    "mean_teacher": lambda net, n, augment, weight: MeanTeacher(net, augment, weight, decay=0.95),
+    "mean_teacher_vat": lambda net, n, augment, weight: MeanTeacher(net, augment, weight, decay=0.95, adversarial=0.1),
+    "vat": lambda net, n, augment, weight: VirtualAdversarial(net, augment, weight),
+    "mix_match": lambda net, n, augment, weight: MixMatch(net, augment, weight, decay=0.95),
+    "mix_match_plain": lambda net, n, augment, weight: MixMatch(net, augment, weight, alpha=None, decay=None),
+    "fix_match": lambda net, n, augment, weight: FixMatch(net, augment, layers.RandomTranslation(0.2, 0.2), weight, decay=0.95),
+}
+
+
+def batch(labelled=4, unlabelled=6, seed=0):
+    generator = np.random.default_rng(seed)
+    draw = lambda n: generator.integers(0, 256, (n, *SHAPE)).astype(np.uint8)
+    return {"labelled": draw(labelled), "labels": generator.integers(0, K, labelled), "unlabelled": draw(unlabelled),
+            "labelled_index": np.arange(labelled), "unlabelled_index": labelled + np.arange(unlabelled)}  # fmt: skip
+
+
+def network(dropout=0.0, norm=False, seed=0):
+    keras.utils.set_random_seed(seed)
+    body = [keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh")]
+    body += [layers.BatchNormalization(momentum=0.5)] * norm + [layers.Dropout(dropout)] * bool(dropout) + [layers.Dense(K)]
+    return keras.Sequential(body)
+
+
+def compiled(model, optimizer=None):
+    soft = isinstance(model, MixMatch)
+    loss = keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy
+    model.compile(optimizer or keras.optimizers.SGD(0.5), loss(from_logits=True))
+    return model
