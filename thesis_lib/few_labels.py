@@ -45,7 +45,7 @@ class Run:
         unlabelled: number of the other images that are used; None for all.
         seed: of the choice of labels, of the weights and of the order.
         epochs: passes over the unlabelled images.
-        batch_size, unlabelled_batch_size: images a batch.
+        batch_size, unlabelled_batch_size: images a batch; all where there are fewer.
         learning_rate: of Adam, falling to zero along a cosine.
         weight: of the unlabelled cost at the end of its ramp; WEIGHTS' if None.
         ramp: share of the training after which the weight is whole, in (0, 1].
@@ -173,8 +173,7 @@ def train(run, splits, callbacks=(), verbose=0):
     Args:
         run: Run.
         splits: of `data.classification`.
-        callbacks: of `fit`; a callable among them is called with the model and returns one.
-        verbose: of `fit`.
+        callbacks, verbose: of `fit`.
 
     Returns:
         (model, history): the trained method, and a dict of lists by epoch.
@@ -185,8 +184,7 @@ def train(run, splits, callbacks=(), verbose=0):
     batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, *sizes, run.seed)
     network = classifier(run, len(splits.class_names), splits.image_shape, splits.train.images)
     model = method(run, network, len(labelled) + len(unlabelled), run.epochs * len(batches))
-    made = [callback if isinstance(callback, keras.callbacks.Callback) else callback(model) for callback in callbacks]
-    history = model.fit(batches, epochs=run.epochs, callbacks=[keras.callbacks.TerminateOnNaN(), *made], verbose=verbose)
+    history = model.fit(batches, epochs=run.epochs, callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks], verbose=verbose)
     if not np.isfinite(history.history["loss"]).all():
         raise ValueError(f"learning_rate and weight must be small enough to train with; the loss was not finite in epoch {len(history.epoch)}")
     return model, history.history
@@ -205,20 +203,15 @@ def scores(model, images):
 
 
 class Scored(keras.callbacks.Callback):
-    """Scores the model after each epoch, and the student beside its teacher where there are two.
+    """Scores the model that is fitted on an `Images` after each epoch, and the student beside its teacher where there are two."""
 
-    Args:
-        scored: the model.
-        images: an `Images`.
-    """
-
-    def __init__(self, scored, images):
+    def __init__(self, images):
         super().__init__()
-        self.scored, self.images = scored, images
+        self.images = images
         self.history = []
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, **(logs or {}), **scores(self.scored, self.images)}
-        if self.scored.predictor is not self.scored.classifier:
-            row["student_error_percent"] = scores(self.scored.classifier, self.images)["error_percent"]
+        row = {"epoch": epoch + 1, **(logs or {}), **scores(self.model, self.images)}
+        if self.model.predictor is not self.model.classifier:
+            row["student_error_percent"] = scores(self.model.classifier, self.images)["error_percent"]
         self.history.append(row)
