@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thesis_lib import boundaries
+from thesis_lib import boundaries, displacements
 
 
 def test_signed_distance_of_a_straight_edge_counts_from_between_the_pixels(halves):
@@ -69,3 +69,13 @@ def test_the_band_around_an_edge_is_as_wide_as_asked(halves):
 def test_what_is_no_label_map_is_refused(labels):
     with pytest.raises(ValueError, match="labels must"):
         boundaries.shift_boundaries(labels, 1.0)
+
+
+def test_pixels_to_ignore_are_no_object():
+    labels = np.zeros((20, 30), np.uint8)
+    labels[5:15, 5:15] = 1
+    labels[:, 24:] = 255
+    moved = boundaries.shift_boundaries(labels, 2.0)
+    assert (moved[:, 24:] == 255).all() and (moved[3:17, 6:14] == 1).all() and (moved[:, 18:24] == 0).all()
+    drawn = np.where(labels == 255, 255, boundaries.shift_boundaries(np.where(labels == 255, 0, labels), 1.0))
+    assert set(np.round(displacements.boundary_displacements(drawn, labels))) == {1.0}

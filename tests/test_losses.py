@@ -180,3 +180,35 @@ def test_wrong_values_are_named():
         ForwardLikelihood(PRIOR, [1.0, 1.0, 1.0], loss=SmoothedLoss(smoothing.OneHot()))
     with pytest.raises(ValueError, match="one value a pixel; soft_dice has one an image"):
         SmoothedLoss(smoothing.OneHot(), SoftDice(), [1.0, 1.0, 1.0])(LABELS, np.zeros(LABELS.shape + (3,), "float32"))
+
+
+@pytest.mark.parametrize("name", objectives.OBJECTIVES)
+def test_pixels_to_ignore_are_not_learned_from(example, name):
+    labels, logits = example
+    labels = labels.astype(np.uint8)
+    loss = objectives.objective(name, prior=BoundaryPrior.known(0.4), adjacency=smoothing.adjacency(labels, 3))
+    labels[:, 5:] = 255
+    altered = logits.copy()
+    altered[:, 8:] += 3 * np.random.default_rng(1).normal(size=altered[:, 8:].shape)  # out of the blurs' reach
+    assert np.isfinite(float(loss(labels, logits)))
+    np.testing.assert_allclose(float(loss(labels, altered)), float(loss(labels, logits)), rtol=1e-5)
+    # As if the image ended there, for what looks at pixels alone.
+    if name in ("one_hot", "uniform", "weighted_adjacent", "dice", "jaccard"):
+        np.testing.assert_allclose(float(loss(labels, logits)), float(loss(labels[:, :5], logits[:, :5])), rtol=1e-5)
+    assert float(loss(np.full_like(labels, 255), logits)) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_blur_beside_pixels_to_ignore_still_makes_whole_labels(example):
+    labels, logits = example
+    labels[:] = 1
+    labels[:, 4:] = 255
+    soft, plain = (SmoothedLoss(rule)(labels, logits) for rule in (smoothing.Posterior(PRIOR), smoothing.OneHot()))
+    np.testing.assert_allclose(float(soft), float(plain), rtol=1e-5)  # nothing but class 1 is known
+
+
+def test_class_weights_and_ignored_pixels(example):
+    labels, logits = example
+    labels[:, 4:] = 255
+    np.testing.assert_allclose(losses.class_weights("largest", labels, 3, 0), losses.class_weights("largest", labels[:, :4], 3, 0))
+    loss = SmoothedLoss(smoothing.OneHot(), class_weights=[1.0, 2.0, 3.0])
+    np.testing.assert_allclose(float(loss(labels, logits)), float(loss(labels[:, :4], logits[:, :4])), rtol=1e-5)

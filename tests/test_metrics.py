@@ -117,3 +117,17 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_pixels_to_ignore_are_not_counted():
+    generator = np.random.default_rng(0)
+    labels = np.zeros((2, 24, 30), np.uint8)
+    labels[:, 6:14, 6:16] = 1
+    probabilities = generator.dirichlet([1, 1], (2, 24, 30))
+    ended = summary.evaluate(labels[:, :20], probabilities[:, :20], 0)
+    labels[:, 20:] = 255
+    ignored = summary.evaluate(labels, probabilities, 0)
+    for name, value in ended[0].items():
+        assert ignored[0][name] == pytest.approx(value, rel=0.05 if "surface" in name or "hausdorff" in name else 1e-9), name
+    assert (ignored[1]["union"] == ended[1]["union"]).all()
+    assert np.isnan(overlap.scores(np.full((1, 2, 2), 255), np.zeros((1, 2, 2), int), 2)["accuracy"])

@@ -70,12 +70,20 @@ def test_a_segmenter_that_augments_trains_validates_and_predicts():
     assert model.evaluate(inputs, verbose=0) == pytest.approx(float(plain), rel=1e-4)
 
 
+def test_levels_can_be_listed():
+    assert symmetric([[2, 1], [4, 2], [8, 2]]) == symmetric(2, 2)
+    assert symmetric([[2, 1], [8, 3]], depth=5) == {"encoder": [Block(2, 1)], "centre": [Block(8, 3)], "decoder": [Block(2, 1)]}
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
         (lambda: Block(0), "filters must .*0"),
         (lambda: Block(4, pooling=1.5), "pooling must .*1.5"),
         (lambda: unet(1, **symmetric(2, 2)), "num_classes must .*1"),
+        (lambda: symmetric("8"), "width must .*'8'"),
+        (lambda: symmetric([8, 16]), r"width must .*\[8, 16\]"),
+        (lambda: symmetric([[8, 1], [0, 1]]), "filters must .*0"),
         (lambda: unet(3, [Block(2, pooling=2), Block(2, pooling=3)], [Block(2)], [Block(2, pooling=2), Block(2, pooling=3)]), r"reverse order, \[3, 2\]; got \[2, 3\]"),
         (lambda: unet(3, [], [Block(2)], []), "decoder must have"),
     ],

@@ -195,3 +195,8 @@ def test_rules_survive_being_saved(rule):
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_adjacency_leaves_out_pixels_to_ignore():
+    labels = np.array([[0, 0, 255], [1, 255, 1]], np.uint8)
+    assert smoothing.adjacency(labels, 2).tolist() == [[2, 1], [1, 0]]

@@ -178,7 +178,7 @@ def test_wrong_values_are_named(tmp_path):
         training.use_xla("yes")
     with pytest.raises(ValueError, match="patience must .*0"):
         training.callbacks(tmp_path, 0)
-    right = dict.fromkeys(("epochs", "batch_size", "width", "depth", "patience", "prior_scenes"), 1)
+    right = dict.fromkeys(("epochs", "batch_size", "depth", "patience", "prior_scenes"), 1)
     right |= {"seed": 0, "progress": 0, "augment": False, "mixed_precision": False, "annotator_parameters": {}}
     assert training.checked(right) is right
     for name, wrong in (("epochs", 0), ("batch_size", 2.5), ("seed", 2**32), ("augment", "false"), ("annotator_parameters", "x")):

@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from thesis_lib import checks
+from thesis_lib.data.class_table import IGNORE
 
 
 def signed_distance(mask):
@@ -40,7 +41,7 @@ def background_class(labels, background=None):
         return checks.integer("background", background, 0, largest)
     if labels.dtype.kind == "b":
         return 0
-    return int(np.argmax(np.bincount(labels.ravel())))
+    return int(np.argmax(np.bincount(labels[labels != IGNORE].ravel(), minlength=1)))
 
 
 def shift_boundaries(labels, displacement, background=None):
@@ -48,7 +49,7 @@ def shift_boundaries(labels, displacement, background=None):
 
     Each foreground class's signed distance is raised by the displacement, the background's is lowered by it, and
     every pixel takes the class with the largest one. Boundaries between two objects stay where they are. To take a
-    known bias of the annotator out of his labels, shift by minus the bias.
+    known bias of the annotator out of his labels, shift by minus the bias. Pixels to ignore (255) stay as they are.
 
     Args:
         labels: integer or boolean label maps (N, H, W) or (H, W).
@@ -67,12 +68,12 @@ def shift_boundaries(labels, displacement, background=None):
 
 
 def _shift(labels, displacement, background):
-    classes = np.unique(labels)
-    if displacement == 0 or len(classes) == 1:
+    classes = np.setdiff1d(np.unique(labels), [IGNORE])
+    if displacement == 0 or len(classes) < 2:
         return labels
     toward = np.where(classes == background, -displacement, displacement)
     scores = [signed_distance(labels == k) + t for k, t in zip(classes, toward)]
-    return classes[np.argmax(scores, axis=0)]
+    return np.where(labels == IGNORE, labels, classes[np.argmax(scores, axis=0)])
 
 
 def contours(mask, spacing=1.0):
@@ -103,7 +104,7 @@ def near_boundary(labels, distance):
     """Which pixels have their centre within `distance` px of a boundary between any two classes.
 
     Args:
-        labels: integer or boolean label maps (N, H, W) or (H, W).
+        labels: integer or boolean label maps (N, H, W) or (H, W); pixels to ignore (255) have no boundary.
         distance: px, at least 0.5, the distance of the pixels that touch a boundary.
 
     Returns:
@@ -117,8 +118,9 @@ def near_boundary(labels, distance):
 
 def _near(labels, distance):
     touching = np.zeros(labels.shape, bool)
-    rows = labels[1:] != labels[:-1]
-    columns = labels[:, 1:] != labels[:, :-1]
+    known = labels != IGNORE
+    rows = (labels[1:] != labels[:-1]) & known[1:] & known[:-1]
+    columns = (labels[:, 1:] != labels[:, :-1]) & known[:, 1:] & known[:, :-1]
     touching[1:] |= rows
     touching[:-1] |= rows
     touching[:, 1:] |= columns

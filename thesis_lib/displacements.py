@@ -4,6 +4,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from thesis_lib import boundaries, checks
+from thesis_lib.data.class_table import IGNORE
 
 
 def boundary_displacements(annotation, reference, background=None, reach=10.0):
@@ -16,7 +17,7 @@ def boundary_displacements(annotation, reference, background=None, reach=10.0):
 
     Args:
         annotation, reference: boolean masks or integer label maps (H, W) or (N, H, W) of one shape. Of label maps every
-            class but the background is measured as a mask of its own.
+            class but the background (and 255: to ignore) is measured as a mask of its own.
         background: the background's class; the reference's most frequent one if None.
         reach: the largest displacement looked for, px; take at least four times the expected sigma.
 
@@ -38,7 +39,7 @@ def displacement_series(annotation, reference, background=None, reach=10.0):
     series = []
     shape = (-1,) + reference.shape[-2:]
     for drawn, true in zip(annotation.reshape(shape), reference.reshape(shape)):
-        for k in np.setdiff1d(np.unique(true), [background]):
+        for k in np.setdiff1d(np.unique(true), [background, IGNORE]):
             series += _displacements(drawn == k, true == k, reach)
     if not sum(map(len, series)):
         return []

@@ -2,7 +2,8 @@
 
 Losses that take the integer labels (N, H, W) that an annotator drew: `SmoothedLoss`, `ForwardLikelihood` and their `Sum`. Losses
 that take soft labels (N, H, W, K): Keras's `CategoricalCrossentropy(from_logits=True)`, `SoftDice`, `SoftJaccard`.
-Labels must lie in 0..K - 1: the loaders check that, the step on the device cannot.
+Labels must lie in 0..K - 1: the loaders check that, the step on the device cannot. Pixels of the label 255, `IGNORE`, are
+not learned from: they count in no loss and no mean.
 """
 
 from dataclasses import asdict
@@ -12,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from thesis_lib import checks
+from thesis_lib.data.class_table import IGNORE
 from thesis_lib.prior import BoundaryPrior
 from thesis_lib.smoothing import OneHot, blur
 
@@ -38,7 +40,8 @@ def class_weights(rule, labels, num_classes, background):
         return np.ones(num_classes)
     if rule == "drop_background":
         return (np.arange(num_classes) != background).astype(float)
-    labels = checks.label_maps("labels", labels, num_classes)
+    labels = np.asarray(labels)
+    labels = checks.label_maps("labels", labels[labels != IGNORE][None], num_classes)
     counts = np.bincount(labels.ravel(), minlength=num_classes).astype(float)
     present = counts > 0
     reference = {"largest": np.max, "smallest": np.min, "median": np.median}[rule](counts[present])
@@ -46,12 +49,16 @@ def class_weights(rule, labels, num_classes, background):
 
 
 def _weigh(per_pixel, labels, weights, num_classes):
-    """Per-pixel losses (N, H, W) times the weight of the class drawn there."""
+    """Per-pixel losses (N, H, W) times the weight of the class drawn there; the others of a batch stand in for pixels to ignore."""
+    known = ops.cast(ops.not_equal(labels, IGNORE), per_pixel.dtype)
+    per_pixel = per_pixel * known / ops.maximum(ops.mean(known), keras.config.epsilon())
     if weights is None:
         return per_pixel
     if len(weights) != num_classes:
         raise ValueError(f"class_weights must hold a weight for each of the {num_classes} classes; got {len(weights)}")
-    return per_pixel * ops.take(ops.convert_to_tensor(np.asarray(weights, "float32")), labels, axis=0)
+    table = np.zeros(max(num_classes, IGNORE + 1), "float32")
+    table[:num_classes] = weights
+    return per_pixel * ops.take(ops.convert_to_tensor(table), labels, axis=0)
 
 
 def _as_tuple(weights):
@@ -81,10 +88,16 @@ class SmoothedLoss(keras.losses.Loss):
 
     def call(self, labels, logits):
         labels = ops.cast(labels, "int32")
-        per_pixel = self.loss.call(self.smoothing(labels, logits.shape[-1]), logits)
-        if self.class_weights is not None and len(per_pixel.shape) != len(labels.shape):
+        soft_labels = self.smoothing(labels, logits.shape[-1])
+        soft_labels = soft_labels * ops.cast(ops.not_equal(labels, IGNORE), soft_labels.dtype)[..., None]
+        # Beside pixels to ignore a blur finds less than one label.
+        soft_labels = soft_labels / ops.maximum(ops.sum(soft_labels, axis=-1, keepdims=True), keras.config.epsilon())
+        values = self.loss.call(soft_labels, logits)
+        if len(values.shape) == len(labels.shape):
+            return _weigh(values, labels, self.class_weights, logits.shape[-1])
+        if self.class_weights is not None:
             raise ValueError(f"class_weights need a loss with one value a pixel; {self.loss.name} has one an image")
-        return _weigh(per_pixel, labels, self.class_weights, logits.shape[-1])
+        return values
 
     def get_config(self):
         parts = {k: keras.saving.serialize_keras_object(getattr(self, k)) for k in ("smoothing", "loss")}
@@ -161,10 +174,14 @@ class Sum(keras.losses.Loss):
 
 
 class _SemimetricOverlap(keras.losses.Loss):
-    """One minus an overlap of softmax(logits) and soft targets, per image, averaged over the classes."""
+    """One minus an overlap of softmax(logits) and soft targets, per image, averaged over the classes.
+
+    Pixels whose targets are all 0 are not learned from.
+    """
 
     def call(self, targets, logits):
-        beliefs = ops.softmax(logits, axis=-1)
+        known = ops.any(targets > 0, axis=-1, keepdims=True)
+        beliefs = ops.softmax(logits, axis=-1) * ops.cast(known, logits.dtype)
         total = ops.sum(beliefs + targets, axis=(1, 2))
         apart = ops.sum(ops.abs(beliefs - targets), axis=(1, 2))
         return 1.0 - ops.mean(self.overlap(total, apart), axis=-1)

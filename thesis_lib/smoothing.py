@@ -13,6 +13,7 @@ from keras import ops
 
 from thesis_lib import checks
 from thesis_lib.boundaries import shift_boundaries
+from thesis_lib.data.class_table import IGNORE
 from thesis_lib.prior import BoundaryPrior, gaussian_taps
 
 __all__ = [
@@ -79,7 +80,7 @@ class ClassMatrix:
     def __call__(self, labels, num_classes):
         if num_classes != len(self.matrix):
             raise ValueError(f"matrix must have a row for each of the {num_classes} classes; got {len(self.matrix)}")
-        return ops.take(ops.convert_to_tensor(self.matrix), ops.cast(labels, "int32"), axis=0)
+        return ops.matmul(OneHot()(labels, num_classes), ops.convert_to_tensor(self.matrix))
 
     def get_config(self):
         return {"matrix": self.matrix.tolist()}
@@ -176,7 +177,7 @@ def adjacency(labels, num_classes):
     """How often each pair of classes touches: ordered counts over 4-neighbours.
 
     Args:
-        labels: integer label maps (N, H, W) or (H, W), classes 0..num_classes - 1.
+        labels: integer label maps (N, H, W) or (H, W), classes 0..num_classes - 1, or 255: to ignore.
         num_classes: K.
 
     Returns:
@@ -184,6 +185,9 @@ def adjacency(labels, num_classes):
         within class j counts twice in (j, j), once in each direction.
     """
     num_classes = checks.integer("num_classes", num_classes, 1)
+    labels = np.asarray(labels)
+    if num_classes <= IGNORE and (labels == IGNORE).any():
+        return adjacency(np.where(labels == IGNORE, num_classes, labels), num_classes + 1)[:num_classes, :num_classes]
     labels = checks.label_maps("labels", labels, num_classes)
     maps = labels.reshape((-1,) + labels.shape[-2:])
     counts = np.zeros((num_classes, num_classes), np.int64)

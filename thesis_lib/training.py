@@ -46,10 +46,10 @@ def checked(parameters):
     """The parameters of a run, if each can be trained with; raises ValueError naming the first that cannot.
 
     Args:
-        parameters: dict with epochs, batch_size, width, depth, patience, prior_scenes, seed, progress, augment,
+        parameters: dict with epochs, batch_size, depth, patience, prior_scenes, seed, progress, augment,
             mixed_precision and annotator_parameters; others are left to the function that uses them.
     """
-    for name in ("epochs", "batch_size", "width", "depth", "patience", "prior_scenes"):
+    for name in ("epochs", "batch_size", "depth", "patience", "prior_scenes"):
         checks.integer(name, parameters[name], 1)
     checks.integer("seed", parameters["seed"], 0, 2**32 - 1)
     checks.integer("progress", parameters["progress"], 0, 2)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from thesis_lib import boundaries, checks
+from thesis_lib.data.class_table import IGNORE
 
 SMALLEST = 1e-7  # probabilities below it count as it in the log loss
 
@@ -11,7 +12,7 @@ def scores(labels, probabilities, band=None, bins=15):
     """Proper scores and calibration over pixels.
 
     Args:
-        labels: integer label maps (N, H, W).
+        labels: integer label maps (N, H, W); pixels of 255 do not count.
         probabilities: float (N, H, W, K), rows sum to one.
         band: count only pixels within this many px of a true boundary; all if None.
         bins: number of equal bins of confidence.
@@ -26,15 +27,17 @@ def scores(labels, probabilities, band=None, bins=15):
         raise ValueError(f"probabilities must be finite, 0 or more, shape (N, H, W, K); got shape {probabilities.shape}")
     if not np.allclose(probabilities.sum(-1), 1, atol=1e-3):
         raise ValueError("probabilities must sum to one over the last axis (softmax the logits first)")
-    labels = checks.label_maps("labels", labels, probabilities.shape[-1])
+    labels = np.asarray(labels)
+    known = labels != IGNORE
+    if known.any():
+        checks.label_maps("labels", labels[known][None], probabilities.shape[-1])
     checks.same_shape("labels", labels, "probabilities[..., 0]", probabilities[..., 0])
     checks.integer("bins", bins, 1)
     log_loss, brier = per_pixel(labels, probabilities)
     confidence, correct = probabilities.max(-1), probabilities.argmax(-1) == labels
-    if band is not None:
-        near = boundaries.near_boundary(labels, band)
-        log_loss, brier, confidence, correct = log_loss[near], brier[near], confidence[near], correct[near]
-    curve = _reliability(confidence.ravel(), correct.ravel(), bins)
+    counts = known if band is None else known & boundaries.near_boundary(labels, band)
+    log_loss, brier, confidence, correct = log_loss[counts], brier[counts], confidence[counts], correct[counts]
+    curve = _reliability(confidence, correct, bins)
     total = curve["count"].sum()
     gaps = np.nan_to_num(np.abs(curve["confidence"] - curve["accuracy"]))
     return {
@@ -46,8 +49,10 @@ def scores(labels, probabilities, band=None, bins=15):
 
 
 def per_pixel(labels, probabilities):
-    """Log loss (nats) and Brier score of every pixel, two float arrays (N, H, W)."""
-    true = np.take_along_axis(probabilities, np.asarray(labels)[..., None].astype(int), -1)[..., 0]
+    """Log loss (nats) and Brier score of every pixel, two float arrays (N, H, W), NaN where the label is 255."""
+    labels = np.asarray(labels).astype(int)
+    true = np.take_along_axis(probabilities, np.where(labels == IGNORE, 0, labels)[..., None], -1)[..., 0]
+    true = np.where(labels == IGNORE, np.nan, true)
     brier = (probabilities**2).sum(-1) - 2 * true + 1
     return -np.log(np.maximum(true, SMALLEST)), brier
 

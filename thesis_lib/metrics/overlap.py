@@ -7,22 +7,27 @@ that only the predictions hold has IoU and Dice 0, and no accuracy (NaN).
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.data.class_table import IGNORE
 
 
 def confusion(labels, predictions, num_classes):
     """Pixels by true and predicted class.
 
     Args:
-        labels, predictions: integer maps (N, H, W) of classes 0..num_classes - 1.
+        labels, predictions: integer maps (N, H, W) of classes 0..num_classes - 1; labels of 255 are not counted.
         num_classes: K.
 
     Returns:
         int64 array (K, K); entry (j, k): truly j, predicted k.
     """
-    labels = checks.label_maps("labels", labels, num_classes)
-    predictions = checks.label_maps("predictions", predictions, num_classes)
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
     checks.same_shape("labels", labels, "predictions", predictions)
-    pairs = labels.astype(np.int64) * num_classes + predictions.astype(np.int64)
+    known = labels != IGNORE if num_classes <= IGNORE else np.ones(labels.shape, bool)
+    if not known.any():
+        return np.zeros((num_classes, num_classes), np.int64)
+    labels = checks.label_maps("labels", labels[known][None], num_classes)[0]
+    predictions = checks.label_maps("predictions", predictions, num_classes)
+    pairs = labels.astype(np.int64) * num_classes + predictions[known].astype(np.int64)
     return np.bincount(pairs.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
@@ -52,7 +57,7 @@ def from_confusion(counts, background=None):
             "class_dice": 2 * hits / (true + predicted),
         }
     names = {"mean_class_accuracy": "class_accuracy", "miou": "class_iou", "mean_dice": "class_dice"}
-    result = {"accuracy": float(hits.sum() / counts.sum())}
+    result = {"accuracy": float(hits.sum() / counts.sum()) if counts.any() else float("nan")}
     foreground = np.arange(len(counts)) != background
     for mean, per_class in names.items():
         result[mean] = _mean(classes[per_class])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from thesis_lib.data.class_table import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
 
 BAND = 3.0  # px on either side of a true boundary
@@ -11,7 +12,7 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.
     """Scores of predicted probabilities against true labels.
 
     Args:
-        labels: integer label maps (N, H, W).
+        labels: integer label maps (N, H, W); pixels of 255 do not count.
         probabilities: float (N, H, W, K), rows sum to one.
         background: the background's class. Surfaces are those of everything else together, where its probability
             is at least one half, so that they judge the boundary whichever class the object is taken for.
@@ -27,10 +28,11 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.
     everywhere = calibration.scores(labels, probabilities)
     near = calibration.scores(labels, probabilities, band=BAND)
     regions = overlap.scores(labels, predictions, num_classes, background)
-    true, found = labels != background, probabilities[..., background] < 0.5
+    known = labels != IGNORE
+    true, found = known & (labels != background), known & (probabilities[..., background] < 0.5)
     surfaces = surface.scores(true, found, spacing, tolerance)
 
-    scenes = dict(zip(("log_loss", "brier"), (v.mean((1, 2)) for v in calibration.per_pixel(labels, probabilities))))
+    scenes = dict(zip(("log_loss", "brier"), (np.nanmean(v, (1, 2)) for v in calibration.per_pixel(labels, probabilities))))
     objects = surface.measure(true, found, spacing, tolerance).set_index("image").reindex(range(len(labels)))
     scenes |= {name: objects[name].to_numpy() for name in ("surface_distance", "hausdorff95", "surface_dice")}
     counts = [overlap.confusion(t, p, num_classes) for t, p in zip(labels, predictions)]

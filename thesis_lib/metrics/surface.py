@@ -10,13 +10,14 @@ import pandas as pd
 import surface_distance
 
 from thesis_lib import boundaries, checks
+from thesis_lib.data.class_table import IGNORE
 
 
 def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=None):
     """Surface distances of every object: a class other than the background, in an image.
 
     Args:
-        labels, predictions: boolean masks or integer label maps (N, H, W) or (H, W).
+        labels, predictions: boolean masks or integer label maps (N, H, W) or (H, W); where the label is 255, nothing is looked for.
         spacing: size of a pixel (rows, columns); distances and tolerance are in its unit, px by default.
         tolerance: of the surface Dice, 0 or more.
         background: the background's class; the most frequent of the labels if None.
@@ -34,7 +35,8 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
     rows = []
     shape = (-1,) + labels.shape[-2:]
     for image, (true, predicted) in enumerate(zip(labels.reshape(shape), predictions.reshape(shape))):
-        for k in np.setdiff1d(np.union1d(true, predicted), [background]):
+        predicted = np.where(true == IGNORE, IGNORE, predicted)
+        for k in np.setdiff1d(np.union1d(true, predicted), [background, IGNORE]):
             rows.append((image, int(k), *_pair(true == k, predicted == k, spacing, tolerance)))
     return pd.DataFrame(rows, columns=["image", "class", "surface_distance", "hausdorff95", "surface_dice"])
 

@@ -31,13 +31,21 @@ class Block:
 
 
 def symmetric(width, depth=4):
-    """A usual U-Net: {encoder, centre, decoder} of `depth` levels, `width` filters at the finest, doubling.
+    """A usual U-Net: {encoder, centre, decoder} whose decoder mirrors the encoder, each level at half the resolution of the one before.
 
-    Two convolutions a level, but one at the finest, which would otherwise take half of all the time.
+    Args:
+        width: filters at the finest level, doubling from level to level, with two convolutions each but one at the
+            finest, which would otherwise take half of all time; or [filters, convolutions] of each level, finest first, the centre last.
+        depth: how many levels above the centre; left unused where `width` lists them.
     """
-    checks.integer("width", width, 1)
-    encoder = [Block(width * 2**i, 1 if i == 0 else 2) for i in range(checks.integer("depth", depth, 1))]
-    return {"encoder": encoder, "centre": [Block(width * 2**depth)], "decoder": encoder[::-1]}
+    if isinstance(width, (list, tuple)):
+        if len(width) < 2 or not all(isinstance(level, (list, tuple)) and len(level) == 2 for level in width):
+            raise ValueError(f"width must be an integer or a list of two or more [filters, convolutions]; got {width!r}")
+        blocks = [Block(filters, convolutions) for filters, convolutions in width]
+    else:
+        checks.integer("width", width, 1)
+        blocks = [Block(width * 2**i, 1 if i == 0 else 2) for i in range(checks.integer("depth", depth, 1) + 1)]
+    return {"encoder": blocks[:-1], "centre": blocks[-1:], "decoder": blocks[-2::-1]}
 
 
 def unet(num_classes, encoder, centre, decoder, image_shape=(None, None, 1), dropout=0.0):
