@@ -30,7 +30,7 @@ def test_the_conda_environment_is_what_pyproject_says():
     low, high = re.fullmatch(r"python>=(\d\.\d+),<(\d\.\d+)", python).groups()
     assert project["requires-python"] == f">={low},<{high}"
     extras = project["optional-dependencies"]
-    assert sorted(pip["pip"]) == sorted([*project["dependencies"], *extras["gpu"], *extras["slurm"], "-e ."])
+    assert sorted(pip["pip"]) == sorted([*project["dependencies"], *extras["export"], *extras["gpu"], *extras["slurm"], "-e ."])
 
 
 def test_the_numbers_of_the_readme_are_those_of_the_table():

@@ -31,6 +31,26 @@ def boundary_displacements(annotation, reference, background=None, reach=10.0):
 
 def displacement_series(annotation, reference, background=None, reach=10.0):
     """As `boundary_displacements`, but a list with one array for each connected boundary, in order along it."""
+    return [values for _, values, _ in _measured(annotation, reference, background, reach)]
+
+
+def displacements_by_pair(annotation, reference, background=None, reach=10.0):
+    """As `displacement_series`, apart for each pair of classes that meet at the boundary.
+
+    Returns:
+        dict from (j, k), j < k, to a list of arrays, one for each stretch of boundary between the two. A boundary between
+        two objects is measured from both of them.
+    """
+    found = {}
+    for k, values, others in _measured(annotation, reference, background, reach):
+        for stretch in np.split(np.arange(len(values)), np.flatnonzero(np.diff(others)) + 1):
+            pair = tuple(sorted((k, int(others[stretch[0]]))))
+            found.setdefault(pair, []).append(values[stretch])
+    return dict(sorted(found.items()))
+
+
+def _measured(annotation, reference, background, reach):
+    """For each connected boundary: its class, the displacements along it, and the class on its other side."""
     annotation = checks.label_maps("annotation", annotation)
     reference = checks.label_maps("reference", reference)
     checks.same_shape("annotation", annotation, "reference", reference)
@@ -40,20 +60,20 @@ def displacement_series(annotation, reference, background=None, reach=10.0):
     shape = (-1,) + reference.shape[-2:]
     for drawn, true in zip(annotation.reshape(shape), reference.reshape(shape)):
         for k in np.setdiff1d(np.unique(true), [background, IGNORE]):
-            series += _displacements(drawn == k, true == k, reach)
-    if not sum(map(len, series)):
+            series += [(int(k), *one) for one in _displacements(drawn == k, true, k, reach)]
+    if not sum(len(values) for _, values, _ in series):
         return []
-    together = np.concatenate(series)
+    together = np.concatenate([values for _, values, _ in series])
     median = np.median(together)
     limit = 4 * max(1.4826 * np.median(np.abs(together - median)), 0.5)
-    kept = [s[np.abs(s - median) <= limit] for s in series]
-    return [s for s in kept if s.size]
+    kept = [(k, *(part[np.abs(values - median) <= limit] for part in (values, others))) for k, values, others in series]
+    return [one for one in kept if one[1].size]
 
 
-def _displacements(drawn, true, reach):
-    """Displacements along each contour of the mask `true`; only where `drawn` has a boundary within reach."""
+def _displacements(drawn, labels, k, reach):
+    """Displacements along each contour of class k, where the mask `drawn` has a boundary within reach, and the classes outside."""
     steps = np.arange(-reach, reach + 0.0625, 0.125)
-    mask = drawn.astype(float)
+    mask, true = drawn.astype(float), labels == k
     slope = np.gradient(gaussian_filter(true.astype(float), 1.5, mode="nearest")) if min(true.shape) > 1 else []
     series = []
     for points in boundaries.contours(true) if len(slope) else []:
@@ -64,7 +84,9 @@ def _displacements(drawn, true, reach):
         leaves = inside[:, :-1] & ~inside[:, 1:]
         middle = (steps[:-1] + steps[1:]) / 2
         nearest = np.argmin(np.where(leaves, np.abs(middle), np.inf), axis=1)
-        series.append(middle[nearest][leaves.any(axis=1)])
+        outside = map_coordinates(labels.astype(float), (points + outward).T, order=0, mode="nearest").astype(int)
+        found = leaves.any(axis=1) & (outside != IGNORE)
+        series.append((middle[nearest][found], outside[found]))
     return series
 
 

@@ -25,7 +25,7 @@ def resnet_backbone(depth=18, weights="imagenet"):
     from keras_hub.models import ResNetBackbone  # slow to import
 
     checks.one_of("depth", str(depth), [str(d) for d in BLOCKS])
-    prepare = layers.Normalization(mean=[255 * m for m in MEAN], variance=[(255 * d) ** 2 for d in DEVIATION], name="prepare")
+    prepare = layers.Rescaling([1 / (255 * d) for d in DEVIATION], [-m / d for m, d in zip(MEAN, DEVIATION)], name="prepare")
     if weights is None:
         numbers, kind = BLOCKS[int(depth)]
         backbone = ResNetBackbone([64], [7], [64, 128, 256, 512], numbers, [1, 2, 2, 2], kind)

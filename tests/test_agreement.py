@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from thesis_lib.agreement import agreement, consensus, pooled
+from thesis_lib.annotators import DisplacementField
+
+
+def discs(count=12, size=96):
+    """Maps of two classes of discs, whose boundaries are long beside the errors."""
+    generator = np.random.default_rng(0)
+    y, x = np.indices((size, size))
+    maps = np.zeros((count, size, size), np.uint8)
+    for one in maps:
+        for k, centre in ((1, size // 4), (2, 3 * size // 4)):
+            middle = generator.uniform(-3, 3, 2) + (size / 2, centre)
+            one[np.hypot(y - middle[0], x - middle[1]) < 16] = k
+    return maps
+
+
+def drawn(maps, sigmas, biases):
+    return {name: DisplacementField(s, 4.0, mean=b, background=0)(maps, seed) for seed, (name, s, b) in enumerate(zip("abc", sigmas, biases))}
+
+
+def test_the_consensus_lies_half_way():
+    wide, narrow = np.zeros((2, 30, 40), np.uint8)
+    wide[5:25, 6:30], narrow[5:25, 6:24] = 1, 1
+    assert np.array_equal(consensus([wide, wide]), wide)
+    found = consensus([wide, narrow])
+    assert found[15].sum() == 21 and found.dtype == np.uint8
+    wide[0] = 255
+    assert (consensus([wide, narrow])[0] == 255).all()
+
+
+@pytest.mark.parametrize("annotators", [2, 3])
+def test_sigma_and_biases_are_found_without_a_reference(annotators):
+    maps = discs()
+    found = agreement(drawn(maps, [1.5] * annotators, [1.0, -1.0, 0.0][:annotators]))
+    # Drawing on the pixel grid adds 1/12 px^2 of variance along each axis.
+    low, high = found.prior.sigma_interval(0.999)
+    assert low < np.sqrt(1.5**2 + 1 / 12) < high and high - low < 1.0
+    assert found.prior.mean == pytest.approx(0, abs=0.05)
+    table = found.table()
+    apart = table["bias, px"]["a"] - table["bias, px"]["b"]
+    assert apart == pytest.approx(2.0, abs=0.35)
+    assert (table["sigma from"] < table["sigma, px"]).all() and (table["sigma, px"] < table["sigma to"]).all()
+
+
+def test_with_gold_standard_masks_the_bias_itself_is_found():
+    maps = discs()
+    found = agreement(drawn(maps, [1.0], [2.0]), references=maps)
+    low, high = found.annotators["a"].mean_interval(0.999)
+    assert low < 2.0 < high and low > 1.5
+    assert sorted(found.pairs) == [(0, 1), (0, 2)]
+    assert found.pair_table(["ground", "roof", "road"]).index.tolist() == ["ground - roof", "ground - road"]
+
+
+def test_images_may_differ_in_size():
+    maps = discs(4)
+    both = drawn(maps, [1.0, 1.0], [0.0, 0.0])
+    lists = {name: [one[:, : 80 + 4 * i] for i, one in enumerate(several)] for name, several in both.items()}
+    assert agreement(lists).prior.sigma_interval()[1] < 2
+
+
+def test_pairs_borrow_from_each_other_the_less_they_are_measured():
+    generator = np.random.default_rng(0)
+    series = {(0, k): [generator.normal(0, 1.0, 2000)] for k in range(1, 7)}
+    series[0, 7] = [3.0 * generator.normal(0, 1.0, 2000)]  # truly different, much measured
+    series[0, 8] = [generator.normal(0, 3.0, 6)]  # hardly measured
+    found = pooled(series)
+    sigma = {pair: np.sqrt(prior.scale / prior.shape) for pair, prior in found.items()}
+    assert sigma[0, 7] == pytest.approx(3.0, rel=0.1) and sigma[0, 1] == pytest.approx(1.0, rel=0.1)
+    own = np.concatenate(series[0, 8]).std()
+    assert abs(np.log(sigma[0, 8])) < abs(np.log(own)) and sigma[0, 8] > 1
+    wide, narrow = (np.subtract(*reversed(found[pair].sigma_interval())) for pair in ((0, 8), (0, 1)))
+    assert wide > 10 * narrow
+
+
+def test_one_variance_for_all_is_pooled_completely():
+    generator = np.random.default_rng(1)
+    found = pooled({(0, k): [generator.normal(0, 2.0, 40)] for k in range(1, 30)})
+    sigma = [np.sqrt(prior.scale / prior.shape) for prior in found.values()]
+    assert max(sigma) / min(sigma) < 1.2
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda maps: agreement({"a": maps}), r"two annotators or more, or of one with references; got \['a'\]"),
+        (lambda maps: agreement({"a": maps, "b": maps[:1]}), "same images, one or more; got .*'b': 1"),
+        (lambda maps: agreement({"a": maps}, references=maps[:1]), "'references': 1"),
+        (lambda maps: agreement({"a": maps, "b": maps[:, 1:]}), "must have the same shape"),
+        (lambda maps: agreement({"a": 0 * maps, "b": 0 * maps}), "'a' must share an object"),
+        (lambda maps: consensus(maps[:1]), "two annotators or more; got 1"),
+    ],
+)
+def test_wrong_annotations_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        change(discs(2, 64))
