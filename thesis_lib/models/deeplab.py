@@ -1,14 +1,18 @@
-"""DeepLabV3+ of keras-hub (Chen et al., ECCV 2018) on a residual network, pretrained on ImageNet or not."""
+"""DeepLabV3+ (Chen et al., ECCV 2018) on a residual network of keras-hub, pretrained on ImageNet or not.
+
+keras-hub's own DeepLabV3+ is not used: in TensorFlow graphs it serves images of one size only, it enlarges 256 channels to full size before it tells
+the classes apart, and its saved files cannot be read again without its base class.
+"""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from thesis_lib import checks
 from thesis_lib.models.resnet import resnet_backbone
 from thesis_lib.models.unet import CropLike, PadToMultiple
 
 
-def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True):
+def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, filters=256, dilation_rates=(6, 12, 18), momentum=0.9):
     """A segmentation network for colour images of any size: padded inside to a multiple of 32, and the logits cropped back.
 
     Args:
@@ -16,20 +20,59 @@ def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True):
         depth: of the ResNet: 18, 50 or 101.
         weights: of the ResNet: "imagenet", a preset folder, or None, see `resnet_backbone`.
         train_backbone: whether the ResNet is trained, too, or only what is on top of it.
+        filters: channels of the atrous convolutions and of the decoder.
+        dilation_rates: of the atrous convolutions, in cells of 32 px: those as published reach 600 px far; for images of a few
+            hundred px they should be smaller, such as (1, 2, 3).
+        momentum: of the averages of batch normalisation on top of the ResNet, in [0, 1).
 
     Returns:
         keras.Model from images (N, H, W, 3), 0-255, to float32 logits (N, H, W, K).
     """
-    from keras_hub.models import DeepLabV3Backbone  # slow to import
-
     checks.integer("num_classes", num_classes, 2)
+    checks.integer("filters", filters, 1)
+    for rate in dilation_rates:
+        checks.integer("dilation_rates", rate, 1)
+    checks.real("momentum", momentum, 0.0, 1.0)
     encoder, prepare = resnet_backbone(depth, weights)
     encoder.trainable = train_backbone
-    body = DeepLabV3Backbone(
-        encoder, spatial_pyramid_pooling_key="P5", upsampling_size=8, dilation_rates=[6, 12, 18], low_level_feature_key="P2",
-        projection_filters=48,
-    )  # fmt: skip
+    levels = keras.Model(encoder.inputs, [encoder.pyramid_outputs[level] for level in ("P2", "P5")], name="levels")
+
+    def convolve(x, filters, kernel, name, rate=1):
+        x = layers.Conv2D(filters, kernel, padding="same", dilation_rate=rate, use_bias=False, name=name)(x)
+        return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x))
+
     images = keras.Input((None, None, 3), name="images")
-    features = body(prepare(PadToMultiple(32, name="pad")(images)))
-    logits = layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(features)
+    fine, coarse = levels(prepare(PadToMultiple(32, name="pad")(images)))
+    # Atrous spatial pyramid pooling. The pooled branch is the same everywhere, so it joins after the convolution that mixes the branches.
+    branches = [convolve(coarse, filters, 1, "context0")]
+    branches += [convolve(coarse, filters, 3, f"context{i}", rate) for i, rate in enumerate(dilation_rates, 1)]
+    pooled = convolve(layers.GlobalAveragePooling2D(keepdims=True, name="average")(coarse), filters, 1, "pooled")
+    mixed = layers.Conv2D(filters, 1, use_bias=False, name="mix")(layers.Concatenate(name="branches")(branches))
+    mixed = layers.Add(name="mix_all")([mixed, layers.Conv2D(filters, 1, use_bias=False, name="mix_pooled")(pooled)])
+    x = layers.ReLU(name="mix_relu")(layers.BatchNormalization(momentum=momentum, name="mix_norm")(mixed))
+    x = Enlarge(8, name="enlarge_context")(layers.Dropout(0.1, name="dropout")(x))
+
+    x = layers.Concatenate(name="join")([x, convolve(fine, 48, 1, "fine")])
+    x = convolve(convolve(x, filters, 3, "decoder0"), filters, 3, "decoder1")
+    logits = Enlarge(4, dtype="float32", name="enlarge_logits")(layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x))
     return keras.Model(images, CropLike(dtype="float32", name="logits")(logits, images), name="deeplab")
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class Enlarge(layers.Layer):
+    """Bilinear enlargement by a whole factor. (Keras's `UpSampling2D` fails in TensorFlow graphs that serve several sizes.)"""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, x):
+        height, width = (self.factor * n for n in ops.shape(x)[1:3])
+        return layers.Resizing(height, width, interpolation="bilinear", dtype=self.dtype_policy)(x)
+
+    def compute_output_spec(self, x):
+        size = [n and self.factor * n for n in x.shape[1:3]]
+        return keras.KerasTensor((x.shape[0], *size, x.shape[3]), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
