@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
-from thesis_lib.data.crops import Crops
+from thesis_lib.data.crops import Crops, Whole
 from thesis_lib.data.segmentation_folder import segmentation_folder, warn_of_absent_classes
 
 REPOSITORY = Path(__file__).parents[1]
@@ -238,3 +239,35 @@ def test_the_sample_of_buildings_is_read():
     assert set(splits.train.masks) == {"", "a", "b"} and splits.classes.names == ("background", "building")
     true, outside, inside = (np.mean([splits.train.mask(i, a).mean() for i in range(8)]) for a in ("", "a", "b"))
     assert inside < true < outside
+
+
+def test_whole_rasters_are_batches_of_their_own(folder):
+    splits = segmentation_folder(folder)
+    whole = Whole(splits.train, "b")
+    assert len(whole) == 4 and [batch[0].shape for batch in whole] == [(1, 20 + i, 30, 3) for i in range(4)]
+    assert np.array_equal(whole[2][1][0], splits.train.mask(2, "b"))
+    with pytest.raises(ValueError, match="annotator must be one of .*'c'"):
+        Whole(splits.train, "c")
+
+
+def test_crops_tell_the_transform_whose_mask_it_is(folder):
+    splits = segmentation_folder(folder)
+    crops = Crops(splits.train, 16, 8, crops_per_image=2, annotator=["", "b"], transform=lambda mask, name: np.full_like(mask, len(name)))
+    assert set(np.unique(crops[0][1])) == {0, 1}
+
+
+@pytest.mark.parametrize("size, ok", [(10**6, True), (2000, False)])
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, size, ok):
+    """In a process that may write only so much to a file, as on a full disk."""
+    pictures.save(np.zeros((5, 5), np.uint8), tmp_path / "a.png")
+    program = (
+        "import resource, signal, numpy as np; from thesis_lib.data import pictures;"
+        f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}));"
+        f"pictures.save(np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8), {str(tmp_path / 'a.png')!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode == 0) == ok, done.stderr
+    if not ok:
+        assert f"{tmp_path / 'a.png'} could not be written" in done.stderr
+    assert pictures.shape(tmp_path / "a.png") == ((90, 90) if ok else (5, 5))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

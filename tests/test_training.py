@@ -94,7 +94,7 @@ def test_a_killed_run_resumes_where_it_was(tmp_path):
     subprocess.run([sys.executable, "-c", script, "99"], check=True, capture_output=True)
     log = pd.read_csv(tmp_path / "log.csv")
     assert log["epoch"].tolist() in ([0, 1, 2, 3], [0, 1, 1, 2, 3])  # the killed epoch may be done again
-    assert training._best_so_far(tmp_path / "log.csv") <= best_before
+    assert training._best_so_far(tmp_path / "log.csv", "val_loss", "min") <= best_before
     assert not (tmp_path / "backup").exists()
 
 
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_wrong_values_are_named(tmp_path):
-    with pytest.raises(ValueError, match="schedule must be one of cosine, plateau; got 'step'"):
+    with pytest.raises(ValueError, match="schedule must be one of cosine, plateau, restarts; got 'step'"):
         training.learning_rate(0.1, "step", 10)
     with pytest.raises(ValueError, match="learning_rate must .*-1"):
         training.learning_rate(-1, "cosine", 10)
@@ -184,3 +184,21 @@ def test_wrong_values_are_named(tmp_path):
     for name, wrong in (("epochs", 0), ("batch_size", 2.5), ("seed", 2**32), ("augment", "false"), ("annotator_parameters", "x")):
         with pytest.raises(ValueError, match=f"{name} must .*; got {wrong!r}"):
             training.checked({**right, name: wrong})
+
+
+def test_warm_restarts_fall_to_zero_three_times():
+    rate = training.learning_rate(0.1, "restarts", 70)
+    values = [float(rate(step)) for step in range(70)]
+    assert values[0] == values[10] == values[30] == pytest.approx(0.1)
+    assert max(values[9], values[29], values[69]) < 0.003
+
+
+def test_the_epoch_with_the_largest_score_is_kept_when_that_is_asked_for(tmp_path):
+    found = training.callbacks(tmp_path, 3, "plateau", tensorboard=False, monitor="val_iou", mode="max")
+    watching = [c for c in found if hasattr(c, "monitor")]
+    assert len(watching) == 3 and all(c.monitor == "val_iou" for c in watching)
+    (tmp_path / "log.csv").write_text("epoch,val_iou\n0,0.2\n1,0.7\n2,0.5\n")
+    (tmp_path / "backup").mkdir()
+    assert training._best_so_far(tmp_path / "log.csv", "val_iou", "max") == 0.7
+    with pytest.raises(ValueError, match="mode must be one of max, min; got 'most'"):
+        training.callbacks(tmp_path / "other", 3, mode="most")

@@ -44,8 +44,9 @@ def displacements_by_pair(annotation, reference, background=None, reach=10.0):
     found = {}
     for k, values, others in _measured(annotation, reference, background, reach):
         for stretch in np.split(np.arange(len(values)), np.flatnonzero(np.diff(others)) + 1):
-            pair = tuple(sorted((k, int(others[stretch[0]]))))
-            found.setdefault(pair, []).append(values[stretch])
+            other = int(others[stretch[0]])
+            if other not in (k, IGNORE):  # in a sharp corner the point outside is inside again
+                found.setdefault((min(k, other), max(k, other)), []).append(values[stretch])
     return dict(sorted(found.items()))
 
 
@@ -85,7 +86,7 @@ def _displacements(drawn, labels, k, reach):
         middle = (steps[:-1] + steps[1:]) / 2
         nearest = np.argmin(np.where(leaves, np.abs(middle), np.inf), axis=1)
         outside = map_coordinates(labels.astype(float), (points + outward).T, order=0, mode="nearest").astype(int)
-        found = leaves.any(axis=1) & (outside != IGNORE)
+        found = leaves.any(axis=1)
         series.append((middle[nearest][found], outside[found]))
     return series
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from thesis_lib import checks
 
-SCHEDULES = ("plateau", "cosine")
+SCHEDULES = ("plateau", "cosine", "restarts")
 
 
 def learning_rate(initial, schedule, steps):
@@ -20,12 +20,17 @@ def learning_rate(initial, schedule, steps):
 
     Args:
         initial: more than 0.
-        schedule: "cosine" falls to zero over `steps` steps; "plateau" stays, and a callback reduces it.
+        schedule: "cosine" falls to zero over `steps` steps; "restarts" does so three times, each twice as long as the one before
+            (Loshchilov & Hutter, ICLR 2017); "plateau" stays, and a callback reduces it.
         steps: number of training steps, 1 or more.
     """
     initial = checks.real("learning_rate", initial, 0.0, open_low=True)
     checks.one_of("schedule", schedule, SCHEDULES)
-    return keras.optimizers.schedules.CosineDecay(initial, steps) if schedule == "cosine" else initial
+    if schedule == "cosine":
+        return keras.optimizers.schedules.CosineDecay(initial, steps)
+    if schedule == "restarts":
+        return keras.optimizers.schedules.CosineDecayRestarts(initial, max(steps / 7, 1.0), t_mul=2.0)
+    return initial
 
 
 def use_xla(choice):
@@ -61,10 +66,10 @@ def checked(parameters):
     return parameters
 
 
-def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=None):
+def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=None, monitor="val_loss", mode="min"):
     """The callbacks of one training run, all its files under `folder`.
 
-    Early stopping after `patience` epochs without a lower validation loss, learning rate x 0.3 after half of that where the schedule is "plateau",
+    Early stopping after `patience` epochs without a better value of what is monitored, learning rate x 0.3 after half of that where the schedule is "plateau",
     `best.keras` with the best model so far, `log.csv` and TensorBoard logs with every epoch, and a backup from which
     the same call resumes after a kill. The backup is deleted when a run ends. A run that resumes keeps the best
     model of its first part and counts its patience anew. A backup that is damaged, or of another `run`, is not used.
@@ -74,6 +79,7 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
         folder: created if missing; raises if it cannot be written to.
         patience: epochs, 1 or more.
         schedule: as for `learning_rate`.
+        monitor: a loss or metric of the epochs' logs; mode: "min" where the least is best, "max" where the largest is.
         run: the run's parameters, a dict that JSON can hold, kept in `run.json`: only the same run resumes.
         tensorboard: whether to write TensorBoard logs; they need TensorFlow, and None writes them where it is there.
 
@@ -90,15 +96,16 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
         shutil.rmtree(backup)
     identity.write_text(mine)
     resumes = backup.exists()
-    best = _best_so_far(log) if resumes else None
+    best = _best_so_far(log, monitor, mode) if resumes else None
+    watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
     found = [
         keras.callbacks.BackupAndRestore(backup),
-        keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True, initial_value_threshold=best),
-        keras.callbacks.EarlyStopping(patience=patience, baseline=best),
+        keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True, initial_value_threshold=best, **watched),
+        keras.callbacks.EarlyStopping(patience=patience, baseline=best, **watched),
         keras.callbacks.TerminateOnNaN(),
     ]
     if schedule == "plateau":
-        found.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1)))
+        found.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1), **watched))
     found.append(keras.callbacks.CSVLogger(log, append=resumes))  # after what adds to the logs
     if tensorboard or (tensorboard is None and find_spec("tensorflow")):
         found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
@@ -132,8 +139,8 @@ def _whole(backup):
     return True
 
 
-def _best_so_far(log):
+def _best_so_far(log, monitor, mode):
     try:
-        return float(pd.read_csv(log)["val_loss"].min())
+        return float(pd.read_csv(log)[monitor].agg(mode))
     except (OSError, KeyError, ValueError):  # no epoch was logged yet
         return None

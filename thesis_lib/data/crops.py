@@ -1,4 +1,4 @@
-"""Random crops of rasters for training: square patches, mirrored and turned by quarter turns."""
+"""Batches from rasters: random crops, mirrored and turned by quarter turns, to train on; whole rasters to validate on."""
 
 import keras
 import numpy as np
@@ -19,8 +19,8 @@ class Crops(keras.utils.PyDataset):
         batch_size: 1 or more; the last batch may be smaller.
         seed: of the order and of the crops.
         crops_per_image: 1 or more.
-        annotator: whose masks; one drawn for each crop if None.
-        transform: called with a class map (H, W) of a whole crop, returns another; for example to take out a bias.
+        annotator: whose masks: a name, a list of names of which one is drawn for each crop, or None: all.
+        transform: called with a class map (H, W) of a whole crop and its annotator, returns another; for example to take out a bias.
         options: of `keras.utils.PyDataset`: workers=2, for example, read while the device trains.
     """
 
@@ -31,7 +31,8 @@ class Crops(keras.utils.PyDataset):
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.crops_per_image = checks.integer("crops_per_image", crops_per_image, 1)
         self.seed = checks.integer("seed", seed, 0)
-        self.annotators = [checks.one_of("annotator", annotator, rasters.masks)] if annotator is not None else sorted(rasters.masks)
+        names = sorted(rasters.masks) if annotator is None else [annotator] if isinstance(annotator, str) else list(annotator)
+        self.annotators = [checks.one_of("annotator", name, rasters.masks) for name in names]
         self.epoch = -1
         self.on_epoch_end()
 
@@ -45,15 +46,15 @@ class Crops(keras.utils.PyDataset):
     def crop(self, number):
         """Crop `number` of this epoch: (uint8 (size, size, 3), uint8 (size, size))."""
         generator = np.random.default_rng([self.seed, self.epoch, number])
-        i = self.order[number]
-        image, mask = self.rasters.image(i), self.rasters.mask(i, self.annotators[generator.integers(len(self.annotators))])
+        i, annotator = self.order[number], self.annotators[generator.integers(len(self.annotators))]
+        image, mask = self.rasters.image(i), self.rasters.mask(i, annotator)
         top, left = (int(generator.integers(max(n - self.size, 0) + 1)) for n in mask.shape)
         window = (slice(top, top + self.size), slice(left, left + self.size))
         image, mask = image[window], mask[window]
         missing = [(0, self.size - n) for n in mask.shape]
         image, mask = np.pad(image, [*missing, (0, 0)]), np.pad(mask, missing, constant_values=IGNORE)
         if self.transform is not None:
-            mask = self.transform(mask)
+            mask = self.transform(mask, annotator)
         turns, mirrored = generator.integers(4), generator.integers(2)
         turned = (np.rot90(part[:, ::-1] if mirrored else part, turns) for part in (image, mask))
         return tuple(np.ascontiguousarray(part) for part in turned)
@@ -62,3 +63,23 @@ class Crops(keras.utils.PyDataset):
         self.epoch += 1
         everything = np.repeat(np.arange(len(self.rasters)), self.crops_per_image)
         self.order = np.random.default_rng([self.seed, self.epoch]).permutation(everything)
+
+
+class Whole(keras.utils.PyDataset):
+    """Whole rasters in their order, each a batch of its own, so that they may differ in size: (images, class maps).
+
+    Args:
+        rasters: `segmentation_folder.Rasters`.
+        annotator: whose masks.
+        options: of `keras.utils.PyDataset`.
+    """
+
+    def __init__(self, rasters, annotator="", **options):
+        super().__init__(**options)
+        self.rasters, self.annotator = rasters, checks.one_of("annotator", annotator, rasters.masks)
+
+    def __len__(self):
+        return len(self.rasters)
+
+    def __getitem__(self, index):
+        return self.rasters.image(index)[None], self.rasters.mask(index, self.annotator)[None]

@@ -1,6 +1,8 @@
 """Image files as arrays: any format, mode and depth that Pillow reads."""
 
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -62,3 +64,23 @@ def shape(path):
             return picture.height, picture.width
     except Exception as error:
         raise ValueError(f"{path} is not an image file: {error}") from error
+
+
+def save(array, path):
+    """Write a picture, uint8 (H, W) or (H, W, 3), whole or not at all: a file of that name is either the old one or the new one.
+
+    Raises:
+        OSError: naming it, for example where no space is left; what was there before stays.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with open(partial, "wb") as file:
+            Image.fromarray(array).save(file, format=Image.registered_extensions()[path.suffix.lower()])
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, f"{path} could not be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

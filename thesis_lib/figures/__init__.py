@@ -1,6 +1,7 @@
 """Every figure of the notebooks: from arrays or tables to a matplotlib Figure; a module for each part of the story."""
 
 from thesis_lib.figures.annotation import (
+    annotators,
     autocorrelation,
     belief_about_sigma,
     convergence,
@@ -30,7 +31,7 @@ from thesis_lib.figures.targets import (
     label_gallery,
     matrices,
 )
-from thesis_lib.figures.training import class_maps, history, reliability
+from thesis_lib.figures.training import class_maps, curves, errors, history, reliability
 
 __all__ = [
     "DRAWN",
@@ -38,6 +39,7 @@ __all__ = [
     "OBJECTIVE_STYLE",
     "PRIOR",
     "TRUE",
+    "annotators",
     "assumed_sigma",
     "augmentations",
     "autocorrelation",
@@ -46,11 +48,13 @@ __all__ = [
     "class_maps",
     "convergence",
     "coverage",
+    "curves",
     "displacements",
     "drawn_boundaries",
     "edge_profile",
     "embeddings",
     "entropies",
+    "errors",
     "forecasts",
     "gallery",
     "guesses",

@@ -14,12 +14,29 @@ def drawn_boundaries(images, labels, drawings, background):
     figure, axes = grid(len(next(iter(drawings.values()))), len(drawings), 3.2, 2.5)
     for i, row in enumerate(axes):
         for axis, (title, drawn) in zip(row, drawings.items()):
-            picture(axis, images[i, ..., 0], title if i == 0 else None, cmap="gray_r", alpha=0.45)
+            image = images[i] if images[i].shape[-1] == 3 else images[i][..., 0]
+            picture(axis, image, title if i == 0 else None, cmap="gray_r", alpha=1.0 if image.ndim == 3 else 0.45)
             for maps, colour, name in ((labels, TRUE, "true"), (drawn, DRAWN, "drawn")):
                 for n, line in enumerate(boundaries.contours(maps[i] != background)):
                     closed = np.vstack([line, line[:1]]) if np.ptp(line[[0, -1]], axis=0).max() < 2 else line
                     axis.plot(closed[:, 1], closed[:, 0], color=colour, lw=1.2, label=name if n == 0 else None)
     axes[0, 0].legend(loc="upper left", fontsize=7, framealpha=0.8)
+    return figure
+
+
+def annotators(beliefs, truth=None):
+    """Bias and sigma of each annotator with their 95% intervals, from a dict from name to BoundaryPrior; the same of `truth` (name -> (bias, sigma)) is marked."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 0.5 * len(beliefs) + 1.3), sharey=True, layout="constrained")
+    for row, (name, prior) in enumerate(beliefs.items()):
+        sigma = (prior.scale if prior.is_known else prior.scale / prior.shape) ** 0.5
+        for axis, middle, (low, high) in ((axes[0], prior.mean, prior.mean_interval()), (axes[1], sigma, prior.sigma_interval())):
+            axis.errorbar(middle, row, xerr=[[max(middle - low, 0)], [max(high - middle, 0)]], color=PRIOR, marker="o", capsize=4)
+    for name, values in (truth or {}).items():
+        for axis, value in zip(axes, values):
+            axis.plot(value, list(beliefs).index(name), color=TRUE, marker="x", ls="none")
+    axes[0].axvline(0, color="black", lw=0.6)
+    axes[0].set(yticks=range(len(beliefs)), yticklabels=list(beliefs), ylim=(len(beliefs) - 0.5, -0.5), xlabel="bias, px (positive: outside)")
+    axes[1].set(xlabel="sigma, px")
     return figure
 
 

@@ -3,7 +3,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
 
+from thesis_lib.data.class_table import IGNORE
 from thesis_lib.figures.style import PRIOR, grid, picture, style
 
 
@@ -42,21 +45,55 @@ def history(table):
     return figure
 
 
-def class_maps(rows, columns, num_classes, background):
+def curves(logs, panels):
+    """Training curves side by side: a dict from objective to its log as a DataFrame, and one from title to (training, validation) columns."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.0), squeeze=False, layout="constrained")
+    for axis, (title, (training, validation)) in zip(axes[0], panels.items()):
+        for objective, log in logs.items():
+            name, colour, _ = style(objective)
+            axis.plot(log["epoch"] + 1, log[training], color=colour, ls=":", lw=1, label=f"{name}, training")
+            axis.plot(log["epoch"] + 1, log[validation], color=colour, label=f"{name}, validation")
+        axis.set(xlabel="epoch", ylabel=title)
+    axes[0, 0].legend(fontsize=7)
+    return figure
+
+
+ERRORS = {"right, background": (0.93, 0.93, 0.93), "right, object": (0.35, 0.35, 0.35), "wrongly found": "#D55E00", "missed": "#56B4E9"}
+
+
+def errors(labels, predictions, background):
+    """Maps of the kind "errors" for `class_maps`: the number of one of ERRORS for each pixel; another class than the true one is missed."""
+    true, found = labels != background, predictions != background
+    codes = np.where(true, np.where(labels == predictions, 1, 3), np.where(found, 2, 0))
+    return np.where(labels == IGNORE, 0, codes)
+
+
+def class_maps(rows, columns, num_classes, background, width=None):
     """Rows of scenes as pictures. columns: title -> (kind, arrays).
 
-    Kinds: "image" (N, H, W, C), "classes" and "probability" (N, H, W).
+    Kinds: "image" (N, H, W, C); "classes", "probability" and "errors" (N, H, W); or lists of arrays that differ in size.
+    width: of a picture, inches; its height then follows from the first one's sides.
     """
-    figure, axes = grid(len(rows), len(columns), 2.1, 1.7)
-    colours = np.array(sns.color_palette("tab20", num_classes))
+    size = (2.1, 1.7)
+    if width is not None:
+        first = next(iter(columns.values()))[1][rows[0]]
+        size = (width, width * first.shape[0] / first.shape[1] + 0.15)
+    figure, axes = grid(len(rows), len(columns), *size)
+    colours = np.ones((IGNORE + 1, 3))
+    colours[:num_classes] = sns.color_palette("tab20", num_classes)
     colours[background] = (0.93, 0.93, 0.93)
+    of_errors = np.array([to_rgb(colour) for colour in ERRORS.values()])
+    if any(kind == "errors" for kind, _ in columns.values()):
+        figure.legend([Patch(color=colour) for colour in ERRORS.values()], ERRORS, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     for line, i in zip(axes, rows):
         for axis, (title, (kind, arrays)) in zip(line, columns.items()):
             title = title if i == rows[0] else None
             if kind == "classes":
                 picture(axis, colours[arrays[i]], title)
             elif kind == "image":
-                picture(axis, arrays[i] if arrays.shape[-1] in (3, 4) else arrays[i, ..., 0], title, cmap="gray")
+                picture(axis, arrays[i] if arrays[i].shape[-1] in (3, 4) else arrays[i][..., 0], title, cmap="gray")
+            elif kind == "errors":
+                picture(axis, of_errors[arrays[i]], title)
             else:
                 picture(axis, arrays[i], title, cmap="viridis", vmin=0, vmax=1)
     return figure

@@ -1,0 +1,61 @@
+import keras
+import numpy as np
+import pytest
+
+from thesis_lib import rasters
+from thesis_lib.data import pictures
+from thesis_lib.data.class_table import ClassTable
+from thesis_lib.data.segmentation_folder import segmentation_folder
+
+TABLE = "name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\n"
+
+
+@pytest.fixture
+def splits(tmp_path):
+    """Roofs are bright squares, so that a threshold finds them; there is no road."""
+    table = ClassTable(("ground", "roof", "road"), ((0, 0, 0), (255, 255, 255), (200, 10, 30)))
+    for folder in ("data/images", "data/masks"):
+        (tmp_path / folder).mkdir(parents=True)
+    for i in range(3):
+        mask = np.zeros((50 + i, 60), np.uint8)
+        mask[10:30, 20:40] = 1
+        pictures.save(np.repeat(mask[..., None] * 200, 3, -1), tmp_path / f"data/images/{i}.png")
+        pictures.save(table.to_picture(mask), tmp_path / f"data/masks/{i}.png")
+    (tmp_path / "data/label_class_dict.csv").write_text(TABLE)
+    return segmentation_folder(tmp_path / "data")
+
+
+def threshold(strength=1.0):
+    images = keras.Input((None, None, 3))
+    bright = (images[..., :1] - 100) * strength
+    return keras.Model(images, keras.ops.concatenate([-bright, bright, -1000.0 + 0 * bright], -1))
+
+
+def test_a_perfect_model_scores_perfectly_and_its_files_hold_the_classes(splits, tmp_path):
+    scores, classes = rasters.score(threshold(), splits.test, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4)
+    (name,) = scores.index
+    assert scores.loc[name, ["iou", "dice", "surface_dice"]].tolist() == [1, 1, 1] and scores.loc[name, "surface_distance"] == 0
+    assert scores.loc[name, "log_loss"] == pytest.approx(0, abs=1e-5)
+    assert classes["iou"].tolist()[:2] == [1, 1] and np.isnan(classes.loc["road", "iou"])
+    written = splits.classes.to_classes(pictures.decode(tmp_path / f"out/{name}_classes.png", "RGB", name))
+    assert np.array_equal(written, splits.test.mask(0))
+    probability = pictures.decode(tmp_path / f"out/{name}_probability.png", "L", name)[..., 0]
+    assert np.array_equal(probability, 255 * splits.test.mask(0))
+
+
+def test_log_loss_and_brier_are_those_of_all_pixels(splits, tmp_path):
+    scores, _ = rasters.score(threshold(0.005), splits.test, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4)
+    logits = np.asarray(threshold(0.005)(splits.test.image(0)[None].astype("float32")))
+    beliefs = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    true = np.eye(3)[splits.test.mask(0)]
+    assert scores["log_loss"].item() == pytest.approx(-np.log((beliefs[0] * true).sum(-1)).mean(), rel=1e-4)
+    assert scores["brier"].item() == pytest.approx(((beliefs[0] - true) ** 2).sum(-1).mean(), rel=1e-4)
+
+
+def test_what_is_finished_stays_when_a_later_file_cannot_be_written(splits, tmp_path):
+    (tmp_path / "out").mkdir()
+    last = splits.train.images[-1].stem if len(splits.train) > 1 else splits.train.images[0].stem
+    (tmp_path / f"out/{last}_probability.png").mkdir()  # a folder is in the way
+    with pytest.raises(OSError, match=f"{last}_probability.png could not be written"):
+        list(rasters.predict(threshold(), splits.train, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4))
+    assert pictures.shape(tmp_path / f"out/{last}_classes.png") == splits.train.mask(-1).shape

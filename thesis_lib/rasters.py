@@ -1,0 +1,74 @@
+"""Prediction of rasters of any size into files, and their scores, one raster at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from thesis_lib import tiles, training
+from thesis_lib.data import pictures
+from thesis_lib.data.class_table import IGNORE
+from thesis_lib.metrics import calibration, overlap, surface
+
+
+def predict(model, rasters, classes, folder, background=0, **options):
+    """Predict every raster tile by tile and write `NAME_classes.png` and `NAME_probability.png`, whole files or none.
+
+    The first holds the classes in their colours (class numbers where there are none), the second the probability of anything but
+    the background in 255ths. What is finished when a later one cannot be written stays.
+
+    Args:
+        model: keras.Model from images (N, tile, tile, 3) to logits (N, tile, tile, K).
+        rasters: `segmentation_folder.Rasters`.
+        classes: ClassTable of what is told apart.
+        folder: made if missing.
+        background: its class.
+        options: of `tiles.bands`: tile, margin, blend, batch_size.
+
+    Yields:
+        (name, classes, probability, sums): the raster's name, uint8 (H, W) twice, and over the pixels that have a label the sum of
+        their log losses, that of their Brier scores, and their number.
+
+    Raises:
+        OSError: naming the file that could not be written.
+    """
+    folder = training.writable(folder)
+    for i in range(len(rasters)):
+        name, image, mask = Path(rasters.images[i]).stem, rasters.image(i), rasters.mask(i)
+        found, foreground = np.empty(mask.shape, np.uint8), np.empty(mask.shape, np.uint8)
+        sums = np.zeros(3)
+        for top, beliefs in tiles.bands(model, image, **options):
+            rows = slice(top, top + len(beliefs))
+            found[rows], foreground[rows] = beliefs.argmax(-1), np.rint(255 * (1 - beliefs[..., background]))
+            losses = calibration.per_pixel(mask[None, rows], beliefs[None])
+            sums += [*(np.nansum(values) for values in losses), (mask[rows] != IGNORE).sum()]
+        pictures.save(classes.to_picture(found) if classes.colours else found, folder / f"{name}_classes.png")
+        pictures.save(foreground, folder / f"{name}_probability.png")
+        yield name, found, foreground, sums
+
+
+def score(model, rasters, classes, folder, background=0, tolerance=3.0, **options):
+    """Predict every raster as `predict` does, and judge it by its mask.
+
+    Args:
+        tolerance: of the surface Dice, px.
+        others: of `predict`.
+
+    Returns:
+        (DataFrame, DataFrame): for each raster iou, dice, log_loss, brier, surface_distance, hausdorff95 and surface_dice; and for each class, over
+        all rasters, iou, dice and accuracy (NaN for a class that is absent). Overlap and surfaces of a raster are those of everything but the background
+        (surfaces where its probability is at least one half; NaN without an object).
+    """
+    rows, total = {}, 0
+    for i, (name, found, foreground, (log_loss, brier, count)) in enumerate(predict(model, rasters, classes, folder, background, **options)):
+        mask = rasters.mask(i)
+        counts = overlap.confusion(mask[None], found[None], len(classes.names))
+        total = total + counts
+        known = mask != IGNORE
+        objects = overlap.from_confusion(overlap.confusion(np.where(known, mask != background, IGNORE)[None], (found != background)[None], 2))
+        surfaces = surface.scores(known & (mask != background), known & (foreground >= 128), tolerance=tolerance)
+        rows[name] = {"iou": objects["class_iou"][1], "dice": objects["class_dice"][1], "log_loss": log_loss / max(count, 1), "brier": brier / max(count, 1),
+                      **{k: surfaces[k] for k in ("surface_distance", "hausdorff95", "surface_dice")}}  # fmt: skip
+    of_classes = overlap.from_confusion(total)
+    columns = {name: of_classes[f"class_{name}"] for name in ("iou", "dice", "accuracy")}
+    return pd.DataFrame(rows).T.rename_axis("raster"), pd.DataFrame(columns, index=pd.Index(classes.names, name="class"))
