@@ -201,6 +201,7 @@ def test_fixmatch_counts_only_what_is_sure():
     [
         (lambda: PiModel("net"), "classifier must be a keras.Model"),
         (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, inf\); got -1.0"),
+        (lambda: TemporalEnsembling(network(), 10, decay=1.0), "decay must be less than 1 to average anything; got 1.0"),
         (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\]; got 1.5"),
         (lambda: MixMatch(network(), temperature=0.0), r"temperature must be a finite number in \(0, 1\]; got 0.0"),
         (lambda: MixMatch(network(), alpha=0), r"alpha must be .*; got 0"),

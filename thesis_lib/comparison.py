@@ -207,16 +207,15 @@ def rankings(rows, metrics=PAIRED, level=0.95, resamples=1000):
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["case", "metric", "target"])
 
 
-def best_magnitudes(rows, metric="miou_foreground"):
-    """Of each swept class-level rule of a case, the runs at the magnitude that is best on average.
+def best_magnitudes(rows):
+    """Of each swept class-level rule of a case, the runs at the magnitude with the best mIoU on average.
 
     It is chosen on the test scenes, which flatters it.
     """
     swept = rows[rows["variant"] == "magnitude"]
     kept = []
     for _, part in swept.groupby(["case", "objective"], sort=False):
-        average = part.groupby("magnitude")[metric].mean()
-        best = average.idxmax() if METRICS[metric].better == "higher" else average.idxmin()
+        best = part.groupby("magnitude")["miou_foreground"].mean().idxmax()
         kept.append(part[part["magnitude"] == best])
     return pd.concat(kept) if kept else swept
 

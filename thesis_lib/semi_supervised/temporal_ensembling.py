@@ -26,6 +26,8 @@ class TemporalEnsembling(SemiSupervised):
         super().__init__(classifier, augment, weight, **options)
         self.num_images = checks.integer("num_images", num_images, 1)
         self.decay = checked_decay(decay)
+        if self.decay == 1.0:
+            raise ValueError("decay must be less than 1 to average anything; got 1.0")
         frozen = {"initializer": "zeros", "trainable": False}
         self.averages = self.add_weight(shape=(self.num_images, self.num_classes), name="averages", **frozen)
         self.visits = self.add_weight(shape=(self.num_images,), name="visits", **frozen)
