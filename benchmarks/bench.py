@@ -1,7 +1,7 @@
 """What the library costs, as ratios within one run: `make bench` prints a table of each ratio beside its aim.
 
 Alternatives are timed in turn, several times over, and compared by their medians, so that what else the machine does
-falls on all of them alike. Nothing here is a test.
+falls on all of them alike. Nothing here is a test. `benchmarks/bench.py few_labels rasters` runs these parts alone.
 """
 
 import os
@@ -13,11 +13,16 @@ import keras
 import numpy as np
 from scipy import ndimage
 
-from thesis_lib import objectives, smoothing, training
+from thesis_lib import checks, objectives, smoothing, tiles, training
 from thesis_lib.data import splits
 from thesis_lib.data.batches import Batches
+from thesis_lib.data.class_table import ClassTable
+from thesis_lib.data.crops import Crops
+from thesis_lib.data.digits import REPOSITORY
 from thesis_lib.data.few_labels import Batches as FewLabels
+from thesis_lib.data.segmentation_folder import segmentation_folder
 from thesis_lib.models.convnet13 import convnet13
+from thesis_lib.models.deeplab import deeplab
 from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.prior import BoundaryPrior
 from thesis_lib.semi_supervised import MeanTeacher, MixMatch
@@ -194,6 +199,35 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group
 """
 
 
+def rasters(report):
+    """Buildings: colours to classes, tiled prediction beside plain batches of the same pixels, and a DeepLab step beside `fit`."""
+    generator = np.random.default_rng(0)
+    table = ClassTable(tuple("abcdefghij"), tuple((20 * k, 255 - 10 * k, k) for k in range(10)))
+    picture = table.to_picture(generator.integers(0, 10, (1500, 1500)).astype(np.uint8))
+    compare = lambda: np.argmax([(picture == colour).all(-1) for colour in np.array(table.colours)], 0)
+    found = medians({"table": lambda: table.to_classes(picture), "compare": compare}, 5)
+    report("colours to classes: comparing with each of 10 classes / look-up", found["compare"] / found["table"], "at least 10")
+
+    # As many pixels through the network in tiles as in plain batches: what overlaps is predicted twice on purpose.
+    model = unet(2, **symmetric(8, 3))
+    tile, margin, blend = 256, 16, 16
+    stride = tile - 2 * margin - blend
+    image = generator.integers(0, 256, (5 * stride + tile, 5 * stride + tile, 1)).astype(np.uint8)
+    plain = generator.integers(0, 256, (36, tile, tile, 1)).astype(np.uint8)
+    batches = lambda: [model.predict_on_batch(plain[i : i + 4]) for i in range(0, 36, 4)]
+    found = medians({"tiles": lambda: tiles.predict(model, image, tile=tile, margin=margin, blend=blend), "plain": batches}, 3)
+    report("tiled prediction / the same pixels in plain batches", found["tiles"] / found["plain"], "at most 1.15")
+
+    splits_ = segmentation_folder(REPOSITORY / "sample_data" / "buildings")
+    network = deeplab(2, 18, None, filters=64, dilation_rates=(1, 2, 3))
+    network.compile("adam", objectives.objective("dice"))
+    crops = Crops(splits_.train, 128, 8, crops_per_image=6)
+    batch = crops[0]
+    calls = {"fit": lambda: network.fit(crops, verbose=0), "bare": lambda: [network.train_on_batch(*batch) for _ in range(len(crops))]}
+    found = medians(calls, 3)
+    report("DeepLabV3+ (ResNet-18): bare steps / fit with crops read from files", found["bare"] / found["fit"], "at least 0.95")
+
+
 def memory(report):
     """Peak memory of training on 1,000 and on 10,000 scenes; what it grows by beside what the data grow by."""
     peaks, sizes = [], []
@@ -209,7 +243,8 @@ def memory(report):
 def main():
     print(f"{keras.backend.backend()}, {os.cpu_count()} cores\n\n| ratio | measured | aim |\n| --- | --- | --- |", flush=True)
     report = lambda what, ratio, aim: print(f"| {what} | {ratio:.2f} | {aim} |", flush=True)
-    for part in (training_steps, soft_labels, adjacency, fit, few_labels, memory):
+    parts = {part.__name__: part for part in (training_steps, soft_labels, adjacency, fit, few_labels, rasters, memory)}
+    for part in [parts[checks.one_of("part", name, parts)] for name in sys.argv[1:] or parts]:
         part(report)
 
 

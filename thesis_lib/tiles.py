@@ -19,7 +19,7 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
         tile: side, px; a multiple of what the model needs (32 for DeepLabV3+).
         margin: px, 0 or more; half of the model's receptive field makes the seams vanish altogether.
         blend: px, 1 or more.
-        batch_size: tiles at a time.
+        batch_size: tiles at a time, at most: as few as share a row of tiles evenly.
 
     Yields:
         (top, beliefs): the band's first row, and float32 (h, W, K), rows sum to one.
@@ -33,6 +33,7 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
         raise ValueError(f"tile must be more than 2 * (margin + blend), {2 * (margin + blend)}; got {tile}")
     stride = tile - 2 * margin - blend
     tops, lefts = (_starts(length, tile, stride) for length in (height, width))
+    batch_size = -(-len(lefts) // -(-len(lefts) // batch_size))
     across = [_window(left, width, tile, margin, blend) for left in lefts]
     total = weights = None
     for top, following in zip(tops, [*tops[1:], height]):
