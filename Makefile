@@ -28,7 +28,7 @@ test: setup
 	$(BIN)/python -m pytest -q -rs --nbval --nbval-current-env tests notebooks
 
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
-TABLES = reports/reference$(if $(filter sample,$(PROFILE)),/sample)
+TABLES = reports/reference$(if $(filter sample early,$(PROFILE)),/$(PROFILE))
 reference:
 	mkdir -p reports/reference/$(PROFILE)/figures
 	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
