@@ -218,10 +218,10 @@ def rasters(report):
     found = medians({"tiles": lambda: tiles.predict(model, image, tile=tile, margin=margin, blend=blend), "plain": batches}, 3)
     report("tiled prediction / the same pixels in plain batches", found["tiles"] / found["plain"], "at most 1.15")
 
-    splits_ = segmentation_folder(REPOSITORY / "sample_data" / "buildings")
+    buildings = segmentation_folder(REPOSITORY / "sample_data" / "buildings")
     network = deeplab(2, 18, None, filters=64, dilation_rates=(1, 2, 3))
     network.compile("adam", objectives.objective("dice"))
-    crops = Crops(splits_.train, 128, 8, crops_per_image=6)
+    crops = Crops(buildings.train, 128, 8, crops_per_image=6)
     batch = crops[0]
     calls = {"fit": lambda: network.fit(crops, verbose=0), "bare": lambda: [network.train_on_batch(*batch) for _ in range(len(crops))]}
     found = medians(calls, 3)

@@ -41,6 +41,8 @@ def test_the_numbers_of_the_readme_are_those_of_the_table():
     said = re.search(r"predicted boundaries lie (\S+), (\S+) and (\S+) px from the true ones .* \(mIoU (\S+), (\S+) and (\S+),", text).groups()
     assert [float(n) for n in said[:3]] == pytest.approx(list(means["surface_distance"]), rel=0.02)
     assert [float(n) for n in said[3:]] == pytest.approx(list(means["miou_foreground"]), abs=0.006)
+    fitted = table[table["case"].str.startswith("sigma 2 px") & (table["target"] == "forward, prior fitted on 10")]["miou_foreground"].mean()
+    assert float(re.search(r"and (\S+) with the prior estimated from ten scenes", text)[1]) == pytest.approx(fitted, abs=0.006)
     notebook = (REPOSITORY / "reports/reference/compare/04_compare_targets.ipynb").read_text()
     assert "correction for 18 comparisons three gains are established" in text and "18 comparisons corrected for; established: 3 better" in notebook
 

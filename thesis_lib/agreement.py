@@ -31,14 +31,15 @@ class Agreement:
 
     def table(self, level=0.95):
         """DataFrame with a row an annotator, bias and sigma in px with their intervals."""
-        return _table("annotator", self.annotators, level)
+        return table("annotator", self.annotators, level)
 
     def pair_table(self, names, level=0.95):
         """Likewise with a row for each pair of classes; `names` are those of the classes."""
-        return _table("classes", {f"{names[j]} - {names[k]}": prior for (j, k), prior in self.pairs.items()}, level)
+        return table("classes", {f"{names[j]} - {names[k]}": prior for (j, k), prior in self.pairs.items()}, level)
 
 
-def _table(what, priors, level):
+def table(what, priors, level=0.95):
+    """DataFrame with a row for each of a dict of BoundaryPriors, bias and sigma in px with their intervals; `what` titles their names."""
     rows = []
     for name, prior in priors.items():
         (bias_low, bias_high), (low, high) = prior.mean_interval(level), prior.sigma_interval(level)
@@ -82,7 +83,8 @@ def agreement(annotations, references=None, background=None):
     annotators, and the M displacements at a place count as the M - 1 independent ones that they are.
 
     Args:
-        annotations: dict from an annotator's name to label maps: a list of (H, W), which may differ in size, or (N, H, W).
+        annotations: dict from an annotator's name to label maps: a sequence of (H, W), which may differ in size, or (N, H, W). Maps are asked for
+            one at a time, so a sequence may read them from files.
         references: the true maps of the same images, or None, which takes two annotators or more.
         background: the background's class; the most frequent of the first image if None.
 
@@ -95,17 +97,19 @@ def agreement(annotations, references=None, background=None):
     if not isinstance(annotations, dict) or len(annotations) < (2 if references is None else 1):
         raise ValueError("annotations must be a dict of two annotators or more, or of one with references; "
                          f"got {sorted(annotations) if isinstance(annotations, dict) else annotations!r}")  # fmt: skip
-    drawn = {name: list(maps) for name, maps in annotations.items()}
-    counts = {name: len(maps) for name, maps in drawn.items()} | ({} if references is None else {"references": len(references)})
+    counts = {name: len(maps) for name, maps in annotations.items()} | ({} if references is None else {"references": len(references)})
     if len(set(counts.values())) > 1 or not min(counts.values()):
         raise ValueError(f"annotations must be of the same images, one or more; got {counts}")
-    first = next(iter(drawn.values()))[0]
-    background = background_class(np.asarray(first), background)
-    if references is None:
-        references = [consensus(maps, background) for maps in zip(*drawn.values())]
-    shared = len(drawn) / (len(drawn) - 1) if len(counts) == len(drawn) else 1.0
+    background = background_class(np.asarray(next(iter(annotations.values()))[0]), background)
+    shared = len(annotations) / (len(annotations) - 1) if references is None else 1.0
+    measured = {name: {} for name in annotations}
+    for i in range(counts[next(iter(annotations))]):
+        drawn = {name: maps[i] for name, maps in annotations.items()}
+        true = consensus(list(drawn.values()), background) if references is None else references[i]
+        for name, one in drawn.items():
+            for pair, series in displacements_by_pair(one, true, background).items():
+                measured[name].setdefault(pair, []).extend(series)
 
-    measured = {name: _by_pair(maps, references, background) for name, maps in drawn.items()}
     priors, centred = {}, {}
     for name, pairs in measured.items():
         series = [s for several in pairs.values() for s in several]
@@ -117,14 +121,6 @@ def agreement(annotations, references=None, background=None):
             centred.setdefault(pair, []).extend(math.sqrt(shared) * (s - bias) for s in several)
     everything = [s for several in centred.values() for s in several]
     return Agreement(_fit(everything, shared), priors, pooled(centred, shared))
-
-
-def _by_pair(annotations, references, background):
-    found = {}
-    for drawn, true in zip(annotations, references):
-        for pair, series in displacements_by_pair(drawn, true, background).items():
-            found.setdefault(pair, []).extend(series)
-    return found
 
 
 def _fit(series, shared):
@@ -163,4 +159,4 @@ def pooled(series, shared=1.0):
         middle = math.log(2 * np.average(variances, weights=counts))
         best = optimize.minimize(surprise, [math.log(2.0), middle], bounds=limits, method="Nelder-Mead").x
         common = BoundaryPrior(shape=float(np.exp(best[0])), scale=float(np.exp(best[1])))
-    return {pair: common.update(several, max(tau, 1.0), max(tau_variance, 1.0)) for pair, several in series.items()}
+    return {pair: common.update(several, tau, tau_variance) for pair, several in series.items()}

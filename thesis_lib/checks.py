@@ -28,20 +28,21 @@ def integer(name, value, low=None, high=None):
 def one_of(name, value, known):
     """`value`, if it is among the `known` names."""
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(sorted(known))}; got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(k or repr(k) for k in sorted(known))}; got {value!r}")
     return value
 
 
-def label_maps(name, value, num_classes=None):
-    """`value` as an integer or boolean array of shape (N, H, W) or (H, W), its classes in [0, num_classes)."""
+def label_maps(name, value, num_classes=None, ignore=None):
+    """`value` as an integer or boolean array of shape (N, H, W) or (H, W), its classes in [0, num_classes), or `ignore`."""
     array = np.asarray(value)
     if array.ndim not in (2, 3) or array.dtype.kind not in "biu" or array.size == 0:
         raise ValueError(
             f"{name} must be a non-empty array of integer classes or booleans, shape (H, W) or (N, H, W); "
             f"got shape {array.shape}, dtype {array.dtype}"
         )
-    if array.dtype.kind != "b":
-        low, high = int(array.min()), int(array.max())
+    values = array if ignore is None else array[array != ignore]
+    if array.dtype.kind != "b" and values.size:
+        low, high = int(values.min()), int(values.max())
         if low < 0 or (num_classes is not None and high >= num_classes):
             accepted = "0 or more" if num_classes is None else f"in 0..{num_classes - 1}"
             raise ValueError(f"{name} must hold classes {accepted}; got values from {low} to {high}")

@@ -36,6 +36,7 @@ def export(model, folder, image_shape, tolerance=1e-3, seed=0):
         import tf2onnx  # noqa: F401, Keras calls it
     except ImportError as error:
         raise RuntimeError(f"export needs the packages of the extra 'export' (onnx, onnxruntime, tf2onnx): {error}") from error
+    checks.real("tolerance", tolerance, 0.0)
     height, width, channels = (checks.integer("image_shape", n, 1) for n in image_shape)
     folder = writable(folder)
     images = keras.Input((height, width, channels), name="images")
@@ -51,6 +52,6 @@ def export(model, folder, image_shape, tolerance=1e-3, seed=0):
     found = {"saved_model": loaded.serve(example).numpy(), "onnx": session.run(None, {session.get_inputs()[0].name: example})[0]}
     differences = {name: float(np.abs(logits - expected).max()) for name, logits in found.items()}
     for name, difference in differences.items():
-        if not difference <= checks.real("tolerance", tolerance, 0.0) * max(float(np.abs(expected).max()), 1.0):
+        if not difference <= tolerance * max(float(np.abs(expected).max()), 1.0):
             raise RuntimeError(f"{folder}: the {name} predicts otherwise than the model, by up to {difference:g}")
     return differences

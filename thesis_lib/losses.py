@@ -40,9 +40,8 @@ def class_weights(rule, labels, num_classes, background):
         return np.ones(num_classes)
     if rule == "drop_background":
         return (np.arange(num_classes) != background).astype(float)
-    labels = np.asarray(labels)
-    labels = checks.label_maps("labels", labels[labels != IGNORE][None], num_classes)
-    counts = np.bincount(labels.ravel(), minlength=num_classes).astype(float)
+    labels = checks.label_maps("labels", labels, num_classes, ignore=IGNORE)
+    counts = np.bincount(labels[labels != IGNORE], minlength=num_classes).astype(float)
     present = counts > 0
     reference = {"largest": np.max, "smallest": np.min, "median": np.median}[rule](counts[present])
     return np.divide(reference, counts, out=np.zeros(num_classes), where=present)

@@ -26,7 +26,7 @@ def predict(model, rasters, classes, folder, background=0, **options):
         options: of `tiles.bands`: tile, margin, blend, batch_size.
 
     Yields:
-        (name, classes, probability, sums): the raster's name, uint8 (H, W) twice, and over the pixels that have a label the sum of
+        (name, mask, classes, probability, sums): the raster's name, uint8 (H, W) three times, and over the pixels that have a label the sum of
         their log losses, that of their Brier scores, and their number.
 
     Raises:
@@ -44,7 +44,7 @@ def predict(model, rasters, classes, folder, background=0, **options):
             sums += [*(np.nansum(values) for values in losses), (mask[rows] != IGNORE).sum()]
         pictures.save(classes.to_picture(found) if classes.colours else found, folder / f"{name}_classes.png")
         pictures.save(foreground, folder / f"{name}_probability.png")
-        yield name, found, foreground, sums
+        yield name, mask, found, foreground, sums
 
 
 def score(model, rasters, classes, folder, background=0, tolerance=3.0, **options):
@@ -60,8 +60,7 @@ def score(model, rasters, classes, folder, background=0, tolerance=3.0, **option
         (surfaces where its probability is at least one half; NaN without an object).
     """
     rows, total = {}, 0
-    for i, (name, found, foreground, (log_loss, brier, count)) in enumerate(predict(model, rasters, classes, folder, background, **options)):
-        mask = rasters.mask(i)
+    for name, mask, found, foreground, (log_loss, brier, count) in predict(model, rasters, classes, folder, background, **options):
         counts = overlap.confusion(mask[None], found[None], len(classes.names))
         total = total + counts
         known = mask != IGNORE

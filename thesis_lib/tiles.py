@@ -25,12 +25,8 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
         (top, beliefs): the band's first row, and float32 (h, W, K), rows sum to one.
     """
     height, width = image.shape[:2]
-    checks.integer("tile", tile, 1)
-    checks.integer("margin", margin, 0)
-    checks.integer("blend", blend, 1)
+    check(tile, margin, blend)
     checks.integer("batch_size", batch_size, 1)
-    if tile <= 2 * (margin + blend):
-        raise ValueError(f"tile must be more than 2 * (margin + blend), {2 * (margin + blend)}; got {tile}")
     stride = tile - 2 * margin - blend
     tops, lefts = (_starts(length, tile, stride) for length in (height, width))
     batch_size = -(-len(lefts) // -(-len(lefts) // batch_size))
@@ -52,6 +48,15 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
         for kept in (total, weights):
             kept[: tile - done] = kept[done:].copy()
             kept[tile - done :] = 0
+
+
+def check(tile, margin, blend):
+    """Raise ValueError unless an image can be covered by such tiles, see `bands`."""
+    checks.integer("tile", tile, 1)
+    checks.integer("margin", margin, 0)
+    checks.integer("blend", blend, 1)
+    if tile <= 2 * (margin + blend):
+        raise ValueError(f"tile must be more than 2 * (margin + blend), {2 * (margin + blend)}; got {tile}")
 
 
 def predict(model, image, **options):

@@ -49,6 +49,22 @@ class Rasters:
         classes = self.table.to_classes(picture, path, self.unknown)
         return classes if self.numbers is None else self.numbers[classes]
 
+    def drawn_by(self, annotator):
+        """All masks of one annotator, as a sequence that reads each when it is asked for."""
+        return _Masks(self, annotator)
+
+
+@dataclass(frozen=True)
+class _Masks:
+    rasters: Rasters
+    annotator: str
+
+    def __len__(self):
+        return len(self.rasters)
+
+    def __getitem__(self, i):
+        return self.rasters.mask(i, self.annotator)
+
 
 @dataclass(frozen=True)
 class RasterSplits:

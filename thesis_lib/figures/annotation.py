@@ -24,18 +24,14 @@ def drawn_boundaries(images, labels, drawings, background):
     return figure
 
 
-def annotators(beliefs, truth=None):
-    """Bias and sigma of each annotator with their 95% intervals, from a dict from name to BoundaryPrior; the same of `truth` (name -> (bias, sigma)) is marked."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 0.5 * len(beliefs) + 1.3), sharey=True, layout="constrained")
-    for row, (name, prior) in enumerate(beliefs.items()):
-        sigma = (prior.scale if prior.is_known else prior.scale / prior.shape) ** 0.5
-        for axis, middle, (low, high) in ((axes[0], prior.mean, prior.mean_interval()), (axes[1], sigma, prior.sigma_interval())):
-            axis.errorbar(middle, row, xerr=[[max(middle - low, 0)], [max(high - middle, 0)]], color=PRIOR, marker="o", capsize=4)
-    for name, values in (truth or {}).items():
-        for axis, value in zip(axes, values):
-            axis.plot(value, list(beliefs).index(name), color=TRUE, marker="x", ls="none")
+def annotators(table):
+    """Bias and sigma of each annotator with their intervals, from a DataFrame as `agreement.table` makes."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 0.5 * len(table) + 1.3), sharey=True, layout="constrained")
+    for axis, name in zip(axes, ("bias", "sigma")):
+        middle, low, high = table[f"{name}, px"], table[f"{name} from"], table[f"{name} to"]
+        axis.errorbar(middle, range(len(table)), xerr=[middle - low, high - middle], color=PRIOR, marker="o", capsize=4, ls="none")
     axes[0].axvline(0, color="black", lw=0.6)
-    axes[0].set(yticks=range(len(beliefs)), yticklabels=list(beliefs), ylim=(len(beliefs) - 0.5, -0.5), xlabel="bias, px (positive: outside)")
+    axes[0].set(yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5), xlabel="bias, px (positive: outside)")
     axes[1].set(xlabel="sigma, px")
     return figure
 

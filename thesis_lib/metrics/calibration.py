@@ -27,10 +27,8 @@ def scores(labels, probabilities, band=None, bins=15):
         raise ValueError(f"probabilities must be finite, 0 or more, shape (N, H, W, K); got shape {probabilities.shape}")
     if not np.allclose(probabilities.sum(-1), 1, atol=1e-3):
         raise ValueError("probabilities must sum to one over the last axis (softmax the logits first)")
-    labels = np.asarray(labels)
+    labels = checks.label_maps("labels", labels, probabilities.shape[-1], ignore=IGNORE)
     known = labels != IGNORE
-    if known.any():
-        checks.label_maps("labels", labels[known][None], probabilities.shape[-1])
     checks.same_shape("labels", labels, "probabilities[..., 0]", probabilities[..., 0])
     checks.integer("bins", bins, 1)
     log_loss, brier = per_pixel(labels, probabilities)

@@ -20,15 +20,12 @@ def confusion(labels, predictions, num_classes):
     Returns:
         int64 array (K, K); entry (j, k): truly j, predicted k.
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
-    checks.same_shape("labels", labels, "predictions", predictions)
-    known = labels != IGNORE if num_classes <= IGNORE else np.ones(labels.shape, bool)
-    if not known.any():
-        return np.zeros((num_classes, num_classes), np.int64)
-    labels = checks.label_maps("labels", labels[known][None], num_classes)[0]
+    labels = checks.label_maps("labels", labels, num_classes, ignore=IGNORE)
     predictions = checks.label_maps("predictions", predictions, num_classes)
-    pairs = labels.astype(np.int64) * num_classes + predictions[known].astype(np.int64)
-    return np.bincount(pairs.ravel(), minlength=num_classes**2).reshape(num_classes, num_classes)
+    checks.same_shape("labels", labels, "predictions", predictions)
+    known = labels != IGNORE
+    pairs = labels[known].astype(np.int64) * num_classes + predictions[known].astype(np.int64)
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def scores(labels, predictions, num_classes, background=None):

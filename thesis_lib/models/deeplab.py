@@ -1,7 +1,7 @@
 """DeepLabV3+ (Chen et al., ECCV 2018) on a residual network of keras-hub, pretrained on ImageNet or not.
 
 keras-hub's own DeepLabV3+ is not used: in TensorFlow graphs it serves images of one size only, it enlarges 256 channels to full size before it tells
-the classes apart, and its saved files cannot be read again without its base class.
+the classes apart, and a functional model with its pyramid layer cannot be read back once it is saved.
 """
 
 import keras
