@@ -28,7 +28,7 @@ def integer(name, value, low=None, high=None):
 def one_of(name, value, known):
     """`value`, if it is among the `known` names."""
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(k or repr(k) for k in sorted(known))}; got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(sorted(known))}; got {value!r}")
     return value
 
 
