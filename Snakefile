@@ -22,7 +22,7 @@ THREADS = int(config.get("threads", 1))
 # A run has its own cores, so that runs side by side do not slow each other down.
 shell.prefix(
     f"export TF_NUM_INTRAOP_THREADS={THREADS} TF_NUM_INTEROP_THREADS={THREADS} OMP_NUM_THREADS={THREADS} "
-    "TF_CPP_MIN_LOG_LEVEL=2; "
+    "TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2; "
 )
 
 
