@@ -54,9 +54,23 @@ def test_student_and_teacher_are_scored_after_each_epoch(faces):
     assert last["student_error_percent"] == few_labels.scores(model.classifier, faces.test)["error_percent"]
 
 
-def test_a_loss_that_is_not_finite_stops_and_says_so(faces):
-    with pytest.raises(ValueError, match="learning_rate and weight must be small enough to train with; the loss was not finite in epoch 1"):
-        few_labels.train(few_labels.Run("supervised", "mlp", width=8, learning_rate=1e30, **{**QUICK, "epochs": 3}), faces)
+def test_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_the_last_good_model(tmp_path, faces):
+    class Break(keras.callbacks.Callback):  # the weights, in the third epoch
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.classifier.set_weights([np.full_like(w, np.nan) for w in self.model.classifier.get_weights()])
+
+    kept = keras.callbacks.ModelCheckpoint(tmp_path / "model.keras")
+    run = few_labels.Run("mean_teacher", "mlp", width=8, **{**QUICK, "epochs": 3})
+    with pytest.raises(ValueError, match="learning_rate and weight must be small enough to train with; the loss was nan at step 1 of epoch 3"):
+        few_labels.train(run, faces, [Break(), kept])
+    assert np.isfinite(few_labels.logits(keras.saving.load_model(tmp_path / "model.keras"), faces.test.images)).all()
+
+
+@pytest.mark.parametrize("name, largest", [("batch_size", 10), ("unlabelled_batch_size", 58)])
+def test_a_batch_larger_than_its_set_is_named(name, largest, faces):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number from 1 to {largest}; got 500"):
+        few_labels.train(few_labels.Run("supervised", "mlp", width=8, **{**QUICK, name: 500}), faces)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Run:
         unlabelled: number of the other images that are used; None for all.
         seed: of the choice of labels, of the weights and of the order.
         epochs: passes over the unlabelled images.
-        batch_size, unlabelled_batch_size: images a batch; all where there are fewer.
+        batch_size, unlabelled_batch_size: images a batch, at most as many as there are.
         learning_rate: of Adam, falling to zero along a cosine.
         weight: of the unlabelled cost at the end of its ramp; WEIGHTS' if None.
         ramp: share of the training after which the weight is whole, in (0, 1].
@@ -177,17 +177,16 @@ def train(run, splits, callbacks=(), verbose=0):
 
     Returns:
         (model, history): the trained method, and a dict of lists by epoch.
+
+    Raises:
+        ValueError: if a batch is larger than its set, or the loss stops being finite; what `callbacks` saved by then stays.
     """
     labelled, unlabelled = prepare(run, splits)
     keras.utils.set_random_seed(run.seed)
-    sizes = min(run.batch_size, len(labelled)), min(run.unlabelled_batch_size, len(unlabelled))
-    batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, *sizes, run.seed)
+    batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, run.batch_size, run.unlabelled_batch_size, run.seed)
     network = classifier(run, len(splits.class_names), splits.image_shape, splits.train.images)
     model = method(run, network, len(labelled) + len(unlabelled), run.epochs * len(batches))
-    history = model.fit(batches, epochs=run.epochs, callbacks=[keras.callbacks.TerminateOnNaN(), *callbacks], verbose=verbose)
-    if not np.isfinite(history.history["loss"]).all():
-        raise ValueError(f"learning_rate and weight must be small enough to train with; the loss was not finite in epoch {len(history.epoch)}")
-    return model, history.history
+    return model, model.fit(batches, epochs=run.epochs, callbacks=[Finite(), *callbacks], verbose=verbose).history
 
 
 def logits(model, images, batch_size=500):
@@ -200,6 +199,17 @@ def scores(model, images):
     """Error (%) and macro-averaged F1 of a model, or a network, on an `Images`: dict."""
     predicted = logits(model, images.images).argmax(-1)
     return {"error_percent": 100 * float(np.mean(predicted != images.labels)), "f1": float(f1_score(images.labels, predicted, average="macro"))}
+
+
+class Finite(keras.callbacks.Callback):
+    """Stops training by an error that names the step where the loss is not finite; no callback saves that epoch's weights."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            raise ValueError(f"learning_rate and weight must be small enough to train with; the loss was {logs['loss']} at step {batch + 1} of epoch {self.epoch + 1}")
 
 
 class Scored(keras.callbacks.Callback):
