@@ -10,7 +10,7 @@ from PIL import Image
 from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
 from thesis_lib.data.crops import Crops, Whole
-from thesis_lib.data.segmentation_folder import segmentation_folder, warn_of_absent_classes
+from thesis_lib.data.segmentation_folder import Rasters, segmentation_folder, warn_of_absent_classes
 
 REPOSITORY = Path(__file__).parents[1]
 COLOURS = ClassTable(("ground", "roof", "road"), ((0, 0, 0), (255, 255, 255), (200, 10, 30)))
@@ -244,8 +244,8 @@ def test_the_sample_of_buildings_is_read():
 def test_whole_rasters_are_batches_of_their_own(folder):
     splits = segmentation_folder(folder)
     whole = Whole(splits.train, "b")
-    assert len(whole) == 4 and [batch[0].shape for batch in whole] == [(1, 20 + i, 30, 3) for i in range(4)]
-    assert np.array_equal(whole[2][1][0], splits.train.mask(2, "b"))
+    assert len(whole) == 4 and [batch[0].shape for batch in whole] == [(1, 23, 30, 3)] * 4
+    assert np.array_equal(whole[2][1][0, :22], splits.train.mask(2, "b"))
     with pytest.raises(ValueError, match="annotator must be one of .*'c'"):
         Whole(splits.train, "c")
 
@@ -271,3 +271,34 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path, size, ok):
         assert f"{tmp_path / 'a.png'} could not be written" in done.stderr
     assert pictures.shape(tmp_path / "a.png") == ((90, 90) if ok else (5, 5))
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_validation_images_of_any_sizes_come_in_one_shape(tmp_path):
+    for i, (height, width) in enumerate([(32, 32), (32, 32), (40, 64)]):
+        for folder, array in (("images", np.full((height, width, 3), 7, np.uint8)), ("masks", np.eye(height, width, dtype=np.uint8))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(array).save(tmp_path / folder / f"{i}.png")
+    paths = {folder: tuple(tmp_path / folder / f"{i}.png" for i in range(3)) for folder in ("images", "masks")}
+    whole = Whole(Rasters(paths["images"], {"": paths["masks"]}, ClassTable(("0", "1"))))
+    shapes = [(batch.shape, drawn.shape) for batch, drawn in (whole[i] for i in range(3))]
+    assert shapes == [((1, 40, 64, 3), (1, 40, 64))] * 3
+    assert (whole[0][0][0, 32:] == 0).all() and (whole[0][1][0, :, 32:] == 255).all() and whole[0][1][0, :32, :32].sum() == 32
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1)])
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255))
+    assert np.isfinite(model.evaluate(whole, verbose=0))
+
+
+def test_masks_of_0_and_255_without_a_table_are_not_taken_for_ignored(tmp_path):
+    for i in range(3):
+        for folder in ("images", "masks"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(255 * np.eye(16, dtype=np.uint8)).save(tmp_path / folder / f"{i}.png")
+    with pytest.raises(ValueError, match="masks must hold class numbers, as label_class_dict.csv gives no colours; .* 0 and 255 alone"):
+        segmentation_folder(tmp_path)
+
+
+def test_the_first_class_stays_the_background_when_it_is_named():
+    kept, numbers = COLOURS.select([COLOURS.names[0], COLOURS.names[-1]])
+    assert kept.names[-1] == COLOURS.names[-1] and numbers[0] == 0 and numbers[len(COLOURS.names) - 1] == 1
+    with pytest.raises(ValueError, match="classes must name a class beside the first"):
+        COLOURS.select([COLOURS.names[0]])

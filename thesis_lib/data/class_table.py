@@ -76,8 +76,10 @@ class ClassTable:
     def select(self, names):
         """A table of some classes, everything else together as class 0, and the number in it of each class of this table.
 
+        The first class of this table, the background as a rule, stays class 0, alone or with what is not named.
+
         Args:
-            names: of the classes to tell apart; None for all.
+            names: of the classes to tell apart, in the order of their numbers from 1; None for all.
 
         Returns:
             (ClassTable, uint8 array (256,) from old numbers to new ones).
@@ -88,6 +90,9 @@ class ClassTable:
             return self, numbers
         for name in names:
             checks.one_of("classes", name, self.names)
+        names = [name for name in names if name != self.names[0]]
+        if not names:
+            raise ValueError(f"classes must name a class beside the first, one of {', '.join(self.names[1:])}; got none")
         rest = [k for k, name in enumerate(self.names) if name not in names]
         kept = [*rest[:1], *(self.names.index(name) for name in names)]
         numbers[rest] = 0

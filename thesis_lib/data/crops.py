@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE
 
 
@@ -66,7 +67,8 @@ class Crops(keras.utils.PyDataset):
 
 
 class Whole(keras.utils.PyDataset):
-    """Whole rasters in their order, each a batch of its own, so that they may differ in size: (images, class maps).
+    """Whole rasters in their order, each a batch of its own: (images, class maps), padded below and to the right to the size of the
+    largest, images by black, masks by IGNORE: Keras and XLA want one shape.
 
     Args:
         rasters: `segmentation_folder.Rasters`.
@@ -77,9 +79,12 @@ class Whole(keras.utils.PyDataset):
     def __init__(self, rasters, annotator="", **options):
         super().__init__(**options)
         self.rasters, self.annotator = rasters, checks.one_of("annotator", annotator, rasters.masks)
+        self.size = np.max([pictures.shape(path) for path in rasters.images], axis=0)
 
     def __len__(self):
         return len(self.rasters)
 
     def __getitem__(self, index):
-        return self.rasters.image(index)[None], self.rasters.mask(index, self.annotator)[None]
+        image, mask = self.rasters.image(index), self.rasters.mask(index, self.annotator)
+        missing = [(0, int(whole - n)) for whole, n in zip(self.size, mask.shape)]
+        return np.pad(image, [*missing, (0, 0)])[None], np.pad(mask, missing, constant_values=IGNORE)[None]

@@ -14,7 +14,8 @@ Image.MAX_IMAGE_PIXELS = None  # rasters of 10,000 x 10,000 px are what this is 
 def decode(content, mode, name, size=None):
     """A picture as uint8 (H, W, C).
 
-    Grey, palette and black-and-white pictures are converted; what is transparent becomes black; 16-bit values are scaled to 8 bits.
+    Grey, palette and black-and-white pictures are converted; what is transparent becomes black; 16-bit values are scaled to 8 bits
+    (65535 is white); a fourth band counts as transparency.
 
     Args:
         content: the file's bytes, or its path.
@@ -43,7 +44,7 @@ def _numbers(picture):
         return picture.convert("L").point(lambda value: value // 255)
     values = np.asarray(picture)
     if values.ndim != 2 or values.min() < 0 or values.max() > 255:
-        raise ValueError(f"it must hold class numbers from 0 to 255, a grey or palette image; got mode {picture.mode}")
+        raise ValueError(f"it must hold class numbers from 0 to 255, a grey or palette image, where label_class_dict.csv gives no colours; got mode {picture.mode}")
     return Image.fromarray(values.astype(np.uint8))
 
 

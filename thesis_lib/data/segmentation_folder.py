@@ -84,14 +84,14 @@ def segmentation_folder(root, classes=None, unknown="error", seed=0):
     """Read a folder of images and masks in one of two layouts.
 
     With parts: `train/`, `train_labels/`, `val/`, `val_labels/`, `test/`, `test_labels/` (as the Massachusetts Buildings
-    Dataset comes). Plain: `images/` and `masks/`, split 70 / 15 / 15% at random. Masks of further annotators lie in
-    `train_labels_NAME/`, or `masks_NAME/`. Image and mask have the same name, up to the ending. The classes stand
+    Dataset comes). Plain: `images/` and `masks/`, split 70 / 15 / 15% at random. What each annotator drew lies beside the masks to judge
+    by, for every image, in `train_labels_NAME/`, or `masks_NAME/`. Image and mask have the same name, up to the ending. The classes stand
     in `label_class_dict.csv` (name, r, g, b): masks are pictures in these colours; without r, g, b, or
     without the file, masks hold class numbers (grey or palette images; 255 is no class).
 
     Args:
         root: the folder.
-        classes: names of the classes to tell apart, everything else together as class 0; all if None.
+        classes: names of the classes to tell apart, everything else together with the table's first class as class 0; all if None.
         unknown: "error", or "ignore": colours that are of no class are not learned.
         seed: of the random split.
 
@@ -166,10 +166,12 @@ def _files(root, folder):
 
 def _numbered(found):
     """Classes 0..K - 1 by the numbers that occur in the masks to train on."""
-    highest = 0
+    seen = np.zeros(256, bool)
     for path in found["train"][1][""]:
-        values = pictures.decode(path, "index", path)
-        highest = max(highest, int(values[values != IGNORE].max(initial=0)))
+        seen[np.unique(pictures.decode(path, "index", path))] = True
+    if seen.sum() == 2 and seen[0] and seen[IGNORE]:
+        raise ValueError(f"masks must hold class numbers, as {TABLE} gives no colours; those to train on hold 0 and 255 alone. If 255 is an object, its colour belongs in the table")
+    highest = int(np.flatnonzero(seen[:IGNORE]).max(initial=0))
     return ClassTable(tuple(str(k) for k in range(max(highest + 1, 2))))
 
 
