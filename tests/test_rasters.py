@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from thesis_lib import rasters
-from thesis_lib.data import pictures
+from thesis_lib.data import digits, pictures
 from thesis_lib.data.class_table import ClassTable
 from thesis_lib.data.segmentation_folder import segmentation_folder
 
@@ -59,3 +59,17 @@ def test_what_is_finished_stays_when_a_later_file_cannot_be_written(splits, tmp_
     with pytest.raises(OSError, match=f"{last}_probability.png could not be written"):
         list(rasters.predict(threshold(), splits.train, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4))
     assert pictures.shape(tmp_path / f"out/{last}_classes.png") == splits.train.mask(-1).shape
+
+
+def test_a_network_that_diverged_and_a_wrong_background_are_named_not_scored(tmp_path):
+    class Diverged:
+        def predict_on_batch(self, images):
+            return np.full((*images.shape[:3], 2), np.nan, np.float32)
+
+    splits = segmentation_folder(digits.REPOSITORY / "sample_data" / "buildings")
+    with pytest.raises(ValueError, match="model must give finite logits; it does not for .*scene00"):
+        rasters.score(Diverged(), splits.test, splits.classes, tmp_path, tile=64, margin=4, blend=4)
+    with pytest.raises(ValueError, match="background must be a whole number from 0 to 1; got -1"):
+        rasters.score(Diverged(), splits.test, splits.classes, tmp_path, background=-1)
+    with pytest.raises(ValueError, match="tolerance must be .*; got -1"):
+        rasters.score(Diverged(), splits.test, splits.classes, tmp_path, tolerance=-1)

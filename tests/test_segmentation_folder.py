@@ -302,3 +302,30 @@ def test_the_first_class_stays_the_background_when_it_is_named():
     assert kept.names[-1] == COLOURS.names[-1] and numbers[0] == 0 and numbers[len(COLOURS.names) - 1] == 1
     with pytest.raises(ValueError, match="classes must name a class beside the first"):
         COLOURS.select([COLOURS.names[0]])
+
+
+def test_class_names_are_text_whatever_they_say(tmp_path):
+    write_table(tmp_path, "name,r,g,b\nNone,0,0,0\n01,255,255,255\n")
+    assert read_class_table(tmp_path / "label_class_dict.csv").names == ("None", "01")
+    write_table(tmp_path, "name,r,g,b\n,0,0,0\n")
+    with pytest.raises(ValueError, match="every class must have a name"):
+        read_class_table(tmp_path / "label_class_dict.csv")
+
+
+def test_transparency_changes_pictures_but_no_masks(tmp_path):
+    pixels = np.full((4, 4, 4), 200, np.uint8)
+    pixels[..., 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert (pictures.decode(tmp_path / "a.png", "RGB", "a") == 0).all() and (pictures.decode(tmp_path / "a.png", "colours", "a") == 200).all()
+
+
+@pytest.mark.parametrize("values, expected", [(np.uint16(65535), 255), (np.uint16(200), 1), (np.float32(0.5), 128), (np.float32(200), 200)])
+def test_the_brightness_of_deep_pictures_does_not_depend_on_the_others_of_the_sensor(tmp_path, values, expected):
+    Image.fromarray(np.full((4, 4), values)).save(tmp_path / "a.tif")
+    assert (pictures.decode(tmp_path / "a.tif", "L", "a") == expected).all()
+
+
+def test_a_value_that_no_picture_holds_is_named(tmp_path):
+    Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match="a is not a whole image file: its values must be from 0 to 255; got nan to nan"):
+        pictures.decode(tmp_path / "a.tif", "RGB", "a")

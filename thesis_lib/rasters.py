@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from thesis_lib import tiles, training
+from thesis_lib import checks, tiles, training
 from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
@@ -31,13 +31,17 @@ def predict(model, rasters, classes, folder, background=0, **options):
 
     Raises:
         OSError: naming the file that could not be written.
+        ValueError: naming the raster for which the model's answer is not finite.
     """
+    checks.integer("background", background, 0, len(classes.names) - 1)
     folder = training.writable(folder)
     for i in range(len(rasters)):
         name, image, mask = Path(rasters.images[i]).stem, rasters.image(i), rasters.mask(i)
         found, foreground = np.empty(mask.shape, np.uint8), np.empty(mask.shape, np.uint8)
         sums = np.zeros(3)
         for top, beliefs in tiles.bands(model, image, **options):
+            if not np.isfinite(beliefs).all():
+                raise ValueError(f"model must give finite logits; it does not for {rasters.images[i]}: did its training diverge?")
             rows = slice(top, top + len(beliefs))
             found[rows], foreground[rows] = beliefs.argmax(-1), np.rint(255 * (1 - beliefs[..., background]))
             losses = calibration.per_pixel(mask[None, rows], beliefs[None])
@@ -57,8 +61,9 @@ def score(model, rasters, classes, folder, background=0, tolerance=3.0, **option
     Returns:
         (DataFrame, DataFrame): for each raster iou, dice, log_loss, brier, surface_distance, hausdorff95 and surface_dice; and for each class, over
         all rasters, iou, dice and accuracy (NaN for a class that is absent). Overlap and surfaces of a raster are those of everything but the background
-        (surfaces where its probability is at least one half; NaN without an object).
+        (surfaces where its probability is at least one half; NaN without an object). All of a raster without a labelled pixel is NaN.
     """
+    checks.real("tolerance", tolerance, 0.0)
     rows, total = {}, 0
     for name, mask, found, foreground, (log_loss, brier, count) in predict(model, rasters, classes, folder, background, **options):
         counts = overlap.confusion(mask[None], found[None], len(classes.names))
@@ -66,7 +71,7 @@ def score(model, rasters, classes, folder, background=0, tolerance=3.0, **option
         known = mask != IGNORE
         objects = overlap.from_confusion(overlap.confusion(np.where(known, mask != background, IGNORE)[None], (found != background)[None], 2))
         surfaces = surface.scores(known & (mask != background), known & (foreground >= 128), tolerance=tolerance)
-        rows[name] = {"iou": objects["class_iou"][1], "dice": objects["class_dice"][1], "log_loss": log_loss / max(count, 1), "brier": brier / max(count, 1),
+        rows[name] = {"iou": objects["class_iou"][1], "dice": objects["class_dice"][1], "log_loss": log_loss / count if count else np.nan, "brier": brier / count if count else np.nan,
                       **{k: surfaces[k] for k in ("surface_distance", "hausdorff95", "surface_dice")}}  # fmt: skip
     of_classes = overlap.from_confusion(total)
     columns = {name: of_classes[f"class_{name}"] for name in ("iou", "dice", "accuracy")}

@@ -109,11 +109,13 @@ def read_class_table(path):
         ValueError: naming the file and what is wrong with it.
     """
     try:
-        rows = pd.read_csv(path, skipinitialspace=True)
+        rows = pd.read_csv(path, skipinitialspace=True, dtype=str, keep_default_na=False)
         rows.columns = rows.columns.str.strip().str.lower()
         if "name" not in rows or rows.empty:
             raise ValueError("it must have a column 'name' and a row a class")
-        names = tuple(rows["name"].astype(str).str.strip())
+        names = tuple(rows["name"].str.strip())
+        if "" in names:
+            raise ValueError("every class must have a name")
         if not {"r", "g", "b"} & set(rows.columns):
             return ClassTable(names)
         colours = rows[["r", "g", "b"]].to_numpy(float)

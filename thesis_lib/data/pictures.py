@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-MODES = {"RGB": 3, "L": 1, "index": 1}
+MODES = {"RGB": 3, "L": 1, "colours": 3, "index": 1}
 Image.MAX_IMAGE_PIXELS = None  # rasters of 10,000 x 10,000 px are what this is for
 
 
@@ -15,11 +15,11 @@ def decode(content, mode, name, size=None):
     """A picture as uint8 (H, W, C).
 
     Grey, palette and black-and-white pictures are converted; what is transparent becomes black; 16-bit values are scaled to 8 bits
-    (65535 is white); a fourth band counts as transparency.
+    (65535 is white), floating-point ones from 0 to 1 or 0 to 255 likewise; a fourth band counts as transparency.
 
     Args:
         content: the file's bytes, or its path.
-        mode: "RGB", "L" (grey), or "index": the numbers as they are stored, of grey and palette pictures of 8 or 16 bits.
+        mode: "RGB", "L" (grey), "colours" (RGB as stored, whatever is transparent), or "index": the numbers as they are stored, of grey and palette pictures of 8 or 16 bits.
         name: what errors call it.
         size: (H, W) to resize to, px; as it is if None.
 
@@ -51,7 +51,12 @@ def _numbers(picture):
 def _as_mode(picture, mode):
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, float)
-        picture = Image.fromarray(np.rint(np.clip(values / (257 if values.max() > 255 else 1), 0, 255)).astype(np.uint8))
+        white = 65535 if picture.mode != "F" else 1 if values.max() <= 1 else 255
+        if not (values >= 0).all() or not (values <= white).all():
+            raise ValueError(f"its values must be from 0 to {white}; got {values.min():g} to {values.max():g}")
+        picture = Image.fromarray(np.rint(values * 255 / white).astype(np.uint8))
+    if mode == "colours":
+        return picture.convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)

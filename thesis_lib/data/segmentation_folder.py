@@ -45,7 +45,7 @@ class Rasters:
     def mask(self, i, annotator=""):
         """Class map of image i, uint8 (H, W), as one annotator drew it; IGNORE where there is no class."""
         path = self.masks[annotator][i]
-        picture = pictures.decode(path, "RGB" if self.table.colours else "index", path)
+        picture = pictures.decode(path, "colours" if self.table.colours else "index", path)
         classes = self.table.to_classes(picture, path, self.unknown)
         return classes if self.numbers is None else self.numbers[classes]
 
@@ -131,7 +131,7 @@ def segmentation_folder(root, classes=None, unknown="error", seed=0):
 def _pairs(root, images, masks):
     """(images, {annotator: masks}) of two folders: paths in the order of their names."""
     pictures_of = _files(root, images)
-    folders = {"": masks} | {f.name[len(masks) + 1 :]: f.name for f in sorted(root.glob(f"{masks}_*")) if f.is_dir()}
+    folders = {"": masks} | {f.name[len(masks) + 1 :]: f.name for f in sorted(root.glob(f"{masks}_*")) if f.is_dir() and f.name != f"{masks}_"}
     found = {}
     for annotator, folder in folders.items():
         drawn = _files(root, folder)
@@ -152,7 +152,7 @@ def _files(root, folder):
         raise FileNotFoundError(f"{root} must hold the folder {folder}/")
     found = {}
     for path in sorted((root / folder).iterdir()):
-        if path.suffix.lower() not in ENDINGS:
+        if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
             continue
         if not path.resolve().is_relative_to(root.resolve()):
             raise ValueError(f"{path} is a link that leads outside {root}")
@@ -176,10 +176,13 @@ def _numbered(found):
 
 
 def warn_of_absent_classes(splits):
-    """Warn, once for all, of classes that no mask to train on holds; returns their names."""
+    """Warn, once for all, of classes that no mask to train on holds; returns their names. Every plain mask is read, so that a wrong one is named now."""
     seen = np.zeros(256, bool)
     for i in range(len(splits.train)):
         seen[np.unique(splits.train.mask(i))] = True
+    for part in (splits.validation, splits.test):
+        for i in range(len(part)):
+            part.mask(i)
     absent = [name for k, name in enumerate(splits.classes.names) if not seen[k]]
     if absent:
         warnings.warn(f"no mask to train on holds the class {', '.join(absent)}; its scores will be absent", stacklevel=2)
