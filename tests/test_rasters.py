@@ -73,3 +73,8 @@ def test_a_network_that_diverged_and_a_wrong_background_are_named_not_scored(tmp
         rasters.score(Diverged(), splits.test, splits.classes, tmp_path, background=-1)
     with pytest.raises(ValueError, match="tolerance must be .*; got -1"):
         rasters.score(Diverged(), splits.test, splits.classes, tmp_path, tolerance=-1)
+
+
+def test_predictions_do_not_go_where_images_lie(tmp_path, splits):
+    with pytest.raises(ValueError, match="folder must not be where images or masks lie"):
+        rasters.score(None, splits.test, splits.classes, splits.test.images[0].parent)

@@ -329,3 +329,17 @@ def test_a_value_that_no_picture_holds_is_named(tmp_path):
     Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(ValueError, match="a is not a whole image file: its values must be from 0 to 255; got nan to nan"):
         pictures.decode(tmp_path / "a.tif", "RGB", "a")
+
+
+def test_numbers_of_all_parts_and_annotators_are_classes(tmp_path):
+    for part, highest in (("train", 1), ("val", 2), ("test", 1)):
+        for folder, value in ((part, 9), (f"{part}_labels", highest), (f"{part}_labels_b", 3)):
+            (tmp_path / folder).mkdir()
+            Image.fromarray(np.diag(np.full(8, value, np.uint8))).save(tmp_path / folder / "a.png")
+    assert segmentation_folder(tmp_path).num_classes == 4
+
+
+def test_colours_are_three_bytes_and_a_class_may_be_called_other():
+    with pytest.raises(ValueError, match=r"colours must each be three whole numbers from 0 to 255; got \(0, 256, 0\)"):
+        ClassTable(("a", "b"), ((0, 256, 0), (0, 0, 0)))
+    assert ClassTable(("ground", "other", "road")).select(["other"])[0].names == ("everything else", "other")

@@ -202,3 +202,8 @@ def test_the_epoch_with_the_largest_score_is_kept_when_that_is_asked_for(tmp_pat
     assert training._best_so_far(tmp_path / "log.csv", "val_iou", "max") == 0.7
     with pytest.raises(ValueError, match="mode must be one of max, min; got 'most'"):
         training.callbacks(tmp_path / "other", 3, mode="most")
+
+
+def test_a_folder_that_keras_would_format_is_named(tmp_path):
+    with pytest.raises(ValueError, match="output folder must have no braces in its name"):
+        training.callbacks(tmp_path / "br{x}")

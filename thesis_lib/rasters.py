@@ -34,6 +34,8 @@ def predict(model, rasters, classes, folder, background=0, **options):
         ValueError: naming the raster for which the model's answer is not finite.
     """
     checks.integer("background", background, 0, len(classes.names) - 1)
+    if Path(folder).resolve() in {Path(path).resolve().parent for paths in (rasters.images, *rasters.masks.values()) for path in paths}:
+        raise ValueError(f"folder must not be where images or masks lie, which predictions could overwrite; got {str(folder)!r}")
     folder = training.writable(folder)
     for i in range(len(rasters)):
         name, image, mask = Path(rasters.images[i]).stem, rasters.image(i), rasters.mask(i)

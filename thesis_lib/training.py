@@ -76,7 +76,7 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     Training stops if the loss is not finite.
 
     Args:
-        folder: created if missing; raises if it cannot be written to.
+        folder: created if missing; raises if it cannot be written to, or has braces in its name.
         patience: epochs, 1 or more.
         schedule: as for `learning_rate`.
         monitor: a loss or metric of the epochs' logs; mode: "min" where the least is best, "max" where the largest is.
@@ -88,6 +88,8 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     """
     checks.integer("patience", patience, 1)
     checks.one_of("schedule", schedule, SCHEDULES)
+    if set("{}") & set(str(folder)):  # Keras fills them in
+        raise ValueError(f"output folder must have no braces in its name; got {str(folder)!r}")
     folder = writable(folder)
     log, backup, identity = folder / "log.csv", folder / "backup", folder / "run.json"
     mine = json.dumps(run, sort_keys=True)

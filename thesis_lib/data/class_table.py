@@ -32,6 +32,9 @@ class ClassTable:
                 raise ValueError(f"{what} must all be different; got {twice[0]!r} twice")
         if self.colours is not None and len(self.colours) != len(self.names):
             raise ValueError(f"colours must be as many as names, {len(self.names)}; got {len(self.colours)}")
+        for colour in self.colours or ():
+            if len(colour) != 3 or not all(isinstance(value, (int, np.integer)) and 0 <= value <= 255 for value in colour):
+                raise ValueError(f"colours must each be three whole numbers from 0 to 255; got {colour!r}")
 
     @cached_property
     def _number_of(self):
@@ -98,7 +101,8 @@ class ClassTable:
         numbers[rest] = 0
         for new, old in enumerate(kept):
             numbers[old] = new
-        chosen = ["other" if k in rest and len(rest) > 1 else self.names[k] for k in kept]
+        other = "other" if "other" not in names else "everything else"
+        chosen = [other if k in rest and len(rest) > 1 else self.names[k] for k in kept]
         return ClassTable(tuple(chosen), self.colours and tuple(self.colours[k] for k in kept)), numbers
 
 

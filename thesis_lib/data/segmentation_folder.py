@@ -165,12 +165,12 @@ def _files(root, folder):
 
 
 def _numbered(found):
-    """Classes 0..K - 1 by the numbers that occur in the masks to train on."""
+    """Classes 0..K - 1 by the numbers that occur in the masks, whoever drew them."""
     seen = np.zeros(256, bool)
-    for path in found["train"][1][""]:
+    for path in (path for _, masks in found.values() for paths in masks.values() for path in paths):
         seen[np.unique(pictures.decode(path, "index", path))] = True
     if seen.sum() == 2 and seen[0] and seen[IGNORE]:
-        raise ValueError(f"masks must hold class numbers, as {TABLE} gives no colours; those to train on hold 0 and 255 alone. If 255 is an object, its colour belongs in the table")
+        raise ValueError(f"masks must hold class numbers, as {TABLE} gives no colours; these hold 0 and 255 alone. If 255 is an object, its colour belongs in the table")
     highest = int(np.flatnonzero(seen[:IGNORE]).max(initial=0))
     return ClassTable(tuple(str(k) for k in range(max(highest + 1, 2))))
 
