@@ -3,6 +3,7 @@ import pytest
 
 from thesis_lib.agreement import agreement, consensus, pooled
 from thesis_lib.annotators import DisplacementField
+from thesis_lib.prior import boundary_displacements
 
 
 def discs(count=12, size=96):
@@ -54,6 +55,22 @@ def test_with_gold_standard_masks_the_bias_itself_is_found():
     assert found.pair_table(["ground", "roof", "road"]).index.tolist() == ["ground - roof", "ground - road"]
 
 
+def test_the_edge_of_what_is_ignored_is_no_boundary():
+    """Clouds over a third of each drawing, at a place of each one's own."""
+    maps = discs()
+    both = drawn(maps, [1.0, 1.0], [0.5, -0.5])
+    alone = agreement(both)
+    for shift, name in enumerate(both):
+        both[name][:, :, 30 + 4 * shift : 62 + 4 * shift] = 255
+    clouded = agreement(both)
+    for name, prior in clouded.annotators.items():
+        assert prior.mean == pytest.approx(alone.annotators[name].mean, abs=0.15)
+    middle = [sum(one.prior.sigma_interval()) / 2 for one in (alone, clouded)]
+    assert middle[1] == pytest.approx(middle[0], rel=0.05)
+    cut = np.where(np.arange(96) < 24, 255, maps)  # through the middle of discs of class 1
+    assert np.abs(boundary_displacements(cut, maps)).max() < 0.3 and np.abs(boundary_displacements(maps, cut)).max() < 0.3
+
+
 def test_images_may_differ_in_size():
     maps = discs(4)
     both = drawn(maps, [1.0, 1.0], [0.0, 0.0])
@@ -90,6 +107,7 @@ def test_one_variance_for_all_is_pooled_completely():
         (lambda maps: agreement({"a": maps}, references=maps[:1]), "'references': 1"),
         (lambda maps: agreement({"a": maps, "b": maps[:, 1:]}), "must have the same shape"),
         (lambda maps: agreement({"a": 0 * maps, "b": 0 * maps}), "'a' must share an object"),
+        (lambda maps: agreement({"a": maps / 2, "b": maps}), "annotations of 'a' must be a non-empty array of integer classes"),
         (lambda maps: consensus(maps[:1]), "two annotators or more; got 1"),
     ],
 )

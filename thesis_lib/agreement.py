@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import ndimage, optimize, stats
 
 from thesis_lib import checks
 from thesis_lib.boundaries import background_class, signed_distance
@@ -71,8 +71,17 @@ def consensus(annotations, background=None):
     classes = np.unique(maps)
     classes = np.array([background, *classes[(classes != background) & (classes != IGNORE)]], maps.dtype)
     diagonal = math.hypot(*maps.shape[1:])  # a class that one of them did not draw is as far off as can be
-    mean = [sum(np.clip(signed_distance(one == k), -diagonal, diagonal) for one in maps) for k in classes]
+    known = [_continued(one) for one in maps]
+    mean = [sum(np.clip(signed_distance(one == k), -diagonal, diagonal) for one in known) for k in classes]
     return np.where((maps == IGNORE).any(0), np.array(IGNORE, maps.dtype), classes[np.argmax(mean, axis=0)])
+
+
+def _continued(labels):
+    """A map whose pixels to ignore have the class of the nearest other one: their edge is no boundary that anyone drew."""
+    ignored = labels == IGNORE
+    if not ignored.any() or ignored.all():
+        return labels
+    return labels[tuple(ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True))]
 
 
 def agreement(annotations, references=None, background=None):
@@ -100,7 +109,8 @@ def agreement(annotations, references=None, background=None):
     counts = {name: len(maps) for name, maps in annotations.items()} | ({} if references is None else {"references": len(references)})
     if len(set(counts.values())) > 1 or not min(counts.values()):
         raise ValueError(f"annotations must be of the same images, one or more; got {counts}")
-    background = background_class(np.asarray(next(iter(annotations.values()))[0]), background)
+    name, first = next((name, maps[0]) for name, maps in annotations.items())
+    background = background_class(checks.label_maps(f"annotations of {name!r}", first), background)
     shared = len(annotations) / (len(annotations) - 1) if references is None else 1.0
     measured = {name: {} for name in annotations}
     for i in range(counts[next(iter(annotations))]):

@@ -23,7 +23,7 @@ def boundary_displacements(annotation, reference, background=None, reach=10.0):
 
     Returns:
         1-D float array, px, positive where the annotation lies outside the reference's object. Objects that only one
-        of the two holds have no displacement.
+        of the two holds, and edges of what is to be ignored, have no displacement.
     """
     series = displacement_series(annotation, reference, background, reach)
     return np.concatenate(series) if series else np.zeros(0)
@@ -45,7 +45,7 @@ def displacements_by_pair(annotation, reference, background=None, reach=10.0):
     for k, values, others in _measured(annotation, reference, background, reach):
         for stretch in np.split(np.arange(len(values)), np.flatnonzero(np.diff(others)) + 1):
             other = int(others[stretch[0]])
-            if other not in (k, IGNORE):  # in a sharp corner the point outside is inside again
+            if other != k:  # in a sharp corner the point outside is inside again
                 found.setdefault((min(k, other), max(k, other)), []).append(values[stretch])
     return dict(sorted(found.items()))
 
@@ -61,7 +61,7 @@ def _measured(annotation, reference, background, reach):
     shape = (-1,) + reference.shape[-2:]
     for drawn, true in zip(annotation.reshape(shape), reference.reshape(shape)):
         for k in np.setdiff1d(np.unique(true), [background, IGNORE]):
-            series += [(int(k), *one) for one in _displacements(drawn == k, true, k, reach)]
+            series += [(int(k), *one) for one in _displacements(drawn, true, k, reach)]
     if not sum(len(values) for _, values, _ in series):
         return []
     together = np.concatenate([values for _, values, _ in series])
@@ -72,9 +72,12 @@ def _measured(annotation, reference, background, reach):
 
 
 def _displacements(drawn, labels, k, reach):
-    """Displacements along each contour of class k, where the mask `drawn` has a boundary within reach, and the classes outside."""
+    """Displacements along each contour of class k, where the map `drawn` leaves k within reach, and the classes outside.
+
+    Where either map goes over to pixels to ignore, nobody said that there is a boundary: such places have no displacement.
+    """
     steps = np.arange(-reach, reach + 0.0625, 0.125)
-    mask, true = drawn.astype(float), labels == k
+    mask, true, unknown = (drawn == k).astype(float), labels == k, (drawn == IGNORE).astype(float)
     slope = np.gradient(gaussian_filter(true.astype(float), 1.5, mode="nearest")) if min(true.shape) > 1 else []
     series = []
     for points in boundaries.contours(true) if len(slope) else []:
@@ -86,7 +89,9 @@ def _displacements(drawn, labels, k, reach):
         middle = (steps[:-1] + steps[1:]) / 2
         nearest = np.argmin(np.where(leaves, np.abs(middle), np.inf), axis=1)
         outside = map_coordinates(labels.astype(float), (points + outward).T, order=0, mode="nearest").astype(int)
-        found = leaves.any(axis=1)
+        place = points + np.take(middle, nearest)[:, None] * outward
+        ignored = map_coordinates(unknown, place.T, order=1, mode="nearest") > 0.25  # more than half of what is not k there
+        found = leaves.any(axis=1) & ~ignored & (outside != IGNORE)
         series.append((middle[nearest][found], outside[found]))
     return series
 
