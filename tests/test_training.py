@@ -73,6 +73,7 @@ sys.path.insert(0, {tests!r})
 import keras
 from test_training import small_model, small_problem
 from thesis_lib import training
+from thesis_lib.data.batches import Batches
 
 class Kill(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
@@ -81,8 +82,9 @@ class Kill(keras.callbacks.Callback):
 
 images, labels = small_problem()
 model = small_model()
-model.fit(images, labels, validation_data=(images, labels), epochs=4, batch_size=8, verbose=0,
-          callbacks=[*training.callbacks({folder!r}, tensorboard=False), Kill()])
+batches = Batches(images, labels, 8, seed=0)
+model.fit(batches, validation_data=(images, labels), epochs=4, verbose=0,
+          callbacks=[*training.callbacks({folder!r}, tensorboard=False, batches=batches), Kill()])
 """
 
 
@@ -96,6 +98,21 @@ def test_a_killed_run_resumes_where_it_was(tmp_path):
     assert log["epoch"].tolist() in ([0, 1, 2, 3], [0, 1, 1, 2, 3])  # the killed epoch may be done again
     assert training._best_so_far(tmp_path / "log.csv", "val_loss", "min") <= best_before
     assert not (tmp_path / "backup").exists()
+    whole = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "whole"))
+    subprocess.run([sys.executable, "-c", whole, "99"], check=True, capture_output=True)
+    expected = pd.read_csv(tmp_path / "whole" / "log.csv")
+    np.testing.assert_allclose(log.drop_duplicates("epoch", keep="last")["val_loss"], expected["val_loss"], rtol=1e-3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "log.csv", "run.json", "whole"]
+
+
+def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path):
+    (tmp_path / "best.keras").write_text("the one before")
+    checkpoint, rename = training.callbacks(tmp_path, tensorboard=False)[:2]
+    checkpoint.set_model(small_model())
+    checkpoint.on_epoch_end(0, {"val_loss": 1.0})
+    assert (tmp_path / "best.keras").read_text() == "the one before"
+    rename.on_epoch_end(0)
+    assert keras.saving.load_model(tmp_path / "best.keras").count_params() == small_model().count_params()
 
 
 @pytest.mark.parametrize("damage", ["other run", "weights", "metadata"])

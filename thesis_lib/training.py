@@ -66,7 +66,7 @@ def checked(parameters):
     return parameters
 
 
-def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=None, monitor="val_loss", mode="min"):
+def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=None, monitor="val_loss", mode="min", batches=None):
     """The callbacks of one training run, all its files under `folder`.
 
     Early stopping after `patience` epochs without a better value of what is monitored, learning rate x 0.3 after half of that where the schedule is "plateau",
@@ -82,6 +82,7 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
         monitor: a loss or metric of the epochs' logs; mode: "min" where the least is best, "max" where the largest is.
         run: the run's parameters, a dict that JSON can hold, kept in `run.json`: only the same run resumes.
         tensorboard: whether to write TensorBoard logs; they need TensorFlow, and None writes them where it is there.
+        batches: what `fit` is given, with a method `start(epoch)`: a run that resumes then sees what it would have seen without a kill.
 
     Returns:
         list of keras.callbacks.Callback.
@@ -100,18 +101,46 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     resumes = backup.exists()
     best = _best_so_far(log, monitor, mode) if resumes else None
     watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
+    partial = folder / ".best.partial.keras"
+    partial.unlink(missing_ok=True)
     found = [
-        keras.callbacks.BackupAndRestore(backup),
-        keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True, initial_value_threshold=best, **watched),
+        keras.callbacks.ModelCheckpoint(partial, save_best_only=True, initial_value_threshold=best, **watched),
+        _Rename(partial, folder / "best.keras"),
         keras.callbacks.EarlyStopping(patience=patience, baseline=best, **watched),
         keras.callbacks.TerminateOnNaN(),
     ]
     if schedule == "plateau":
         found.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1), **watched))
-    found.append(keras.callbacks.CSVLogger(log, append=resumes))  # after what adds to the logs
+    # After what changes the model or adds to the logs: an epoch counts as done when all of it is on disk.
+    found += [keras.callbacks.BackupAndRestore(backup), keras.callbacks.CSVLogger(log, append=resumes)]
+    if batches is not None:
+        found.append(_Start(batches))
     if tensorboard or (tensorboard is None and find_spec("tensorflow")):
         found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return found
+
+
+class _Rename(keras.callbacks.Callback):
+    """Gives a file its name once it is whole, so that a kill while it is written leaves the one of that name as it was."""
+
+    def __init__(self, partial, path):
+        super().__init__()
+        self.partial, self.path = partial, path
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.partial.exists():
+            self.partial.replace(self.path)
+
+
+class _Start(keras.callbacks.Callback):
+    """Tells batches which epoch they are for."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.start(epoch)
 
 
 def writable(folder):

@@ -23,9 +23,8 @@ class Batches(keras.utils.PyDataset):
             raise ValueError(f"images and labels must be as many, and not empty; got {len(images)} and {len(labels)}")
         self.images, self.labels, self.together = images, labels, together
         self.batch_size = checks.integer("batch_size", batch_size, 1)
-        self.generator = None if seed is None else np.random.default_rng(seed)
-        self.order = np.arange(len(images))
-        self.on_epoch_end()
+        self.seed = seed
+        self.start(0)
 
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
@@ -34,6 +33,13 @@ class Batches(keras.utils.PyDataset):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images, labels = self.images[chosen], self.labels[chosen]
         return ({"images": images, "labels": labels},) if self.together else (images, labels)
+
+    def start(self, epoch):
+        """Take the order of an epoch, counted from 0, whatever came before."""
+        self.generator = None if self.seed is None else np.random.default_rng(self.seed)
+        self.order = np.arange(len(self.images))
+        for _ in range(epoch + 1):
+            self.on_epoch_end()
 
     def on_epoch_end(self):
         if self.generator is not None:

@@ -34,8 +34,9 @@ class Crops(keras.utils.PyDataset):
         self.seed = checks.integer("seed", seed, 0)
         names = sorted(rasters.masks) if annotator is None else [annotator] if isinstance(annotator, str) else list(annotator)
         self.annotators = [checks.one_of("annotator", name, rasters.masks) for name in names]
-        self.epoch = -1
-        self.on_epoch_end()
+        if not self.annotators:
+            raise ValueError(f"annotator must name a mask folder, one of {', '.join(map(repr, sorted(rasters.masks)))}; got none")
+        self.start(0)
 
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
@@ -61,7 +62,11 @@ class Crops(keras.utils.PyDataset):
         return tuple(np.ascontiguousarray(part) for part in turned)
 
     def on_epoch_end(self):
-        self.epoch += 1
+        self.start(self.epoch + 1)
+
+    def start(self, epoch):
+        """Take the crops of an epoch, counted from 0, whatever came before."""
+        self.epoch = epoch
         everything = np.repeat(np.arange(len(self.rasters)), self.crops_per_image)
         self.order = np.random.default_rng([self.seed, self.epoch]).permutation(everything)
 
