@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from thesis_lib.models.deeplab import Enlarge, deeplab
+from thesis_lib.models.resnet import resnet_backbone
 
 
 def small(num_classes=2, **options):
@@ -65,3 +66,12 @@ def test_wrong_arguments_are_named():
         deeplab(2, 18, None, dilation_rates=(0, 6))
     with pytest.raises(ValueError, match="num_classes must .*1"):
         deeplab(1)
+    with pytest.raises(ValueError, match="dilation_rates must be a list of whole numbers from 1; got 3"):
+        deeplab(2, 18, None, dilation_rates=3)
+
+
+def test_a_preset_of_another_depth_is_named(tmp_path):
+    resnet_backbone(18, None)[0].save_to_preset(tmp_path / "preset")
+    assert resnet_backbone(18, tmp_path / "preset")[0].count_params() == resnet_backbone(18, None)[0].count_params()
+    with pytest.raises(ValueError, match=r"depth must be that of the ResNet in weights=.*, of \[2, 2, 2, 2\] blocks; got 50, of \[3, 4, 6, 3\]"):
+        resnet_backbone(50, tmp_path / "preset")

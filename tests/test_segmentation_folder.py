@@ -219,6 +219,8 @@ def test_tiles_that_do_not_fit_are_named():
 
     with pytest.raises(ValueError, match=r"tile must be more than 2 \* \(margin \+ blend\), 80; got 64"):
         next(tiles.bands(convolution(1), np.zeros((9, 9, 3), np.uint8), tile=64, margin=20, blend=20))
+    with pytest.raises(ValueError, match=r"image must be \(H, W, C\); got shape \(9, 9\)"):
+        tiles.predict(convolution(1), np.zeros((9, 9), np.uint8))
 
 
 def test_the_sample_of_buildings_is_what_its_script_draws(tmp_path):
@@ -343,3 +345,37 @@ def test_colours_are_three_bytes_and_a_class_may_be_called_other():
     with pytest.raises(ValueError, match=r"colours must each be three whole numbers from 0 to 255; got \(0, 256, 0\)"):
         ClassTable(("a", "b"), ((0, 256, 0), (0, 0, 0)))
     assert ClassTable(("ground", "other", "road")).select(["other"])[0].names == ("everything else", "other")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+def test_a_picture_that_lies_on_its_side_is_turned_upright(tmp_path, ending):
+    orientation = Image.Exif()
+    orientation[0x0112] = 6  # the camera was turned: what is stored as the left column is the top row
+    stored = np.zeros((16, 24, 3), np.uint8)
+    stored[:, :8] = 255
+    Image.fromarray(stored).save(tmp_path / f"a.{ending}", exif=orientation)
+    upright = pictures.decode(tmp_path / f"a.{ending}", "RGB", "a")
+    assert pictures.shape(tmp_path / f"a.{ending}") == upright.shape[:2] == (24, 16)
+    assert (upright[:8] > 200).all() and (upright[8:] < 50).all()
+
+
+def test_what_a_caller_gets_wrong_is_named(folder):
+    rasters = segmentation_folder(folder).train
+    for ask in (lambda: rasters.mask(0, "zz"), lambda: rasters.drawn_by("zz")):
+        with pytest.raises(ValueError, match="annotator must be one of , b; got 'zz'"):
+            ask()
+    with pytest.raises(ValueError, match="annotator must name a mask folder, one of '', 'b'; got none"):
+        Crops(rasters, 8, 2, annotator=[])
+    with pytest.raises(ValueError, match="classes must be a list of names, of ground, roof, road; got 5"):
+        segmentation_folder(folder, classes=5)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_crops_of_an_epoch_are_the_same_however_it_is_reached(folder, workers):
+    rasters = segmentation_folder(folder).train
+    walked, jumped = (Crops(rasters, 8, 2, crops_per_image=3, workers=workers) for _ in range(2))
+    for _ in range(3):
+        walked.on_epoch_end()
+    assert not np.array_equal(walked[1][0], jumped[1][0])
+    jumped.start(3)
+    assert all(np.array_equal(a, b) for i in range(len(walked)) for a, b in zip(walked[i], jumped[i]))

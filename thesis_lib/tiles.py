@@ -24,6 +24,8 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
     Yields:
         (top, beliefs): the band's first row, and float32 (h, W, K), rows sum to one.
     """
+    if len(image.shape) != 3:
+        raise ValueError(f"image must be (H, W, C); got shape {tuple(image.shape)}")
     height, width = image.shape[:2]
     check(tile, margin, blend)
     checks.integer("batch_size", batch_size, 1)

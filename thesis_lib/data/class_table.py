@@ -91,6 +91,8 @@ class ClassTable:
         if names is None:
             numbers[: len(self.names)] = np.arange(len(self.names))
             return self, numbers
+        if not isinstance(names, (list, tuple)):
+            raise ValueError(f"classes must be a list of names, of {', '.join(self.names)}; got {names!r}")
         for name in names:
             checks.one_of("classes", name, self.names)
         names = [name for name in names if name != self.names[0]]

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 MODES = {"RGB": 3, "L": 1, "colours": 3, "index": 1}
 Image.MAX_IMAGE_PIXELS = None  # rasters of 10,000 x 10,000 px are what this is for
@@ -15,7 +15,8 @@ def decode(content, mode, name, size=None):
     """A picture as uint8 (H, W, C).
 
     Grey, palette and black-and-white pictures are converted; what is transparent becomes black; 16-bit values are scaled to 8 bits
-    (65535 is white), floating-point ones from 0 to 1 or 0 to 255 likewise; a fourth band counts as transparency.
+    (65535 is white), floating-point ones from 0 to 1 or 0 to 255 likewise; a fourth band counts as transparency. A picture whose EXIF
+    data says that it lies on its side is turned upright.
 
     Args:
         content: the file's bytes, or its path.
@@ -29,6 +30,7 @@ def decode(content, mode, name, size=None):
     try:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as picture:
             picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
             picture = _numbers(picture) if mode == "index" else _as_mode(picture, mode)
             if size is not None:
                 picture = picture.resize(tuple(size)[::-1], Image.Resampling.BILINEAR)
@@ -64,10 +66,11 @@ def _as_mode(picture, mode):
 
 
 def shape(path):
-    """(H, W) of a picture, from the head of its file."""
+    """(H, W) of a picture as `decode` gives it, from the head of its file."""
     try:
         with Image.open(path) as picture:
-            return picture.height, picture.width
+            lies = picture.format != "TIFF" and picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # Pillow turns TIFF itself
+            return (picture.width, picture.height) if lies else (picture.height, picture.width)
     except Exception as error:
         raise ValueError(f"{path} is not an image file: {error}") from error
 

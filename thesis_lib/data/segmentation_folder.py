@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from thesis_lib import checks
 from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
 
@@ -44,14 +45,14 @@ class Rasters:
 
     def mask(self, i, annotator=""):
         """Class map of image i, uint8 (H, W), as one annotator drew it; IGNORE where there is no class."""
-        path = self.masks[annotator][i]
+        path = self.masks[checks.one_of("annotator", annotator, self.masks)][i]
         picture = pictures.decode(path, "colours" if self.table.colours else "index", path)
         classes = self.table.to_classes(picture, path, self.unknown)
         return classes if self.numbers is None else self.numbers[classes]
 
     def drawn_by(self, annotator):
         """All masks of one annotator, as a sequence that reads each when it is asked for."""
-        return _Masks(self, annotator)
+        return _Masks(self, checks.one_of("annotator", annotator, self.masks))
 
 
 @dataclass(frozen=True)

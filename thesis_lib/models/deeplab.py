@@ -30,6 +30,8 @@ def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, fil
     """
     checks.integer("num_classes", num_classes, 2)
     checks.integer("filters", filters, 1)
+    if not isinstance(dilation_rates, (list, tuple)):
+        raise ValueError(f"dilation_rates must be a list of whole numbers from 1; got {dilation_rates!r}")
     for rate in dilation_rates:
         checks.integer("dilation_rates", rate, 1)
     checks.real("momentum", momentum, 0.0, 1.0)

@@ -20,25 +20,28 @@ def resnet_backbone(depth=18, weights="imagenet"):
         (keras_hub.models.ResNetBackbone, keras layer from images (N, H, W, 3), 0-255, to the backbone's input).
 
     Raises:
-        ValueError: if the weights cannot be had, saying what else is possible.
+        ValueError: if the weights cannot be had, saying what else is possible, or are of another depth.
     """
     from keras_hub.models import ResNetBackbone  # slow to import
 
     checks.one_of("depth", str(depth), [str(d) for d in BLOCKS])
+    numbers, kind = BLOCKS[int(depth)]
     prepare = layers.Rescaling([1 / (255 * d) for d in DEVIATION], [-m / d for m, d in zip(MEAN, DEVIATION)], name="prepare")
     if weights is None:
-        numbers, kind = BLOCKS[int(depth)]
         backbone = ResNetBackbone([64], [7], [64, 128, 256, 512], numbers, [1, 2, 2, 2], kind)
         return backbone, prepare
     preset = f"resnet_{depth}_imagenet" if weights == "imagenet" else str(weights)
     try:
-        return ResNetBackbone.from_preset(preset), prepare
+        backbone = ResNetBackbone.from_preset(preset)
     except Exception as error:  # keras-hub and its downloaders raise many kinds
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ValueError(
             f"weights={weights!r} could not be loaded ({reason}). Pass weights=None to start from random weights, or the path of a "
             f"folder made where there is a network by keras_hub.models.ResNetBackbone.from_preset({preset!r}).save_to_preset(FOLDER)"
         ) from error
+    if (backbone.stackwise_num_blocks, backbone.block_type) != (numbers, kind):
+        raise ValueError(f"depth must be that of the ResNet in weights={weights!r}, of {backbone.stackwise_num_blocks} blocks; got {depth}, of {numbers}")
+    return backbone, prepare
 
 
 def resnet_classifier(num_classes, image_shape, depth=18, weights="imagenet", train_backbone=True):
