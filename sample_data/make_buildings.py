@@ -1,4 +1,4 @@
-"""Draws the sample of aerial scenes: `python sample_data/make_buildings.py [FOLDER]`.
+"""Draws the sample of aerial scenes: `python sample_data/make_buildings.py [FOLDER [TRAIN VAL TEST]]`, or more of them: so many of each part.
 
 A dozen scenes of 208 x 208 px with roofs, shadows, roads and trees, nothing of them photographed, in the layout of the Massachusetts
 Buildings Dataset (V. Mnih, University of Toronto, 2013). The images to train on are also drawn by two simulated annotators, whose
@@ -95,11 +95,13 @@ def save(array, path):
     Image.fromarray(array).save(path, compression="tiff_deflate")
 
 
-def main(folder=FOLDER, seed=0):
-    """Write images, masks and the class table."""
-    generator = np.random.default_rng(seed)
+def main(folder=FOLDER, *counts):
+    """Write images, masks and the class table; `counts`: scenes to train on, to select by and to judge with."""
+    if counts and (len(counts) != len(PARTS) or min(counts) < 1):
+        raise SystemExit(f"TRAIN, VAL and TEST must be three numbers of 1 or more; got {' '.join(map(str, counts))}")
+    generator = np.random.default_rng(0)
     number = 0
-    for part, count in PARTS.items():
+    for part, count in zip(PARTS, counts or PARTS.values()):
         for i in range(count):
             image, mask = scene(generator)
             name = f"scene{i:02}.tiff"
@@ -114,4 +116,4 @@ def main(folder=FOLDER, seed=0):
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:2]))
+    main(*map(Path, sys.argv[1:2]), *map(int, sys.argv[2:]))

@@ -148,3 +148,24 @@ def test_the_notebook_tells_what_is_there(sweep, tmp_path):
     needed = "objective annotator sigma scenes seed miou mean_class_accuracy_foreground log_loss brier ece ece_band surface_distance hausdorff95 surface_dice"
     assert set(needed.split()) <= set(rows.columns) and len(rows) == 5 * (10 + 2 + 2 + 4)
     assert len(pd.read_csv(tmp_path / "04_compare_targets" / "magnitude_sweep.csv")) == 10
+
+
+def test_scores_of_rasters_are_compared_pairwise_over_seeds_and_rasters():
+    """The forward likelihood's outlines are nearer by 0.5 px, its IoU is the same; one raster has no object, so no outline."""
+    generator = np.random.default_rng(0)
+    index = pd.MultiIndex.from_product([["dice", "forward"], range(6), [f"r{i}" for i in range(10)]], names=["objective", "seed", "raster"])
+    scores = pd.DataFrame({name: generator.normal(0, 0.05, len(index)) for name in ("iou", "surface_distance")}, index=index)
+    scores += np.tile(generator.normal(2, 1, (60, 1)), (2, 1))  # what both objectives share
+    scores.loc["forward", "surface_distance"] = scores.loc["forward", "surface_distance"].to_numpy() - 0.5
+    scores.loc[(slice(None), slice(None), "r3"), "surface_distance"] = np.nan
+    table, of_seeds = comparison.of_rasters(scores, "dice", {"iou": "higher", "surface_distance": "lower"})
+    iou, distance = table.to_dict("records")
+    assert (iou["target"], iou["metric"], iou["verdict"]) == ("forward", "iou", "")
+    assert distance["verdict"] == "better" and distance["low"] < -0.5 < distance["high"] and distance["high"] - distance["low"] < 0.2
+    one = of_seeds[(of_seeds["metric"] == "surface_distance") & (of_seeds["seed"] == 4)]["difference"].item()
+    apart = scores.loc["forward", 4]["surface_distance"] - scores.loc["dice", 4]["surface_distance"]
+    assert one == pytest.approx(apart.mean()) and len(of_seeds) == 12
+    alone, _ = comparison.of_rasters(scores.loc[(slice(None), [0]), :], "dice", {"surface_distance": "lower"})
+    assert np.isnan(alone["low"].item()) and alone["verdict"].item() == ""
+    nothing, _ = comparison.of_rasters(scores * np.nan, "dice", {"iou": "higher"})
+    assert nothing.empty

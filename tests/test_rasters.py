@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -78,3 +82,34 @@ def test_a_network_that_diverged_and_a_wrong_background_are_named_not_scored(tmp
 def test_predictions_do_not_go_where_images_lie(tmp_path, splits):
     with pytest.raises(ValueError, match="folder must not be where images or masks lie"):
         rasters.score(None, splits.test, splits.classes, splits.test.images[0].parent)
+
+
+LARGE = """
+import re, sys, keras, numpy as np
+from thesis_lib import rasters
+from thesis_lib.data import pictures
+from thesis_lib.data.class_table import ClassTable
+from thesis_lib.data.segmentation_folder import segmentation_folder
+
+images = keras.Input((None, None, 3))
+model = keras.Model(images, keras.ops.concatenate([100 - images[..., :1], images[..., :1] - 100], -1))
+splits = segmentation_folder(sys.argv[1])
+(name, mask, found, foreground, sums), = rasters.predict(model, splits.test, splits.classes, sys.argv[2], tile=512, margin=16, blend=16)
+assert found.shape == (10000, 10000) and np.array_equal(found, mask) and sums[2] == 10**8
+print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 2**20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+def test_a_raster_of_10000_by_10000_px_is_predicted_within_2_gib(tmp_path):
+    roofs = np.zeros((10000, 10000), np.uint8)
+    for i in range(0, 10000, 500):
+        roofs[i + 100 : i + 300, 70 : 9000 + i // 10] = 1
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        pictures.save(np.repeat(200 * roofs[..., None], 3, -1) if folder == "images" else roofs, tmp_path / folder / "0.png")
+        for i in (1, 2):
+            (tmp_path / folder / f"{i}.png").hardlink_to(tmp_path / folder / "0.png")
+    done = subprocess.run([sys.executable, "-c", LARGE, tmp_path, tmp_path / "out"], capture_output=True, text=True, cwd=digits.REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) < 2

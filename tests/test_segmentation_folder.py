@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from thesis_lib import training
 from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
 from thesis_lib.data.crops import Crops, Whole
@@ -371,11 +372,25 @@ def test_what_a_caller_gets_wrong_is_named(folder):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_crops_of_an_epoch_are_the_same_however_it_is_reached(folder, workers):
-    rasters = segmentation_folder(folder).train
-    walked, jumped = (Crops(rasters, 8, 2, crops_per_image=3, workers=workers) for _ in range(2))
-    for _ in range(3):
-        walked.on_epoch_end()
-    assert not np.array_equal(walked[1][0], jumped[1][0])
-    jumped.start(3)
-    assert all(np.array_equal(a, b) for i in range(len(walked)) for a, b in zip(walked[i], jumped[i]))
+def test_a_training_that_resumes_sees_the_crops_of_its_epoch(folder, workers):
+    class Seen(Crops):
+        def __getitem__(self, index):
+            epochs[-1][index] = batch = super().__getitem__(index)
+            return batch
+
+    class Epoch(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            epochs.append({})
+
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1)])
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    found = []
+    for first in (0, 2):
+        epochs = [{}]
+        crops = Seen(segmentation_folder(folder).train, 8, 2, crops_per_image=3, workers=workers)
+        model.fit(crops, initial_epoch=first, epochs=3, verbose=0, callbacks=[Epoch(), training._Start(crops)])
+        found.append(epochs)
+    assert len(found[0]) == 4 and len(found[1]) == 2
+    for index in range(len(crops)):
+        walked, resumed, before = (epochs[index] for epochs in (found[0][-1], found[1][-1], found[0][-2]))
+        assert all(np.array_equal(a, b) for a, b in zip(walked, resumed)) and not np.array_equal(walked[0], before[0])

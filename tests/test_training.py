@@ -91,7 +91,7 @@ model.fit(batches, validation_data=(images, labels), epochs=4, verbose=0,
 def test_a_killed_run_resumes_where_it_was(tmp_path):
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     killed = subprocess.run([sys.executable, "-c", script, "1"], capture_output=True)
-    assert killed.returncode == 9 and (tmp_path / "backup").exists()
+    assert killed.returncode == 9 and (tmp_path / "backup").exists() and not training.ended(tmp_path, None)
     best_before = pd.read_csv(tmp_path / "log.csv")["val_loss"].min()
     subprocess.run([sys.executable, "-c", script, "99"], check=True, capture_output=True)
     log = pd.read_csv(tmp_path / "log.csv")
@@ -102,7 +102,8 @@ def test_a_killed_run_resumes_where_it_was(tmp_path):
     subprocess.run([sys.executable, "-c", whole, "99"], check=True, capture_output=True)
     expected = pd.read_csv(tmp_path / "whole" / "log.csv")
     np.testing.assert_allclose(log.drop_duplicates("epoch", keep="last")["val_loss"], expected["val_loss"], rtol=1e-3)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "log.csv", "run.json", "whole"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "ended", "log.csv", "run.json", "whole"]
+    assert training.ended(tmp_path, None) and not training.ended(tmp_path, {"objective": "dice"})
 
 
 def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path):

@@ -174,10 +174,45 @@ def differences(rows, baseline, metrics=PAIRED, level=0.95, resamples=1000):
                     result = statistics.paired_bootstrap(METRICS[name].of_scenes, *pair, level, resamples)
                     found.append({"case": case, "target": target, "metric": name, "seeds": len(seeds), **result._asdict()})
     table = pd.DataFrame(found, columns=["case", "target", "metric", "seeds", *statistics.Difference._fields])
+    return _judged(table, {name: METRICS[name].better for name in metrics}, level)
+
+
+def _judged(table, better, level):
+    """A table of differences with their adjusted p-values and verdicts; `better`: metric -> "higher" or "lower"."""
     table["p_holm"] = statistics.holm(table["p_value"])
-    up = (table["difference"] > 0) == table["metric"].map(lambda name: METRICS[name].better == "higher")
+    up = (table["difference"] > 0) == (table["metric"].map(better) == "higher")
     table["verdict"] = np.where(table["p_holm"] < 1 - level, np.where(up, "better", "worse"), "")
     return table
+
+
+def of_rasters(scores, baseline, better, level=0.95, resamples=1000):
+    """As `differences` and `seed_differences`, of scores of rasters (`rasters.score`), averaged over those that have one in every run.
+
+    Args:
+        scores: DataFrame with the index levels objective, seed and raster, and a column for each metric.
+        baseline: an objective.
+        better: metric -> "higher" or "lower", whichever is better.
+        level, resamples: see `statistics.paired_bootstrap`.
+
+    Returns:
+        (DataFrame, DataFrame): target, metric, difference (target minus baseline), low, high, p_value, p_holm and verdict; and
+        target, metric, seed, difference.
+    """
+    found, of_seeds = [], []
+    for metric in better:
+        values = scores[metric].unstack("raster").dropna(axis="columns")
+        if values.empty:
+            continue
+        _, mean = _mean(metric)
+        runs = {o: part.droplevel("objective").sort_index() for o, part in values.groupby(level="objective", sort=False)}
+        of_runs = {o: [{metric: row} for row in part.to_numpy(float)] for o, part in runs.items()}
+        for objective in (o for o in runs if o != baseline):
+            result = statistics.paired_bootstrap(mean, of_runs[objective], of_runs[baseline], level, resamples)
+            found.append({"target": objective, "metric": metric, **result._asdict()})
+            apart = (runs[objective] - runs[baseline]).mean(axis="columns")
+            of_seeds += [{"target": objective, "metric": metric, "seed": seed, "difference": value} for seed, value in apart.items()]
+    columns = ["target", "metric", *statistics.Difference._fields]
+    return _judged(pd.DataFrame(found, columns=columns), better, level), pd.DataFrame(of_seeds, columns=["target", "metric", "seed", "difference"])
 
 
 def seed_differences(rows, baseline, metrics=PAIRED):

@@ -48,6 +48,7 @@ def predict(model, rasters, classes, folder, background=0, **options):
             found[rows], foreground[rows] = beliefs.argmax(-1), np.rint(255 * (1 - beliefs[..., background]))
             losses = calibration.per_pixel(mask[None, rows], beliefs[None])
             sums += [*(np.nansum(values) for values in losses), (mask[rows] != IGNORE).sum()]
+        del image
         pictures.save(classes.to_picture(found) if classes.colours else found, folder / f"{name}_classes.png")
         pictures.save(foreground, folder / f"{name}_probability.png")
         yield name, mask, found, foreground, sums

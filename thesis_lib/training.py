@@ -12,6 +12,7 @@ import pandas as pd
 
 from thesis_lib import checks
 
+ENDED = "ended"  # a file that says that a training came to its end
 SCHEDULES = ("plateau", "cosine", "restarts")
 
 
@@ -98,6 +99,7 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
         warnings.warn(f"{backup} is damaged or of a run with other parameters; training starts afresh", stacklevel=2)
         shutil.rmtree(backup)
     identity.write_text(mine)
+    (folder / ENDED).unlink(missing_ok=True)
     resumes = backup.exists()
     best = _best_so_far(log, monitor, mode) if resumes else None
     watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
@@ -115,9 +117,16 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     found += [keras.callbacks.BackupAndRestore(backup), keras.callbacks.CSVLogger(log, append=resumes)]
     if batches is not None:
         found.append(_Start(batches))
+    found.append(keras.callbacks.LambdaCallback(on_train_end=lambda logs: (folder / ENDED).touch()))
     if tensorboard or (tensorboard is None and find_spec("tensorflow")):
         found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return found
+
+
+def ended(folder, run):
+    """Whether a training with `callbacks(folder, run=run)` came to its end there and left its best model."""
+    folder = Path(folder)
+    return (folder / ENDED).exists() and (folder / "best.keras").exists() and _text(folder / "run.json") == json.dumps(run, sort_keys=True)
 
 
 class _Rename(keras.callbacks.Callback):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from thesis_lib import checks
 
+BAND = 1 << 20  # pixels that are looked up at a time
 IGNORE = 255  # in class maps: what belongs to no class and is not to be learned
 
 
@@ -61,8 +62,11 @@ class ClassTable:
             classes = picture.reshape(picture.shape[:2])
             strange = (classes >= len(self.names)) & (classes != IGNORE)
         else:
-            wide = picture.astype(np.uint32)
-            classes = self._number_of[wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]]
+            classes = np.empty(picture.shape[:2], np.uint8)
+            step = max(BAND // max(picture.shape[1], 1), 1)
+            for rows in (slice(top, top + step) for top in range(0, len(picture), step)):  # a whole raster would need 20 bytes a pixel
+                wide = picture[rows].astype(np.uint32)
+                classes[rows] = self._number_of[wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]]
             strange = classes == IGNORE
         if unknown == "error" and strange.any():
             row, column = np.argwhere(strange)[0]

@@ -36,7 +36,7 @@ class Crops(keras.utils.PyDataset):
         self.annotators = [checks.one_of("annotator", name, rasters.masks) for name in names]
         if not self.annotators:
             raise ValueError(f"annotator must name a mask folder, one of {', '.join(map(repr, sorted(rasters.masks)))}; got none")
-        self.start(0)
+        self._take(0)
 
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
@@ -62,10 +62,13 @@ class Crops(keras.utils.PyDataset):
         return tuple(np.ascontiguousarray(part) for part in turned)
 
     def on_epoch_end(self):
-        self.start(self.epoch + 1)
+        self._take(self.epoch + 1)
 
     def start(self, epoch):
-        """Take the crops of an epoch, counted from 0, whatever came before."""
+        """Take the crops that `fit` shows in an epoch, counted from 0, whatever came before."""
+        self._take(epoch + 1)  # Keras calls on_epoch_end once before the first epoch
+
+    def _take(self, epoch):
         self.epoch = epoch
         everything = np.repeat(np.arange(len(self.rasters)), self.crops_per_image)
         self.order = np.random.default_rng([self.seed, self.epoch]).permutation(everything)

@@ -57,12 +57,11 @@ def _as_mode(picture, mode):
         if not (values >= 0).all() or not (values <= white).all():
             raise ValueError(f"its values must be from 0 to {white}; got {values.min():g} to {values.max():g}")
         picture = Image.fromarray(np.rint(values * 255 / white).astype(np.uint8))
-    if mode == "colours":
-        return picture.convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+    if mode != "colours" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
-    return picture.convert(mode)
+    mode = "RGB" if mode == "colours" else mode
+    return picture if picture.mode == mode else picture.convert(mode)  # a copy of a large raster costs its memory twice
 
 
 def shape(path):

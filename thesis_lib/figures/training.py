@@ -68,11 +68,11 @@ def errors(labels, predictions, background):
     return np.where(labels == IGNORE, 0, codes)
 
 
-def class_maps(rows, columns, num_classes, background, width=None):
+def class_maps(rows, columns, num_classes, background, width=None, names=None):
     """Rows of scenes as pictures. columns: title -> (kind, arrays).
 
     Kinds: "image" (N, H, W, C); "classes", "probability" and "errors" (N, H, W); or lists of arrays that differ in size.
-    width: of a picture, inches; its height then follows from the first one's sides.
+    width: of a picture, inches; its height then follows from the first one's sides. names: of the classes, for a legend.
     """
     size = (2.1, 1.7)
     if width is not None:
@@ -83,8 +83,12 @@ def class_maps(rows, columns, num_classes, background, width=None):
     colours[:num_classes] = sns.color_palette("tab20", num_classes)
     colours[background] = (0.93, 0.93, 0.93)
     of_errors = np.array([to_rgb(colour) for colour in ERRORS.values()])
-    if any(kind == "errors" for kind, _ in columns.values()):
-        figure.legend([Patch(color=colour) for colour in ERRORS.values()], ERRORS, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    kinds = {kind for kind, _ in columns.values()}
+    legend = lambda shown, names, **where: figure.legend([Patch(color=colour) for colour in shown], names, fontsize=8, frameon=False, **where)
+    if "errors" in kinds:
+        legend(ERRORS.values(), ERRORS, loc="outside lower center", ncols=4)
+    elif "classes" in kinds and names is not None:
+        legend(colours[:num_classes], names, loc="outside right center" if num_classes > 6 else "outside lower center", ncols=1 if num_classes > 6 else num_classes)
     for line, i in zip(axes, rows):
         for axis, (title, (kind, arrays)) in zip(line, columns.items()):
             title = title if i == rows[0] else None
@@ -95,5 +99,7 @@ def class_maps(rows, columns, num_classes, background, width=None):
             elif kind == "errors":
                 picture(axis, of_errors[arrays[i]], title)
             else:
-                picture(axis, arrays[i], title, cmap="viridis", vmin=0, vmax=1)
+                shown = picture(axis, arrays[i], title, cmap="viridis", vmin=0, vmax=1)
+    if "probability" in kinds:
+        figure.colorbar(shown, ax=axes, label="probability", shrink=0.8, pad=0.01, aspect=30)
     return figure

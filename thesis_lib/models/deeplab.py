@@ -23,7 +23,8 @@ def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, fil
         filters: channels of the atrous convolutions and of the decoder.
         dilation_rates: of the atrous convolutions, in cells of 32 px: those as published reach 600 px far; for images of a few
             hundred px they should be smaller, such as (1, 2, 3).
-        momentum: of the averages of batch normalisation on top of the ResNet, in [0, 1).
+        momentum: of the averages of batch normalisation, in [0, 1), on top of the ResNet, and in it where its weights are random: they
+            reach what they are averages of in about 3 / (1 - momentum) steps, before which predictions are worth little.
 
     Returns:
         keras.Model from images (N, H, W, 3), 0-255, to float32 logits (N, H, W, K).
@@ -37,6 +38,10 @@ def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, fil
     checks.real("momentum", momentum, 0.0, 1.0)
     encoder, prepare = resnet_backbone(depth, weights)
     encoder.trainable = train_backbone
+    if weights is None:
+        for layer in encoder.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = momentum
     levels = keras.Model(encoder.inputs, [encoder.pyramid_outputs[level] for level in ("P2", "P5")], name="levels")
 
     def convolve(x, filters, kernel, name, rate=1):
