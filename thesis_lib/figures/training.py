@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
@@ -50,10 +51,13 @@ def curves(logs, panels):
     figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 3.0), squeeze=False, layout="constrained")
     for axis, (title, (training, validation)) in zip(axes[0], panels.items()):
         for objective, log in logs.items():
-            name, colour, _ = style(objective)
+            name, colour, marker = style(objective)
             axis.plot(log["epoch"] + 1, log[training], color=colour, ls=":", lw=1, label=f"{name}, training")
-            axis.plot(log["epoch"] + 1, log[validation], color=colour, label=f"{name}, validation")
+            axis.plot(log["epoch"] + 1, log[validation], color=colour, marker=marker, markevery=max(len(log) // 8, 1), ms=4, label=f"{name}, validation")
         axis.set(xlabel="epoch", ylabel=title)
+        values = pd.concat([log[column] for log in logs.values() for column in (training, validation)])
+        if values.min() > 0 and values.max() > 20 * values.min():
+            axis.set(yscale="log")
     axes[0, 0].legend(fontsize=7)
     return figure
 
