@@ -71,6 +71,28 @@ def test_the_edge_of_what_is_ignored_is_no_boundary():
     assert np.abs(boundary_displacements(cut, maps)).max() < 0.3 and np.abs(boundary_displacements(maps, cut)).max() < 0.3
 
 
+def test_an_object_that_one_of_three_missed_does_not_spoil_the_consensus():
+    """Close squares, so that the next one is near where one is missed; and one that a single annotator drew."""
+    clean = np.zeros((4, 120, 160), np.uint8)
+    for top, left in ((10, 10), (10, 84), (64, 10), (64, 84)):
+        clean[:, top : top + 46, left : left + 66] = 1
+    three = drawn(clean, [1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
+    whole, expected = agreement(three, background=0).prior.sigma_interval(), consensus([maps[0] for maps in three.values()], 0)
+    three["c"] = three["c"].copy()
+    three["c"][:, :60, 80:] = 0
+    three["c"][:, 112:118, 2:8] = 1
+    one = consensus([maps[0] for maps in three.values()], 0)
+    assert np.mean(one != expected) < 0.01 and not one[112:118, 2:8].any()
+    assert np.mean(agreement(three, background=0).prior.sigma_interval()) == pytest.approx(np.mean(whole), rel=0.05)
+
+
+def test_errors_beyond_the_reach_are_warned_of():
+    maps = discs(6)
+    with pytest.warns(UserWarning, match="reach must be at least four times sigma; at 5 px"):
+        agreement(drawn(maps, [2.5], [0.0]), references=maps, reach=5.0)
+    assert agreement(drawn(maps, [1.0], [0.0]), references=maps, reach=6.0).prior.sigma_interval()[1] < 1.5
+
+
 def test_images_may_differ_in_size():
     maps = discs(4)
     both = drawn(maps, [1.0, 1.0], [0.0, 0.0])
@@ -106,8 +128,9 @@ def test_one_variance_for_all_is_pooled_completely():
         (lambda maps: agreement({"a": maps, "b": maps[:1]}), "same images, one or more; got .*'b': 1"),
         (lambda maps: agreement({"a": maps}, references=maps[:1]), "'references': 1"),
         (lambda maps: agreement({"a": maps, "b": maps[:, 1:]}), "must have the same shape"),
-        (lambda maps: agreement({"a": 0 * maps, "b": 0 * maps}), "'a' must share an object"),
+        (lambda maps: agreement({"a": 0 * maps, "b": 0 * maps}), "'a' must share an object with most of a, b"),
         (lambda maps: agreement({"a": maps / 2, "b": maps}), "annotations of 'a' must be a non-empty array of integer classes"),
+        (lambda maps: agreement({"a": [maps], "b": [maps]}), r"must be label maps \(H, W\), one an image; got shape \(2, 64, 64\)"),
         (lambda maps: consensus(maps[:1]), "two annotators or more; got 1"),
     ],
 )

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import surface_distance
 from sklearn.metrics import confusion_matrix
 
 from thesis_lib.metrics import calibration, overlap, summary, surface
@@ -41,6 +42,18 @@ def test_surface_distance_of_shifted_squares_is_known():
     assert s["surface_distance"] == pytest.approx(1.5, abs=0.2)
     assert s["surface_dice"] == pytest.approx(0.5, abs=0.05)
     assert surface.scores(true, true) == {"surface_distance": 0.0, "hausdorff95": 0.0, "surface_dice": 1.0, "objects": 1}
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 2.0)])
+def test_surface_scores_are_those_of_the_library(blobs, spacing):
+    for true, found in zip(blobs[:4] == 1, np.roll(blobs[:4], 3, axis=2) == 1):
+        reference = surface_distance.compute_surface_distances(true, found, spacing)
+        row = surface.measure(true, found, spacing, tolerance=2.0).iloc[0]
+        assert row["hausdorff95"] == pytest.approx(surface_distance.compute_robust_hausdorff(reference, 95))
+        assert row["surface_dice"] == pytest.approx(surface_distance.compute_surface_dice_at_tolerance(reference, 2.0))
+        distance = np.concatenate([reference["distances_gt_to_pred"], reference["distances_pred_to_gt"]])
+        length = np.concatenate([reference["surfel_areas_gt"], reference["surfel_areas_pred"]])
+        assert row["surface_distance"] == pytest.approx(np.average(distance, weights=length))
 
 
 def test_distances_are_in_the_unit_of_the_spacing():

@@ -79,6 +79,30 @@ def test_a_network_that_diverged_and_a_wrong_background_are_named_not_scored(tmp
         rasters.score(Diverged(), splits.test, splits.classes, tmp_path, tolerance=-1)
 
 
+def test_the_edge_of_what_is_ignored_is_no_surface(tmp_path):
+    """Half of a disc of 60 px is not labelled; the other half is predicted 6 px too large, wherever the labels end."""
+    rows, columns = np.indices((200, 200)) - 100
+    true, predicted = ((np.hypot(rows, columns) < radius).astype(np.uint8) for radius in (60, 66))
+    found = {}
+    for name, known in (("whole", 200), ("half", 100)):
+        mask = np.where(columns < known - 100, true, 255).astype(np.uint8)
+        for folder, picture in (("images", np.repeat(200 * predicted[..., None], 3, -1)), ("masks", mask)):
+            (tmp_path / name / folder).mkdir(parents=True)
+            for i in range(3):
+                pictures.save(picture, tmp_path / name / folder / f"{i}.png")
+        splits = segmentation_folder(tmp_path / name)
+        model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Lambda(lambda x: keras.ops.concatenate([100 - x[..., :1], x[..., :1] - 100], -1))])
+        found[name] = rasters.score(model, splits.test, splits.classes, tmp_path / "out", tile=256, margin=2, blend=4)[0].iloc[0]
+    assert found["whole"]["surface_distance"] == pytest.approx(6, abs=0.4)
+    assert found["half"]["surface_distance"] == pytest.approx(6, abs=0.4) and found["half"]["surface_dice"] < 0.02
+
+
+def test_a_model_of_other_classes_is_named(splits, tmp_path):
+    images = keras.Input((None, None, 3))
+    with pytest.raises(ValueError, match="model must tell the 3 classes of the table apart, ground, roof, road; it has 2"):
+        rasters.score(keras.Model(images, images[..., :2]), splits.test, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4)
+
+
 def test_predictions_do_not_go_where_images_lie(tmp_path, splits):
     with pytest.raises(ValueError, match="folder must not be where images or masks lie"):
         rasters.score(None, splits.test, splits.classes, splits.test.images[0].parent)

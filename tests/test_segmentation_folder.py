@@ -10,7 +10,7 @@ from PIL import Image
 from thesis_lib import training
 from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
-from thesis_lib.data.crops import Crops, Whole
+from thesis_lib.data.crops import Crops, Tiles
 from thesis_lib.data.segmentation_folder import Rasters, segmentation_folder, warn_of_absent_classes
 
 REPOSITORY = Path(__file__).parents[1]
@@ -120,7 +120,7 @@ def test_what_does_not_fit_together_is_named(folder):
     with pytest.raises(ValueError, match="train/scene1 has no partner in train_labels/"):
         segmentation_folder(folder)
     Image.new("RGB", (5, 5)).save(folder / "train_labels" / "scene1.png")
-    with pytest.raises(ValueError, match=r"scene1.png must be as large as its image, \(21, 30\) px; got \(5, 5\)"):
+    with pytest.raises(ValueError, match=r"scene1.png must be as large as its image scene1.tiff, \(21, 30\) px; got \(5, 5\)"):
         segmentation_folder(folder)
     Image.new("RGB", (30, 21)).save(folder / "train_labels" / "scene1.tif")
     with pytest.raises(ValueError, match="must hold each name once; got scene1.png and scene1.tif"):
@@ -220,7 +220,7 @@ def test_tiles_that_do_not_fit_are_named():
 
     with pytest.raises(ValueError, match=r"tile must be more than 2 \* \(margin \+ blend\), 80; got 64"):
         next(tiles.bands(convolution(1), np.zeros((9, 9, 3), np.uint8), tile=64, margin=20, blend=20))
-    with pytest.raises(ValueError, match=r"image must be \(H, W, C\); got shape \(9, 9\)"):
+    with pytest.raises(ValueError, match=r"image must be \(H, W, 3\); got shape \(9, 9\)"):
         tiles.predict(convolution(1), np.zeros((9, 9), np.uint8))
 
 
@@ -244,13 +244,18 @@ def test_the_sample_of_buildings_is_read():
     assert inside < true < outside
 
 
-def test_whole_rasters_are_batches_of_their_own(folder):
+def test_tiles_side_by_side_are_the_raster(folder):
     splits = segmentation_folder(folder)
-    whole = Whole(splits.train, "b")
-    assert len(whole) == 4 and [batch[0].shape for batch in whole] == [(1, 23, 30, 3)] * 4
-    assert np.array_equal(whole[2][1][0, :22], splits.train.mask(2, "b"))
+    tiles = Tiles(splits.train, 16, "b")
+    assert len(tiles) == 4 * 2 * 2 and {(image.shape, mask.shape) for image, mask in tiles} == {((1, 16, 16, 3), (1, 16, 16))}
+    for i in range(4):
+        images, masks = ([tiles[4 * i + j][part][0] for j in range(4)] for part in (0, 1))
+        image, mask = (np.concatenate([np.concatenate(row, 1) for row in (parts[:2], parts[2:])]) for parts in (images, masks))
+        known = slice(20 + i), slice(30)
+        assert np.array_equal(image[known], splits.train.image(i)) and np.array_equal(mask[known], splits.train.mask(i, "b"))
+        assert (mask != IGNORE).sum() == (20 + i) * 30
     with pytest.raises(ValueError, match="annotator must be one of .*'c'"):
-        Whole(splits.train, "c")
+        Tiles(splits.train, 16, "c")
 
 
 def test_crops_tell_the_transform_whose_mask_it_is(folder):
@@ -282,10 +287,10 @@ def test_validation_images_of_any_sizes_come_in_one_shape(tmp_path):
             (tmp_path / folder).mkdir(exist_ok=True)
             Image.fromarray(array).save(tmp_path / folder / f"{i}.png")
     paths = {folder: tuple(tmp_path / folder / f"{i}.png" for i in range(3)) for folder in ("images", "masks")}
-    whole = Whole(Rasters(paths["images"], {"": paths["masks"]}, ClassTable(("0", "1"))))
-    shapes = [(batch.shape, drawn.shape) for batch, drawn in (whole[i] for i in range(3))]
-    assert shapes == [((1, 40, 64, 3), (1, 40, 64))] * 3
-    assert (whole[0][0][0, 32:] == 0).all() and (whole[0][1][0, :, 32:] == 255).all() and whole[0][1][0, :32, :32].sum() == 32
+    whole = Tiles(Rasters(paths["images"], {"": paths["masks"]}, ClassTable(("0", "1"))), 48)
+    shapes = [(batch.shape, drawn.shape) for batch, drawn in (whole[i] for i in range(4))]
+    assert shapes == [((1, 48, 48, 3), (1, 48, 48))] * 4
+    assert (whole[0][0] == 7).all() and (whole[0][1][0, :, 32:] == 255).all() and whole[0][1][0, :32, :32].sum() == 32
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1)])
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255))
     assert np.isfinite(model.evaluate(whole, verbose=0))
@@ -330,7 +335,7 @@ def test_the_brightness_of_deep_pictures_does_not_depend_on_the_others_of_the_se
 
 def test_a_value_that_no_picture_holds_is_named(tmp_path):
     Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "a.tif")
-    with pytest.raises(ValueError, match="a is not a whole image file: its values must be from 0 to 255; got nan to nan"):
+    with pytest.raises(ValueError, match="a must hold values from 0 to 255; got nan to nan"):
         pictures.decode(tmp_path / "a.tif", "RGB", "a")
 
 
@@ -394,3 +399,80 @@ def test_a_training_that_resumes_sees_the_crops_of_its_epoch(folder, workers):
     for index in range(len(crops)):
         walked, resumed, before = (epochs[index] for epochs in (found[0][-1], found[1][-1], found[0][-2]))
         assert all(np.array_equal(a, b) for a, b in zip(walked, resumed)) and not np.array_equal(walked[0], before[0])
+
+
+@pytest.mark.parametrize("values, message", [
+    (np.uint16([[0, 255]]), None),
+    (np.uint16([[0, 65535]]), None),
+    (np.uint16([[0, 1]]), r"got \(1, 1, 1\) at row 0, column 1"),
+    (np.uint16([[0, 65000]]), "must hold colours of 8 bits: whole numbers from 0 to 255, or 16-bit multiples of 257"),
+    (np.float32([[0, 0.5]]), "must hold colours of 8 bits"),
+    (np.float32([[0, 255]]), None),
+])  # fmt: skip
+def test_colours_of_deep_masks_are_exact_or_an_error(tmp_path, values, message):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    table = ClassTable(("ground", "roof"), ((0, 0, 0), (255, 255, 255)))
+    read = lambda: table.to_classes(pictures.decode(tmp_path / "a.tif", "colours", "a"), "a")
+    if message is None:
+        assert read().tolist() == [[0, 1]]
+    else:
+        with pytest.raises(ValueError, match=message):
+            read()
+
+
+def test_class_numbers_are_whole_and_stored_without_losses(tmp_path):
+    for values in ([[0, 1.9]], [[0, np.nan]]):
+        Image.fromarray(np.float32(values)).save(tmp_path / "a.tif")
+        with pytest.raises(ValueError, match="a must hold class numbers from 0 to 255, .* got values from"):
+            pictures.decode(tmp_path / "a.tif", "index", "a")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="stored without losses, .* got a JPEG"):
+        pictures.decode(tmp_path / "a.jpg", "index", "a")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="got mode RGB. If it shows classes in colours, the table must list them"):
+        pictures.decode(tmp_path / "a.png", "index", "a")
+
+
+@pytest.mark.parametrize("rows, message", [
+    ("name,r,g,b\nground,0,0,0,0\n", "line 2: .*every column a value; got 'ground,0,0,0,0'"),
+    ("name;r;g;b\nground;0;0;0\n", "with commas between; got 'name;r;g;b'"),
+    ("name,name,r,g,b\na,b,0,0,0\n", "each once"),
+    ("name,r,g,b\na,0,0,0\nb,red,0,0\n", "line 3: colours must be whole numbers from 0 to 255; got 'red,0,0'"),
+])  # fmt: skip
+def test_the_line_of_a_wrong_class_table_is_named(tmp_path, rows, message):
+    write_table(tmp_path, rows)
+    with pytest.raises(ValueError, match=message):
+        read_class_table(tmp_path / "label_class_dict.csv")
+
+
+def test_a_class_table_may_have_other_columns_and_begin_with_a_mark(tmp_path):
+    (tmp_path / "t.csv").write_text("id,r,g,b,name\n7, 1,2,3,roof\n\n", encoding="utf-8-sig")
+    assert read_class_table(tmp_path / "t.csv") == ClassTable(("roof",), ((1, 2, 3),))
+
+
+def test_a_damaged_image_of_any_part_is_named_before_training(folder):
+    path = folder / "test" / "scene1.tiff"
+    Image.fromarray(np.zeros((21, 30, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:-900])  # its head is whole
+    splits = segmentation_folder(folder)
+    with pytest.raises(ValueError, match="test/scene1.tiff is not a whole image file"):
+        warn_of_absent_classes(splits)
+
+
+def test_other_data_have_another_fingerprint(folder):
+    before = segmentation_folder(folder).fingerprint
+    assert before == segmentation_folder(folder).fingerprint != segmentation_folder(folder, classes=["roof"]).fingerprint
+    Image.new("RGB", (30, 20)).save(folder / "train_labels_b" / "scene0.png")
+    assert segmentation_folder(folder).fingerprint != before
+
+
+def test_a_table_outside_and_links_to_nowhere_are_not_followed(folder, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "table.csv"
+    (folder / "label_class_dict.csv").rename(outside)
+    (folder / "label_class_dict.csv").symlink_to(outside)
+    with pytest.raises(ValueError, match="label_class_dict.csv is a link that leads outside"):
+        segmentation_folder(folder)
+    (folder / "train" / "loop.png").symlink_to("loop.png")
+    outside.replace(folder / "label_class_dict.csv")
+    with pytest.raises(ValueError, match="loop.png is a link that leads nowhere"):
+        segmentation_folder(folder)

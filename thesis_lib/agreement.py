@@ -1,6 +1,7 @@
 """The prior from people: what several annotators of the same images, or gold-standard masks, say of their boundary error."""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from scipy import ndimage, optimize, stats
 
 from thesis_lib import checks
-from thesis_lib.boundaries import background_class, signed_distance
+from thesis_lib.boundaries import background_class, continued, signed_distance
 from thesis_lib.data.class_table import IGNORE
 from thesis_lib.displacements import autocorrelation_time, displacements_by_pair
 from thesis_lib.prior import BoundaryPrior
@@ -52,7 +53,8 @@ def table(what, priors, level=0.95):
 def consensus(annotations, background=None):
     """The map half-way between annotators: every pixel takes the class whose signed distance is largest on average.
 
-    (Shape-based averaging: Rohlfing & Maurer, IEEE Transactions on Image Processing, 2007.)
+    (Shape-based averaging: Rohlfing & Maurer, IEEE Transactions on Image Processing, 2007.) An object that at most half of them drew
+    is not in it; where most drew one, those who did not have no say.
 
     Args:
         annotations: label maps (H, W) of one image, one for each annotator, two or more.
@@ -71,20 +73,34 @@ def consensus(annotations, background=None):
     classes = np.unique(maps)
     classes = np.array([background, *classes[(classes != background) & (classes != IGNORE)]], maps.dtype)
     diagonal = math.hypot(*maps.shape[1:])  # a class that one of them did not draw is as far off as can be
-    known = [_continued(one) for one in maps]
-    mean = [sum(np.clip(signed_distance(one == k), -diagonal, diagonal) for one in known) for k in classes]
+    known, heard = _of_most(np.stack([continued(one) for one in maps]), background)
+    mean = [sum(w * np.clip(signed_distance(one == k), -diagonal, diagonal) for one, w in zip(known, heard)) / heard.sum(0) for k in classes]
     return np.where((maps == IGNORE).any(0), np.array(IGNORE, maps.dtype), classes[np.argmax(mean, axis=0)])
 
 
-def _continued(labels):
-    """A map whose pixels to ignore have the class of the nearest other one: their edge is no boundary that anyone drew."""
-    ignored = labels == IGNORE
-    if not ignored.any() or ignored.all():
-        return labels
-    return labels[tuple(ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True))]
+def _of_most(maps, background):
+    """(M, H, W) maps without the objects that at most half of M annotators drew, and where each one counts, boolean (M, H, W).
+
+    A connected object counts as drawn by all who have its class on a quarter of its pixels.
+    """
+    kept, heard = maps.copy(), np.ones(maps.shape, bool)
+    missed = np.zeros(maps.shape, bool)
+    for i, k in ((i, k) for i, one in enumerate(maps) for k in np.setdiff1d(np.unique(one), [background, IGNORE])):
+        objects, count = ndimage.label(maps[i] == k)
+        sizes = np.bincount(objects.ravel(), minlength=count + 1)
+        has = np.array([np.bincount(objects[one == k], minlength=count + 1) for one in maps]) >= 0.25 * sizes
+        has[:, 0] = True
+        of_most = 2 * has.sum(0) > len(maps)
+        kept[i][~of_most[objects]] = background
+        missed |= (of_most & ~has)[:, objects]
+    for own, without, said in zip(kept, missed, heard):
+        if without.any():  # the nearer of what he missed and what he drew decides
+            drawn = own != background
+            said[:] = drawn.any() and ndimage.distance_transform_edt(~drawn) <= ndimage.distance_transform_edt(~without)
+    return kept, heard | ~heard.any(0)
 
 
-def agreement(annotations, references=None, background=None):
+def agreement(annotations, references=None, background=None, reach=10.0):
     """Bias and spread of annotators, from what they drew of the same images.
 
     Against references (gold-standard masks) displacements are taken as they are. Without, they are measured against the
@@ -96,6 +112,7 @@ def agreement(annotations, references=None, background=None):
             one at a time, so a sequence may read them from files.
         references: the true maps of the same images, or None, which takes two annotators or more.
         background: the background's class; the most frequent of the first image if None.
+        reach: the largest displacement looked for, px; take at least four times the expected sigma. A warning says where it was too small.
 
     Returns:
         Agreement.
@@ -115,21 +132,28 @@ def agreement(annotations, references=None, background=None):
     measured = {name: {} for name in annotations}
     for i in range(counts[next(iter(annotations))]):
         drawn = {name: maps[i] for name, maps in annotations.items()}
+        for name, one in drawn.items():
+            if np.ndim(one) != 2:
+                raise ValueError(f"annotations of {name!r} must be label maps (H, W), one an image; got shape {np.shape(one)}")
         true = consensus(list(drawn.values()), background) if references is None else references[i]
         for name, one in drawn.items():
-            for pair, series in displacements_by_pair(one, true, background).items():
+            for pair, series in displacements_by_pair(one, true, background, reach).items():
                 measured[name].setdefault(pair, []).extend(series)
 
     priors, centred = {}, {}
     for name, pairs in measured.items():
         series = [s for several in pairs.values() for s in several]
         if not series:
-            raise ValueError(f"annotations of {name!r} must share an object with the others; no boundary could be measured")
+            other = "the reference" if references is not None else "most of " + ", ".join(sorted(annotations))
+            raise ValueError(f"annotations of {name!r} must share an object with {other}; no boundary could be measured")
         bias = np.concatenate(series).mean()
         priors[name] = _fit([bias + math.sqrt(shared) * (s - bias) for s in series], 1.0)
         for pair, several in pairs.items():
             centred.setdefault(pair, []).extend(math.sqrt(shared) * (s - bias) for s in several)
     everything = [s for several in centred.values() for s in several]
+    spread, farthest = float(np.concatenate(everything).std()), max(abs(prior.mean) for prior in priors.values())
+    if farthest + 3 * spread > reach:
+        warnings.warn(f"reach must be at least four times sigma; at {reach:g} px the measured sigma of {spread:.1f} px and bias of {farthest:.1f} px are too small", stacklevel=2)
     return Agreement(_fit(everything, shared), priors, pooled(centred, shared))
 
 

@@ -34,6 +34,24 @@ def signed_distance(mask):
     return np.where(mask, 1, -1) * distance.reshape(mask.shape)
 
 
+def continued(labels, *others):
+    """A label map whose pixels to ignore (255) have the class of the nearest other pixel: their edge is no boundary that anyone drew.
+
+    Args:
+        labels: label map (H, W).
+        others: arrays (H, W, ...), which are continued alike, from the same pixels.
+
+    Returns:
+        label map (H, W), or a list of it and the others; as they are where all or nothing is to be ignored.
+    """
+    ignored = labels == IGNORE
+    found = [labels, *others]
+    if ignored.any() and not ignored.all():
+        nearest = tuple(ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True))
+        found = [one[nearest] for one in found]
+    return found if others else found[0]
+
+
 def background_class(labels, background=None):
     """The class that counts as background: the given one, else False for masks, else the most frequent class."""
     if background is not None:
@@ -71,8 +89,8 @@ def _shift(labels, displacement, background):
     classes = np.setdiff1d(np.unique(labels), [IGNORE])
     if displacement == 0 or len(classes) < 2:
         return labels
-    toward = np.where(classes == background, -displacement, displacement)
-    scores = [signed_distance(labels == k) + t for k, t in zip(classes, toward)]
+    toward, known = np.where(classes == background, -displacement, displacement), continued(labels)
+    scores = [signed_distance(known == k) + t for k, t in zip(classes, toward)]
     return np.where(labels == IGNORE, labels, classes[np.argmax(scores, axis=0)])
 
 

@@ -31,7 +31,7 @@ def predict(model, rasters, classes, folder, background=0, **options):
 
     Raises:
         OSError: naming the file that could not be written.
-        ValueError: naming the raster for which the model's answer is not finite.
+        ValueError: naming the raster for which the model's answer is not finite, or if the model has other classes.
     """
     checks.integer("background", background, 0, len(classes.names) - 1)
     if Path(folder).resolve() in {Path(path).resolve().parent for paths in (rasters.images, *rasters.masks.values()) for path in paths}:
@@ -42,6 +42,8 @@ def predict(model, rasters, classes, folder, background=0, **options):
         found, foreground = np.empty(mask.shape, np.uint8), np.empty(mask.shape, np.uint8)
         sums = np.zeros(3)
         for top, beliefs in tiles.bands(model, image, **options):
+            if beliefs.shape[-1] != len(classes.names):
+                raise ValueError(f"model must tell the {len(classes.names)} classes of the table apart, {', '.join(classes.names)}; it has {beliefs.shape[-1]}")
             if not np.isfinite(beliefs).all():
                 raise ValueError(f"model must give finite logits; it does not for {rasters.images[i]}: did its training diverge?")
             rows = slice(top, top + len(beliefs))
@@ -63,17 +65,18 @@ def score(model, rasters, classes, folder, background=0, tolerance=3.0, **option
 
     Returns:
         (DataFrame, DataFrame): for each raster iou, dice, log_loss, brier, surface_distance, hausdorff95 and surface_dice; and for each class, over
-        all rasters, iou, dice and accuracy (NaN for a class that is absent). Overlap and surfaces of a raster are those of everything but the background
-        (surfaces where its probability is at least one half; NaN without an object). All of a raster without a labelled pixel is NaN.
+        all rasters, iou, dice and accuracy of the most probable class (NaN for a class that is absent). Overlap and surfaces of a raster are those of
+        everything but the background, found where its probability is at least one half, whatever class it is taken for (NaN without an object). All
+        of a raster without a labelled pixel is NaN.
     """
     checks.real("tolerance", tolerance, 0.0)
     rows, total = {}, 0
     for name, mask, found, foreground, (log_loss, brier, count) in predict(model, rasters, classes, folder, background, **options):
         counts = overlap.confusion(mask[None], found[None], len(classes.names))
         total = total + counts
-        known = mask != IGNORE
-        objects = overlap.from_confusion(overlap.confusion(np.where(known, mask != background, IGNORE)[None], (found != background)[None], 2))
-        surfaces = surface.scores(known & (mask != background), known & (foreground >= 128), tolerance=tolerance)
+        drawn = np.where(mask == IGNORE, IGNORE, mask != background).astype(np.uint8)
+        objects = overlap.from_confusion(overlap.confusion(drawn[None], (foreground >= 128)[None], 2))
+        surfaces = surface.scores(drawn, (foreground >= 128).astype(np.uint8), tolerance=tolerance, background=0)
         rows[name] = {"iou": objects["class_iou"][1], "dice": objects["class_dice"][1], "log_loss": log_loss / count if count else np.nan, "brier": brier / count if count else np.nan,
                       **{k: surfaces[k] for k in ("surface_distance", "hausdorff95", "surface_dice")}}  # fmt: skip
     of_classes = overlap.from_confusion(total)

@@ -10,22 +10,24 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
     """Beliefs about an image, from top to bottom, in bands of rows that are finished.
 
     Tiles overlap by 2 * margin + blend px. The outermost `margin` px of a tile, which lack context, do not count (but at the
-    image's own border), and over the next `blend` px its weight rises in a straight line. An image smaller than a tile is padded
-    by zeros below and to the right.
+    image's own border), and over the next `blend` px its weight rises in a straight line. An image smaller than a tile is mirrored
+    below and to the right. A network that averages over all it sees, like DeepLabV3+, sees the tile instead of the image, and may
+    answer a little otherwise for other tiles.
 
     Args:
         model: keras.Model from images (N, tile, tile, C) to logits (N, tile, tile, K).
         image: (H, W, C), 0-255: an array, or anything that is sliced like one, such as a memory map.
         tile: side, px; a multiple of what the model needs (32 for DeepLabV3+).
-        margin: px, 0 or more; half of the model's receptive field makes the seams vanish altogether.
+        margin: px, 0 or more; half of the receptive field of a purely convolutional model makes the seams vanish altogether.
         blend: px, 1 or more.
         batch_size: tiles at a time, at most: as few as share a row of tiles evenly.
 
     Yields:
         (top, beliefs): the band's first row, and float32 (h, W, K), rows sum to one.
     """
-    if len(image.shape) != 3:
-        raise ValueError(f"image must be (H, W, C); got shape {tuple(image.shape)}")
+    channels = getattr(model, "input_shape", (None,))[-1]
+    if len(image.shape) != 3 or not min(image.shape) or channels not in (None, image.shape[-1]):
+        raise ValueError(f"image must be (H, W, {channels or 'C'}); got shape {tuple(image.shape)}")
     height, width = image.shape[:2]
     check(tile, margin, blend)
     checks.integer("batch_size", batch_size, 1)
@@ -62,9 +64,11 @@ def check(tile, margin, blend):
 
 
 def predict(model, image, **options):
-    """The most probable class of every pixel, uint8 (H, W); options of `bands`."""
+    """The most probable class of every pixel, uint8 (H, W); options of `bands`. The model's answers must be finite, and of at most 255 classes."""
     classes = np.empty(image.shape[:2], np.uint8)
     for top, beliefs in bands(model, image, **options):
+        if not np.isfinite(beliefs).all() or beliefs.shape[-1] > 255:
+            raise ValueError(f"model must give finite logits of at most 255 classes; it gives {beliefs.shape[-1]}, not all of them finite or too many")
         classes[top : top + len(beliefs)] = beliefs.argmax(-1)
     return classes
 
@@ -89,5 +93,5 @@ def _beliefs(model, image, top, lefts, tile, batch_size):
     patches = np.zeros((batch_size, tile, tile, image.shape[2]), image.dtype)
     for patch, left in zip(patches, lefts):
         part = np.asarray(image[top : top + tile, left : left + tile])
-        patch[: part.shape[0], : part.shape[1]] = part
+        patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric")
     return np.array(ops.softmax(model.predict_on_batch(patches), axis=-1))[: len(lefts)]

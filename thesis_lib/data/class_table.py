@@ -1,10 +1,10 @@
 """Classes and their colours: masks that are pictures become class maps, and back, exactly."""
 
+import csv
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from thesis_lib import checks
 
@@ -99,6 +99,8 @@ class ClassTable:
             raise ValueError(f"classes must be a list of names, of {', '.join(self.names)}; got {names!r}")
         for name in names:
             checks.one_of("classes", name, self.names)
+            if names.count(name) > 1:
+                raise ValueError(f"classes must all be different; got {name!r} twice")
         names = [name for name in names if name != self.names[0]]
         if not names:
             raise ValueError(f"classes must name a class beside the first, one of {', '.join(self.names[1:])}; got none")
@@ -116,21 +118,24 @@ def read_class_table(path):
     """The table in a CSV file with the columns name and r, g, b (or name alone, where masks hold class numbers).
 
     Raises:
-        ValueError: naming the file and what is wrong with it.
+        ValueError: naming the file, the line, and what is wrong with it.
     """
     try:
-        rows = pd.read_csv(path, skipinitialspace=True, dtype=str, keep_default_na=False)
-        rows.columns = rows.columns.str.strip().str.lower()
-        if "name" not in rows or rows.empty:
-            raise ValueError("it must have a column 'name' and a row a class")
-        names = tuple(rows["name"].str.strip())
-        if "" in names:
-            raise ValueError("every class must have a name")
-        if not {"r", "g", "b"} & set(rows.columns):
-            return ClassTable(names)
-        colours = rows[["r", "g", "b"]].to_numpy(float)
-        if not ((colours == np.rint(colours)) & (colours >= 0) & (colours <= 255)).all():
-            raise ValueError("colours must be whole numbers from 0 to 255")
-        return ClassTable(names, tuple(tuple(int(c) for c in colour) for colour in colours))
-    except (ValueError, KeyError, pd.errors.ParserError) as error:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [[cell.strip() for cell in line] for line in csv.reader(file, skipinitialspace=True)]
+        head = [name.lower() for name in lines[0]] if lines else []
+        places = [head.index(column) for column in ("name", "r", "g", "b") if head.count(column) == 1]
+        if "name" not in head or len(places) != len({"name", "r", "g", "b"} & set(head)) or len(places) not in (1, 4):
+            raise ValueError(f"it must have a column 'name', and r, g, b or none of them, each once, with commas between; got {','.join(head)!r}")
+        rows = [(number, line) for number, line in enumerate(lines[1:], 2) if any(line)]
+        if not rows:
+            raise ValueError("it must have a row a class")
+        for number, line in rows:
+            if len(line) != len(head) or not line[places[0]]:
+                raise ValueError(f"line {number}: every class must have a name, and every column a value; got {','.join(line)!r}")
+            if not all(line[at].isdecimal() and int(line[at]) <= 255 for at in places[1:]):
+                raise ValueError(f"line {number}: colours must be whole numbers from 0 to 255; got {','.join(line[at] for at in places[1:])!r}")
+        colours = tuple(tuple(int(line[at]) for at in places[1:]) for _, line in rows) if len(places) > 1 else None
+        return ClassTable(tuple(line[places[0]] for _, line in rows), colours)
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{path} must be a table of classes, name, r, g, b: {error}") from error

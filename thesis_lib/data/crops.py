@@ -1,4 +1,4 @@
-"""Batches from rasters: random crops, mirrored and turned by quarter turns, to train on; whole rasters to validate on."""
+"""Batches from rasters: random crops, mirrored and turned by quarter turns, to train on; tiles of whole rasters to validate on."""
 
 import keras
 import numpy as np
@@ -74,25 +74,36 @@ class Crops(keras.utils.PyDataset):
         self.order = np.random.default_rng([self.seed, self.epoch]).permutation(everything)
 
 
-class Whole(keras.utils.PyDataset):
-    """Whole rasters in their order, each a batch of its own: (images, class maps), padded below and to the right to the size of the
-    largest, images by black, masks by IGNORE: Keras and XLA want one shape.
+class Tiles(keras.utils.PyDataset):
+    """Whole rasters, cut into tiles side by side, each a batch of its own: (images, class maps). A tile that reaches beyond its raster
+    is mirrored there, its masks filled up by IGNORE: memory does not grow with rasters, and Keras and XLA want one shape.
 
     Args:
         rasters: `segmentation_folder.Rasters`.
+        size: side of a tile, px.
         annotator: whose masks.
         options: of `keras.utils.PyDataset`.
     """
 
-    def __init__(self, rasters, annotator="", **options):
+    def __init__(self, rasters, size, annotator="", **options):
         super().__init__(**options)
         self.rasters, self.annotator = rasters, checks.one_of("annotator", annotator, rasters.masks)
-        self.size = np.max([pictures.shape(path) for path in rasters.images], axis=0)
+        self.size = checks.integer("size", size, 1)
+        self.corners = []
+        for i, path in enumerate(rasters.images):
+            height, width = pictures.shape(path)
+            self.corners += [(i, top, left) for top in range(0, height, size) for left in range(0, width, size)]
+        self.last = None, None
 
     def __len__(self):
-        return len(self.rasters)
+        return len(self.corners)
 
     def __getitem__(self, index):
-        image, mask = self.rasters.image(index), self.rasters.mask(index, self.annotator)
-        missing = [(0, int(whole - n)) for whole, n in zip(self.size, mask.shape)]
-        return np.pad(image, [*missing, (0, 0)])[None], np.pad(mask, missing, constant_values=IGNORE)[None]
+        i, top, left = self.corners[index]
+        number, pair = self.last
+        if number != i:  # the tiles of a raster follow each other, so that it is read once
+            pair = self.rasters.image(i), self.rasters.mask(i, self.annotator)
+            self.last = i, pair
+        image, mask = (part[top : top + self.size, left : left + self.size] for part in pair)
+        missing = [(0, self.size - n) for n in mask.shape]
+        return np.pad(image, [*missing, (0, 0)], mode="symmetric")[None], np.pad(mask, missing, constant_values=IGNORE)[None]

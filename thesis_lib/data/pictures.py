@@ -20,12 +20,13 @@ def decode(content, mode, name, size=None):
 
     Args:
         content: the file's bytes, or its path.
-        mode: "RGB", "L" (grey), "colours" (RGB as stored, whatever is transparent), or "index": the numbers as they are stored, of grey and palette pictures of 8 or 16 bits.
+        mode: "RGB", "L" (grey), "colours" (RGB as stored, whatever is transparent; deep pictures must hold 8-bit values exactly), or "index": the
+            numbers as they are stored, of grey and palette pictures.
         name: what errors call it.
         size: (H, W) to resize to, px; as it is if None.
 
     Raises:
-        ValueError: naming it, if it is no whole image file.
+        ValueError: naming it, if it is no whole image file, or not of this mode.
     """
     try:
         with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as picture:
@@ -36,17 +37,28 @@ def decode(content, mode, name, size=None):
                 picture = picture.resize(tuple(size)[::-1], Image.Resampling.BILINEAR)
     except FileNotFoundError:
         raise
+    except Unfit as error:
+        raise ValueError(f"{name} must hold {error}") from None
     except Exception as error:  # Pillow raises many kinds for damaged files
         raise ValueError(f"{name} is not a whole image file: {error}") from error
     return np.asarray(picture).reshape(picture.height, picture.width, MODES[mode])
 
 
+class Unfit(ValueError):
+    """A whole picture that does not hold what it should."""
+
+
 def _numbers(picture):
+    wanted = "class numbers from 0 to 255, as a grey or palette image stored without losses, where label_class_dict.csv gives no colours"
+    if picture.format == "JPEG":
+        raise Unfit(f"{wanted}; got a JPEG")
     if picture.mode == "1":
         return picture.convert("L").point(lambda value: value // 255)
     values = np.asarray(picture)
-    if values.ndim != 2 or values.min() < 0 or values.max() > 255:
-        raise ValueError(f"it must hold class numbers from 0 to 255, a grey or palette image, where label_class_dict.csv gives no colours; got mode {picture.mode}")
+    if values.ndim != 2:
+        raise Unfit(f"{wanted}; got mode {picture.mode}. If it shows classes in colours, the table must list them")
+    if not ((values >= 0) & (values <= 255) & (values == np.rint(values))).all():
+        raise Unfit(f"{wanted}; got values from {values.min():g} to {values.max():g}")
     return Image.fromarray(values.astype(np.uint8))
 
 
@@ -54,8 +66,12 @@ def _as_mode(picture, mode):
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, float)
         white = 65535 if picture.mode != "F" else 1 if values.max() <= 1 else 255
+        if mode == "colours":  # exactly, or a class would be taken for another
+            white = 255 if values.max() <= 255 else 65535
+            if not (values * 255 / white == np.rint(values * 255 / white)).all():
+                raise Unfit("colours of 8 bits: whole numbers from 0 to 255, or 16-bit multiples of 257")
         if not (values >= 0).all() or not (values <= white).all():
-            raise ValueError(f"its values must be from 0 to {white}; got {values.min():g} to {values.max():g}")
+            raise Unfit(f"values from 0 to {white}; got {values.min():g} to {values.max():g}")
         picture = Image.fromarray(np.rint(values * 255 / white).astype(np.uint8))
     if mode != "colours" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
         picture = picture.convert("RGBA")
@@ -71,7 +87,7 @@ def shape(path):
             lies = picture.format != "TIFF" and picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5  # Pillow turns TIFF itself
             return (picture.width, picture.height) if lies else (picture.height, picture.width)
     except Exception as error:
-        raise ValueError(f"{path} is not an image file: {error}") from error
+        raise ValueError(f"{path} is not a whole image file: {error}") from error
 
 
 def save(array, path):
@@ -81,6 +97,8 @@ def save(array, path):
         OSError: naming it, for example where no space is left; what was there before stays.
     """
     path = Path(path)
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"path must end like a picture's, such as .png; got {str(path)!r}")
     partial = path.with_name(f".{path.name}.partial")
     try:
         with open(partial, "wb") as file:

@@ -1,6 +1,8 @@
 """Folders of images and masks for segmentation; a raster is read when it is asked for, so that nothing else is held."""
 
+import hashlib
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 TABLE = "label_class_dict.csv"
+NO_OBJECT = f"masks must hold class numbers, as {TABLE} gives no colours; these hold 0 and 255 alone. If 255 is an object, its colour belongs in the table"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,13 @@ class RasterSplits:
     def num_classes(self):
         return len(self.classes.names)
 
+    @property
+    def fingerprint(self):
+        """A digest of the classes and of the names and sizes of all files, in hexadecimal: the same for the same data."""
+        parts = (self.train, self.validation, self.test)
+        files = [(path.parent.name, path.name, path.stat().st_size) for part in parts for paths in (part.images, *part.masks.values()) for path in paths]
+        return hashlib.sha256(repr((self.classes.names, self.classes.colours, files)).encode()).hexdigest()
+
 
 def segmentation_folder(root, classes=None, unknown="error", seed=0):
     """Read a folder of images and masks in one of two layouts.
@@ -103,10 +113,11 @@ def segmentation_folder(root, classes=None, unknown="error", seed=0):
         FileNotFoundError, ValueError: naming the folder or file: no such layout, an image without a mask or the
             reverse, two files of one name, sizes that differ, a file or link that leads outside the folder.
     """
-    root = Path(root)
-    if not root.is_dir():
+    if not isinstance(root, (str, Path)) or not Path(root).is_dir():
         raise FileNotFoundError(f"data must be a folder of images and masks; got {str(root)!r}, which is none")
-    table = read_class_table(root / TABLE) if (root / TABLE).is_file() else None
+    root = Path(root)
+    checks.integer("seed", seed, 0)
+    table = read_class_table(_within(root, root / TABLE)) if (root / TABLE).is_file() else None
     if (root / "train").is_dir():
         found = {}
         for part, folder in PARTS.items():
@@ -142,9 +153,20 @@ def _pairs(root, images, masks):
             raise ValueError(f"{root}: {which[0]}/{lonely[0]} has no partner in {which[1]}/ ({len(lonely)} such files)")
         for name, path in pictures_of.items():
             if pictures.shape(path) != pictures.shape(drawn[name]):
-                raise ValueError(f"{drawn[name]} must be as large as its image, {pictures.shape(path)} px; got {pictures.shape(drawn[name])}")
+                raise ValueError(f"{drawn[name]} must be as large as its image {path.name}, {pictures.shape(path)} px; got {pictures.shape(drawn[name])}")
         found[annotator] = tuple(drawn[name] for name in pictures_of)
     return tuple(pictures_of.values()), found
+
+
+def _within(root, path):
+    """The path, unless it is a link that leads outside the folder, or nowhere."""
+    try:
+        inside = path.resolve(strict=True).is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{path} is a link that leads nowhere") from error
+    if not inside:
+        raise ValueError(f"{path} is a link that leads outside {root}")
+    return path
 
 
 def _files(root, folder):
@@ -155,8 +177,7 @@ def _files(root, folder):
     for path in sorted((root / folder).iterdir()):
         if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
             continue
-        if not path.resolve().is_relative_to(root.resolve()):
-            raise ValueError(f"{path} is a link that leads outside {root}")
+        _within(root, path)
         if path.stem in found:
             raise ValueError(f"{root / folder} must hold each name once; got {found[path.stem].name} and {path.name}")
         found[path.stem] = path
@@ -171,19 +192,29 @@ def _numbered(found):
     for path in (path for _, masks in found.values() for paths in masks.values() for path in paths):
         seen[np.unique(pictures.decode(path, "index", path))] = True
     if seen.sum() == 2 and seen[0] and seen[IGNORE]:
-        raise ValueError(f"masks must hold class numbers, as {TABLE} gives no colours; these hold 0 and 255 alone. If 255 is an object, its colour belongs in the table")
+        raise ValueError(NO_OBJECT)
     highest = int(np.flatnonzero(seen[:IGNORE]).max(initial=0))
     return ClassTable(tuple(str(k) for k in range(max(highest + 1, 2))))
 
 
 def warn_of_absent_classes(splits):
-    """Warn, once for all, of classes that no mask to train on holds; returns their names. Every plain mask is read, so that a wrong one is named now."""
+    """Warn, once for all, of classes that no plain mask to train on holds; returns their names.
+
+    Every image and every mask is read once, on all cores, so that a file that cannot be used is named now and not after training.
+
+    Raises:
+        ValueError: naming the file, or if masks without colours hold 0 and 255 (to ignore) alone.
+    """
     seen = np.zeros(256, bool)
-    for i in range(len(splits.train)):
-        seen[np.unique(splits.train.mask(i))] = True
-    for part in (splits.validation, splits.test):
-        for i in range(len(part)):
-            part.mask(i)
+    with ThreadPoolExecutor() as pool:
+        for part in (splits.train, splits.validation, splits.test):
+            all(pool.map(lambda i, part=part: part.image(i).size, range(len(part))))
+            for annotator in part.masks:
+                for there in pool.map(lambda i, part=part, who=annotator: np.bincount(part.mask(i, who).ravel(), minlength=256) > 0, range(len(part))):
+                    if part is splits.train and annotator == "":
+                        seen |= there
+    if splits.classes.colours is None and not seen[1:IGNORE].any() and seen[IGNORE]:
+        raise ValueError(NO_OBJECT)
     absent = [name for k, name in enumerate(splits.classes.names) if not seen[k]]
     if absent:
         warnings.warn(f"no mask to train on holds the class {', '.join(absent)}; its scores will be absent", stacklevel=2)

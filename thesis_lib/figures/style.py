@@ -44,7 +44,7 @@ TRUE, DRAWN, PRIOR = "#009E73", "#D55E00", "#0072B2"
 def save(figure, folder, name):
     """Save a figure as folder/name.png (for the page) and .pdf (for the thesis); the folder is made if missing."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / f"{name}.png", dpi=110, bbox_inches="tight", metadata={"Software": None})
     figure.savefig(folder / f"{name}.pdf", bbox_inches="tight", metadata={"CreationDate": None})
 

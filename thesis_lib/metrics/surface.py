@@ -7,7 +7,8 @@ the image's edge, the library counts the edge as part of its boundary.
 
 import numpy as np
 import pandas as pd
-import surface_distance
+from scipy import ndimage
+from surface_distance import lookup_tables
 
 from thesis_lib import boundaries, checks
 from thesis_lib.data.class_table import IGNORE
@@ -17,7 +18,8 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
     """Surface distances of every object: a class other than the background, in an image.
 
     Args:
-        labels, predictions: boolean masks or integer label maps (N, H, W) or (H, W); where the label is 255, nothing is looked for.
+        labels, predictions: boolean masks or integer label maps (N, H, W) or (H, W); where the label is 255, no boundary is
+            measured, and the edge of it is none.
         spacing: size of a pixel (rows, columns); distances and tolerance are in its unit, px by default.
         tolerance: of the surface Dice, 0 or more.
         background: the background's class; the most frequent of the labels if None.
@@ -35,24 +37,42 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
     rows = []
     shape = (-1,) + labels.shape[-2:]
     for image, (true, predicted) in enumerate(zip(labels.reshape(shape), predictions.reshape(shape))):
-        predicted = np.where(true == IGNORE, IGNORE, predicted)
+        known = true != IGNORE
+        true, predicted = boundaries.continued(true, predicted)
         for k in np.setdiff1d(np.union1d(true, predicted), [background, IGNORE]):
-            rows.append((image, int(k), *_pair(true == k, predicted == k, spacing, tolerance)))
+            rows.append((image, int(k), *_pair(true == k, predicted == k, spacing, tolerance, known)))
     return pd.DataFrame(rows, columns=["image", "class", "surface_distance", "hausdorff95", "surface_dice"])
 
 
-def _pair(true, predicted, spacing, tolerance):
+def _pair(true, predicted, spacing, tolerance, known):
     if not true.any() or not predicted.any():
         diagonal = float(np.hypot(*(np.array(true.shape) * spacing)))
         return diagonal, diagonal, 0.0
-    found = surface_distance.compute_surface_distances(true, predicted, spacing)
-    distance = np.concatenate([found["distances_gt_to_pred"], found["distances_pred_to_gt"]])
-    length = np.concatenate([found["surfel_areas_gt"], found["surfel_areas_pred"]])
-    return (
-        float(np.average(distance, weights=length)),
-        float(surface_distance.compute_robust_hausdorff(found, 95)),
-        float(surface_distance.compute_surface_dice_at_tolerance(found, tolerance)),
-    )
+    lengths = [_contour(mask, spacing) for mask in (true, predicted)]
+    counts = ndimage.minimum_filter(np.pad(known, 1, constant_values=True), 2)[1:, 1:]  # all four pixels around a corner
+    found = []
+    for mine, other in (lengths, lengths[::-1]):
+        at = (mine > 0) & counts
+        found.append((ndimage.distance_transform_edt(other == 0, sampling=spacing)[at], mine[at]))
+    distance, length = (np.concatenate(parts) for parts in zip(*found))
+    if not length.size:
+        return (np.nan,) * 3
+    farthest = max(_percentile(*one, 0.95) for one in found if one[0].size)
+    return float(np.average(distance, weights=length)), farthest, float(length[distance <= tolerance].sum() / length.sum())
+
+
+def _contour(mask, spacing):
+    """Length of the boundary at each corner of pixels, (H + 1, W + 1), 0 where there is none."""
+    table = lookup_tables.create_table_neighbour_code_to_contour_length(spacing)
+    kernel = lookup_tables.ENCODE_NEIGHBOURHOOD_2D_KERNEL
+    return table[ndimage.correlate(np.pad(mask, 1).astype(np.uint8), kernel, mode="constant")[1:, 1:]]
+
+
+def _percentile(distance, length, share):
+    """The distance that the given share of a boundary's length does not exceed."""
+    order = np.argsort(distance)
+    reached = np.cumsum(length[order]) / length.sum()
+    return float(distance[order][min(np.searchsorted(reached, share), len(order) - 1)])
 
 
 def scores(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=None):

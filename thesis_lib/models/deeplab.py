@@ -31,11 +31,7 @@ def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, fil
     """
     checks.integer("num_classes", num_classes, 2)
     checks.integer("filters", filters, 1)
-    if not isinstance(dilation_rates, (list, tuple)):
-        raise ValueError(f"dilation_rates must be a list of whole numbers from 1; got {dilation_rates!r}")
-    for rate in dilation_rates:
-        checks.integer("dilation_rates", rate, 1)
-    checks.real("momentum", momentum, 0.0, 1.0)
+    check(dilation_rates, momentum)
     encoder, prepare = resnet_backbone(depth, weights)
     encoder.trainable = train_backbone
     if weights is None:
@@ -63,6 +59,15 @@ def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, fil
     x = convolve(convolve(x, filters, 3, "decoder0"), filters, 3, "decoder1")
     logits = Enlarge(4, dtype="float32", name="enlarge_logits")(layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x))
     return keras.Model(images, CropLike(dtype="float32", name="logits")(logits, images), name="deeplab")
+
+
+def check(dilation_rates, momentum):
+    """Raise ValueError unless a network can have these, see `deeplab`."""
+    if not isinstance(dilation_rates, (list, tuple)) or not dilation_rates:
+        raise ValueError(f"dilation_rates must be a list of whole numbers from 1; got {dilation_rates!r}")
+    for rate in dilation_rates:
+        checks.integer("dilation_rates", rate, 1)
+    checks.real("momentum", momentum, 0.0, 0.9999)
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
