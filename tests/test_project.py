@@ -47,6 +47,19 @@ def test_the_numbers_of_the_readme_are_those_of_the_table():
     assert "correction for 18 comparisons three gains are established" in text and "18 comparisons corrected for; established: 3 better" in notebook
 
 
+def test_what_the_readme_says_of_roofs_is_what_was_measured():
+    folder = REPOSITORY / "reports/reference/buildings"
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+    distances = pd.read_csv(folder / "scores.csv").groupby("objective")["surface_distance"].mean()
+    said = re.search(r"test scenes lie (\S+) px \(soft Dice\), (\S+) px \(one-hot \+ soft Dice\) and (\S+) px \(forward likelihood \+ soft Dice\)", text).groups()
+    assert [float(n) for n in said] == pytest.approx(list(distances[["dice", "one_hot_dice", "forward_dice"]]), abs=0.006)
+    differences = pd.read_csv(folder / "differences.csv", keep_default_na=False)
+    assert (differences["verdict"] == "").all() and f"none of the {len(differences)} differences" in text
+    pooled = pd.read_csv(folder / "annotators.csv", index_col=0).loc["all, bias taken out"]
+    low, high = re.search(r"the estimate is (\S+) to (\S+) px", text).groups()
+    assert [float(low), float(high)] == pytest.approx([pooled["sigma from"], pooled["sigma to"]], abs=0.006)
+
+
 def test_the_lock_pins_every_dependency():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     locked = {re.split("[=<>]", line)[0] for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line}
