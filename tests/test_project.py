@@ -44,7 +44,10 @@ def test_the_numbers_of_the_readme_are_those_of_the_table():
     fitted = table[table["case"].str.startswith("sigma 2 px") & (table["target"] == "forward, prior fitted on 10")]["miou_foreground"].mean()
     assert float(re.search(r"and (\S+) with the prior estimated from ten scenes", text)[1]) == pytest.approx(fitted, abs=0.006)
     notebook = (REPOSITORY / "reports/reference/compare/04_compare_targets.ipynb").read_text()
-    assert "correction for 18 comparisons three gains are established" in text and "18 comparisons corrected for; established: 3 better" in notebook
+    assert "correction for 27 comparisons four gains are established" in text and "27 comparisons corrected for; established: 4 better" in notebook
+    markov = table[table["case"] == "markov"].groupby("target")["miou_foreground"].mean()[["one_hot", "posterior", "forward"]]
+    said = re.search(r"mIoU is (\S+) one-hot, (\S+) posterior and (\S+) forward", text).groups()
+    assert [float(n) for n in said] == pytest.approx(list(markov), abs=0.006)
 
 
 def test_what_the_readme_says_of_roofs_is_what_was_measured():
