@@ -93,5 +93,6 @@ def _beliefs(model, image, top, lefts, tile, batch_size):
     patches = np.zeros((batch_size, tile, tile, image.shape[2]), image.dtype)
     for patch, left in zip(patches, lefts):
         part = np.asarray(image[top : top + tile, left : left + tile])
-        patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric")
+        small = min(part.shape[:2]) < tile
+        patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric") if small else part
     return np.array(ops.softmax(model.predict_on_batch(patches), axis=-1))[: len(lefts)]
