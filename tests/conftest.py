@@ -5,6 +5,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from PIL import Image
+from raster_cases import COLOURS, write_table
 from scipy import ndimage
 
 matplotlib.use("agg")
@@ -32,3 +34,22 @@ def blobs():
     generator = np.random.default_rng(0)
     fields = [[ndimage.gaussian_filter(generator.standard_normal((96, 96)), 9) for _ in range(3)] for _ in range(8)]
     return np.argmax(fields, axis=1).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The layout with parts: four, two and two images of several sizes and formats, and a second annotator of those to train on."""
+    generator = np.random.default_rng(0)
+    write_table(tmp_path)
+    for part, count in (("train", 4), ("val", 2), ("test", 2)):
+        for i in range(count):
+            size = (20 + i, 30)
+            classes = generator.integers(0, 3, size)
+            for name, picture in ((part, generator.integers(0, 256, (*size, 3))), (f"{part}_labels", COLOURS.to_picture(classes))):
+                (tmp_path / name).mkdir(exist_ok=True)
+                ending = "tiff" if i % 2 else "png"
+                Image.fromarray(picture.astype(np.uint8)).save(tmp_path / name / f"scene{i}.{ending}")
+            if part == "train":
+                (tmp_path / "train_labels_b").mkdir(exist_ok=True)
+                Image.fromarray(COLOURS.to_picture(np.roll(classes, 1, 0))).save(tmp_path / "train_labels_b" / f"scene{i}.png")
+    return tmp_path

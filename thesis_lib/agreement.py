@@ -73,7 +73,7 @@ def consensus(annotations, background=None):
     classes = np.unique(maps)
     classes = np.array([background, *classes[(classes != background) & (classes != IGNORE)]], maps.dtype)
     diagonal = math.hypot(*maps.shape[1:])  # a class that one of them did not draw is as far off as can be
-    known, heard = _of_most(np.stack([continued(one) for one in maps]), background)
+    known, heard = _of_most(np.stack([continued(one, one == IGNORE) for one in maps]), background)
     mean = [sum(w * np.clip(signed_distance(one == k), -diagonal, diagonal) for one, w in zip(known, heard)) / heard.sum(0) for k in classes]
     return np.where((maps == IGNORE).any(0), np.array(IGNORE, maps.dtype), classes[np.argmax(mean, axis=0)])
 

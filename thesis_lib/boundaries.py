@@ -34,22 +34,12 @@ def signed_distance(mask):
     return np.where(mask, 1, -1) * distance.reshape(mask.shape)
 
 
-def continued(labels, *others):
-    """A label map whose pixels to ignore (255) have the class of the nearest other pixel: their edge is no boundary that anyone drew.
-
-    Args:
-        labels: label map (H, W).
-        others: arrays (H, W, ...), which are continued alike, from the same pixels.
-
-    Returns:
-        label map (H, W), or a list of it and the others; as they are where all or nothing is to be ignored.
-    """
-    ignored = labels == IGNORE
-    found = [labels, *others]
-    if ignored.any() and not ignored.all():
-        nearest = tuple(ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True))
-        found = [one[nearest] for one in found]
-    return found if others else found[0]
+def continued(labels, ignored):
+    """A label map (H, W) whose pixels to ignore, a boolean array of its shape, have the class of the nearest other pixel: their edge is
+    no boundary that anyone drew. As it is where all or nothing is to be ignored."""
+    if not ignored.any() or ignored.all():
+        return labels
+    return labels[tuple(ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True))]
 
 
 def background_class(labels, background=None):
@@ -89,7 +79,7 @@ def _shift(labels, displacement, background):
     classes = np.setdiff1d(np.unique(labels), [IGNORE])
     if displacement == 0 or len(classes) < 2:
         return labels
-    toward, known = np.where(classes == background, -displacement, displacement), continued(labels)
+    toward, known = np.where(classes == background, -displacement, displacement), continued(labels, labels == IGNORE)
     scores = [signed_distance(known == k) + t for k, t in zip(classes, toward)]
     return np.where(labels == IGNORE, labels, classes[np.argmax(scores, axis=0)])
 

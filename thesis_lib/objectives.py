@@ -19,6 +19,7 @@ OBJECTIVES = (
 )  # fmt: skip
 
 USES_PRIOR = ("weighted_adjacent_prior", "posterior", "forward", "forward_uniform", "forward_dice")
+USES_ADJACENCY = (*RULES, "weighted_adjacent_prior")
 USES_MAGNITUDE = ("uniform", *RULES, "forward_uniform")
 WEIGHS_NO_CLASSES = ("forward_dice", "dice", "jaccard", "one_hot_dice")
 
@@ -32,7 +33,7 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, cla
             labels, one_hot_dice is cross-entropy + dice; forward_uniform and forward_dice score the blurred belief by
             uniformly smoothed labels and by cross-entropy + dice.
         prior: BoundaryPrior, for USES_PRIOR.
-        adjacency: (K, K) counts, for the class-level rules.
+        adjacency: (K, K) counts, for USES_ADJACENCY.
         magnitude: weight kept on the annotated class, for USES_MAGNITUDE.
         sigma: px, of spatially_varying.
         class_weights: K weights; not for WEIGHS_NO_CLASSES.

@@ -41,11 +41,9 @@ def predict(model, rasters, classes, folder, background=0, **options):
         name, image, mask = Path(rasters.images[i]).stem, rasters.image(i), rasters.mask(i)
         found, foreground = np.empty(mask.shape, np.uint8), np.empty(mask.shape, np.uint8)
         sums = np.zeros(3)
-        for top, beliefs in tiles.bands(model, image, **options):
+        for top, beliefs in tiles.bands(model, image, name=rasters.images[i], **options):
             if beliefs.shape[-1] != len(classes.names):
                 raise ValueError(f"model must tell the {len(classes.names)} classes of the table apart, {', '.join(classes.names)}; it has {beliefs.shape[-1]}")
-            if not np.isfinite(beliefs).all():
-                raise ValueError(f"model must give finite logits; it does not for {rasters.images[i]}: did its training diverge?")
             rows = slice(top, top + len(beliefs))
             found[rows], foreground[rows] = beliefs.argmax(-1), np.rint(255 * (1 - beliefs[..., background]))
             losses = calibration.per_pixel(mask[None, rows], beliefs[None])

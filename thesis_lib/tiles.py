@@ -6,7 +6,7 @@ from keras import ops
 from thesis_lib import checks
 
 
-def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
+def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the image"):
     """Beliefs about an image, from top to bottom, in bands of rows that are finished.
 
     Tiles overlap by 2 * margin + blend px. The outermost `margin` px of a tile, which lack context, do not count (but at the
@@ -21,9 +21,13 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
         margin: px, 0 or more; half of the receptive field of a purely convolutional model makes the seams vanish altogether.
         blend: px, 1 or more.
         batch_size: tiles at a time, at most: as few as share a row of tiles evenly.
+        name: what errors call the image.
 
     Yields:
         (top, beliefs): the band's first row, and float32 (h, W, K), rows sum to one.
+
+    Raises:
+        ValueError: naming what does not fit, or the image for which the model's answer is not finite.
     """
     channels = getattr(model, "input_shape", (None,))[-1]
     if len(image.shape) != 3 or not min(image.shape) or channels not in (None, image.shape[-1]):
@@ -48,7 +52,10 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4):
                 total[:, left : left + tile] += weight * belief
                 weights[:, left : left + tile] += weight
         done = following - top
-        yield top, total[:done, :width] / weights[:done, :width]
+        beliefs = total[:done, :width] / weights[:done, :width]
+        if not np.isfinite(beliefs).all():
+            raise ValueError(f"model must give finite logits; it does not for {name}: did its training diverge?")
+        yield top, beliefs
         for kept in (total, weights):
             kept[: tile - done] = kept[done:].copy()
             kept[tile - done :] = 0
@@ -64,11 +71,11 @@ def check(tile, margin, blend):
 
 
 def predict(model, image, **options):
-    """The most probable class of every pixel, uint8 (H, W); options of `bands`. The model's answers must be finite, and of at most 255 classes."""
+    """The most probable class of every pixel, uint8 (H, W); options of `bands`; of a model of at most 256 classes."""
     classes = np.empty(image.shape[:2], np.uint8)
     for top, beliefs in bands(model, image, **options):
-        if not np.isfinite(beliefs).all() or beliefs.shape[-1] > 255:
-            raise ValueError(f"model must give finite logits of at most 255 classes; it gives {beliefs.shape[-1]}, not all of them finite or too many")
+        if beliefs.shape[-1] > 256:
+            raise ValueError(f"model must have at most 256 classes; it has {beliefs.shape[-1]}")
         classes[top : top + len(beliefs)] = beliefs.argmax(-1)
     return classes
 

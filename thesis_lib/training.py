@@ -48,21 +48,27 @@ def use_xla(choice):
     return choice
 
 
+WHOLE = {  # parameter of a notebook: (least, most)
+    **dict.fromkeys(("epochs", "batch_size", "depth", "patience", "prior_scenes", "crop", "crops_per_image", "repeats", "workers"), (1, None)),
+    **dict.fromkeys(("margin", "gold_images"), (0, None)),
+    "seed": (0, 2**32 - 1),
+    "progress": (0, 2),
+}
+BOOLEAN = ("augment", "mixed_precision", "train_backbone", "resume", "export_network")
+
+
 def checked(parameters):
     """The parameters of a run, if each can be trained with; raises ValueError naming the first that cannot.
 
     Args:
-        parameters: dict with epochs, batch_size, depth, patience, prior_scenes, seed, progress, augment,
-            mixed_precision and annotator_parameters; others are left to the function that uses them.
+        parameters: dict; those of WHOLE, BOOLEAN and annotator_parameters are looked at, others are left to the function that uses them.
     """
-    for name in ("epochs", "batch_size", "depth", "patience", "prior_scenes"):
-        checks.integer(name, parameters[name], 1)
-    checks.integer("seed", parameters["seed"], 0, 2**32 - 1)
-    checks.integer("progress", parameters["progress"], 0, 2)
-    for name in ("augment", "mixed_precision"):
+    for name in (name for name in parameters if name in WHOLE):
+        checks.integer(name, parameters[name], *WHOLE[name])
+    for name in (name for name in parameters if name in BOOLEAN):
         if not isinstance(parameters[name], bool):
             raise ValueError(f"{name} must be True or False; got {parameters[name]!r}")
-    if not isinstance(parameters["annotator_parameters"], dict):
+    if not isinstance(parameters.get("annotator_parameters", {}), dict):
         raise ValueError(f"annotator_parameters must be a mapping; got {parameters['annotator_parameters']!r}")
     return parameters
 
@@ -107,7 +113,8 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     partial.unlink(missing_ok=True)
     found = [
         keras.callbacks.ModelCheckpoint(partial, save_best_only=True, initial_value_threshold=best, **watched),
-        _Rename(partial, folder / "best.keras"),
+        # Its name once it is whole, so that a kill while it is written leaves the one before.
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs=None: partial.exists() and partial.replace(folder / "best.keras")),
         keras.callbacks.EarlyStopping(patience=patience, baseline=best, **watched),
         keras.callbacks.TerminateOnNaN(),
     ]
@@ -116,8 +123,8 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     # After what changes the model or adds to the logs: an epoch counts as done when all of it is on disk.
     found += [keras.callbacks.BackupAndRestore(backup), keras.callbacks.CSVLogger(log, append=resumes)]
     if batches is not None:
-        found.append(_Start(batches))
-    found.append(keras.callbacks.LambdaCallback(on_train_end=lambda logs: (folder / ENDED).touch()))
+        found.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: batches.start(epoch)))
+    found.append(keras.callbacks.LambdaCallback(on_train_end=lambda logs=None: (folder / ENDED).touch()))
     if tensorboard or (tensorboard is None and find_spec("tensorflow")):
         found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return found
@@ -127,29 +134,6 @@ def ended(folder, run):
     """Whether a training with `callbacks(folder, run=run)` came to its end there and left its best model."""
     folder = Path(folder)
     return (folder / ENDED).exists() and (folder / "best.keras").exists() and _text(folder / "run.json") == json.dumps(run, sort_keys=True)
-
-
-class _Rename(keras.callbacks.Callback):
-    """Gives a file its name once it is whole, so that a kill while it is written leaves the one of that name as it was."""
-
-    def __init__(self, partial, path):
-        super().__init__()
-        self.partial, self.path = partial, path
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.partial.exists():
-            self.partial.replace(self.path)
-
-
-class _Start(keras.callbacks.Callback):
-    """Tells batches which epoch they are for."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.batches = batches
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.batches.start(epoch)
 
 
 def writable(folder):

@@ -24,7 +24,7 @@ class Batches(keras.utils.PyDataset):
         self.images, self.labels, self.together = images, labels, together
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.seed = seed
-        self._restart()
+        self.start(-1)
 
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
@@ -34,15 +34,11 @@ class Batches(keras.utils.PyDataset):
         images, labels = self.images[chosen], self.labels[chosen]
         return ({"images": images, "labels": labels},) if self.together else (images, labels)
 
-    def _restart(self):
+    def start(self, epoch):
+        """Take the order that `fit` shows in an epoch, counted from 0, whatever came before; -1: what Keras looks at before the first."""
         self.generator = None if self.seed is None else np.random.default_rng(self.seed)
         self.order = np.arange(len(self.images))
-        self.on_epoch_end()
-
-    def start(self, epoch):
-        """Take the order that `fit` shows in an epoch, counted from 0, whatever came before."""
-        self._restart()
-        for _ in range(epoch + 1):  # Keras calls on_epoch_end once before the first epoch
+        for _ in range(epoch + 2):
             self.on_epoch_end()
 
     def on_epoch_end(self):

@@ -36,7 +36,7 @@ class Crops(keras.utils.PyDataset):
         self.annotators = [checks.one_of("annotator", name, rasters.masks) for name in names]
         if not self.annotators:
             raise ValueError(f"annotator must name a mask folder, one of {', '.join(map(repr, sorted(rasters.masks)))}; got none")
-        self._take(0)
+        self.start(-1)
 
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
@@ -47,7 +47,7 @@ class Crops(keras.utils.PyDataset):
 
     def crop(self, number):
         """Crop `number` of this epoch: (uint8 (size, size, 3), uint8 (size, size))."""
-        generator = np.random.default_rng([self.seed, self.epoch, number])
+        generator = np.random.default_rng([self.seed, self.draw, number])
         i, annotator = self.order[number], self.annotators[generator.integers(len(self.annotators))]
         image, mask = self.rasters.image(i), self.rasters.mask(i, annotator)
         top, left = (int(generator.integers(max(n - self.size, 0) + 1)) for n in mask.shape)
@@ -62,16 +62,13 @@ class Crops(keras.utils.PyDataset):
         return tuple(np.ascontiguousarray(part) for part in turned)
 
     def on_epoch_end(self):
-        self._take(self.epoch + 1)
+        self.start(self.draw)
 
     def start(self, epoch):
-        """Take the crops that `fit` shows in an epoch, counted from 0, whatever came before."""
-        self._take(epoch + 1)  # Keras calls on_epoch_end once before the first epoch
-
-    def _take(self, epoch):
-        self.epoch = epoch
+        """Take the crops that `fit` shows in an epoch, counted from 0, whatever came before; -1: what Keras looks at before the first."""
+        self.draw = epoch + 1
         everything = np.repeat(np.arange(len(self.rasters)), self.crops_per_image)
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(everything)
+        self.order = np.random.default_rng([self.seed, self.draw]).permutation(everything)
 
 
 class Tiles(keras.utils.PyDataset):

@@ -9,6 +9,7 @@ from thesis_lib.figures.annotation import (
     displacements,
     drawn_boundaries,
     measured_sigma,
+    where_drawings_differ,
 )
 from thesis_lib.figures.comparison import lines, magnitudes, paired_differences, rankings
 from thesis_lib.figures.few_labels import (
@@ -73,4 +74,5 @@ __all__ = [
     "reliability",
     "save",
     "style",
+    "where_drawings_differ",
 ]

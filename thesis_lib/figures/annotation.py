@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from scipy import stats
+from scipy import ndimage, stats
 
 from thesis_lib import boundaries
 from thesis_lib.figures.style import DRAWN, PRIOR, TRUE, grid, picture
@@ -22,6 +22,15 @@ def drawn_boundaries(images, labels, drawings, background):
                     axis.plot(closed[:, 1], closed[:, 0], color=colour, lw=1.2, label=name if n == 0 else None)
     axes[0, 0].legend(loc="upper left", fontsize=7, framealpha=0.8)
     return figure
+
+
+def where_drawings_differ(truth, drawings, size=(110, 150)):
+    """The window of at most `size` px, as two slices, in which drawings (H, W) of an image differ most from its true map."""
+    size = tuple(min(most, full) for most, full in zip(size, truth.shape))
+    apart = sum((one != truth).astype(float) for one in drawings)
+    middle = np.unravel_index(np.argmax(ndimage.uniform_filter(apart, size, mode="constant")), truth.shape)
+    tops = (min(max(at - n // 2, 0), full - n) for at, n, full in zip(middle, size, truth.shape))
+    return tuple(slice(int(top), int(top) + n) for top, n in zip(tops, size))
 
 
 def annotators(table):

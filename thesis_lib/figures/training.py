@@ -90,11 +90,11 @@ def class_maps(rows, columns, num_classes, background, width=None, names=None):
     kinds = {kind for kind, _ in columns.values()}
     legend = lambda shown, names, **where: figure.legend([Patch(color=colour) for colour in shown], names, fontsize=8, frameon=False, **where)
     if "errors" in kinds:
-        shown = {**ERRORS}
+        meaning = dict(ERRORS)
         if num_classes > 2:
-            shown = {name + (", or of another class" if name == "missed" else ""): colour for name, colour in shown.items()}
-            shown |= {f"truth: {name}": colours[k] for k, name in enumerate(names or ()) if k != background}
-        legend(shown.values(), shown, loc="outside lower center", ncols=4)
+            meaning["missed, or of another class"] = meaning.pop("missed")
+            meaning |= {f"truth: {name}": colours[k] for k, name in enumerate(names or ()) if k != background}
+        legend(meaning.values(), meaning, loc="outside lower center", ncols=4)
     elif "classes" in kinds and names is not None:
         legend(colours[:num_classes], names, loc="outside right center" if num_classes > 6 else "outside lower center", ncols=1 if num_classes > 6 else num_classes)
     for line, i in zip(axes, rows):

@@ -38,7 +38,7 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
     shape = (-1,) + labels.shape[-2:]
     for image, (true, predicted) in enumerate(zip(labels.reshape(shape), predictions.reshape(shape))):
         known = true != IGNORE
-        true, predicted = boundaries.continued(true, predicted)
+        true, predicted = (boundaries.continued(one, ~known) for one in (true, predicted))
         for k in np.setdiff1d(np.union1d(true, predicted), [background, IGNORE]):
             rows.append((image, int(k), *_pair(true == k, predicted == k, spacing, tolerance, known)))
     return pd.DataFrame(rows, columns=["image", "class", "surface_distance", "hausdorff95", "surface_dice"])
@@ -57,7 +57,7 @@ def _pair(true, predicted, spacing, tolerance, known):
     distance, length = (np.concatenate(parts) for parts in zip(*found))
     if not length.size:
         return (np.nan,) * 3
-    farthest = max(_percentile(*one, 0.95) for one in found if one[0].size)
+    farthest = max(float(np.quantile(far, 0.95, weights=long, method="inverted_cdf")) for far, long in found if far.size)
     return float(np.average(distance, weights=length)), farthest, float(length[distance <= tolerance].sum() / length.sum())
 
 
@@ -66,13 +66,6 @@ def _contour(mask, spacing):
     table = lookup_tables.create_table_neighbour_code_to_contour_length(spacing)
     kernel = lookup_tables.ENCODE_NEIGHBOURHOOD_2D_KERNEL
     return table[ndimage.correlate(np.pad(mask, 1).astype(np.uint8), kernel, mode="constant")[1:, 1:]]
-
-
-def _percentile(distance, length, share):
-    """The distance that the given share of a boundary's length does not exceed."""
-    order = np.argsort(distance)
-    reached = np.cumsum(length[order]) / length.sum()
-    return float(distance[order][min(np.searchsorted(reached, share), len(order) - 1)])
 
 
 def scores(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=None):

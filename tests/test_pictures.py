@@ -1,0 +1,92 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from thesis_lib.data import pictures
+from thesis_lib.data.class_table import ClassTable
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("size, ok", [(10**6, True), (2000, False)])
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, size, ok):
+    """In a process that may write only so much to a file, as on a full disk."""
+    pictures.save(np.zeros((5, 5), np.uint8), tmp_path / "a.png")
+    program = (
+        "import resource, signal, numpy as np; from thesis_lib.data import pictures;"
+        f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}));"
+        f"pictures.save(np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8), {str(tmp_path / 'a.png')!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode == 0) == ok, done.stderr
+    if not ok:
+        assert f"{tmp_path / 'a.png'} could not be written" in done.stderr
+    assert pictures.shape(tmp_path / "a.png") == ((90, 90) if ok else (5, 5))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_transparency_changes_pictures_but_no_masks(tmp_path):
+    pixels = np.full((4, 4, 4), 200, np.uint8)
+    pixels[..., 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert (pictures.decode(tmp_path / "a.png", "RGB", "a") == 0).all() and (pictures.decode(tmp_path / "a.png", "colours", "a") == 200).all()
+
+
+@pytest.mark.parametrize("values, expected", [(np.uint16(65535), 255), (np.uint16(200), 1), (np.float32(0.5), 128), (np.float32(200), 200)])
+def test_the_brightness_of_deep_pictures_does_not_depend_on_the_others_of_the_sensor(tmp_path, values, expected):
+    Image.fromarray(np.full((4, 4), values)).save(tmp_path / "a.tif")
+    assert (pictures.decode(tmp_path / "a.tif", "L", "a") == expected).all()
+
+
+def test_a_value_that_no_picture_holds_is_named(tmp_path):
+    Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match="a must hold values from 0 to 255; got nan to nan"):
+        pictures.decode(tmp_path / "a.tif", "RGB", "a")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+def test_a_picture_that_lies_on_its_side_is_turned_upright(tmp_path, ending):
+    orientation = Image.Exif()
+    orientation[0x0112] = 6  # the camera was turned: what is stored as the left column is the top row
+    stored = np.zeros((16, 24, 3), np.uint8)
+    stored[:, :8] = 255
+    Image.fromarray(stored).save(tmp_path / f"a.{ending}", exif=orientation)
+    upright = pictures.decode(tmp_path / f"a.{ending}", "RGB", "a")
+    assert pictures.shape(tmp_path / f"a.{ending}") == upright.shape[:2] == (24, 16)
+    assert (upright[:8] > 200).all() and (upright[8:] < 50).all()
+
+
+@pytest.mark.parametrize("values, message", [
+    (np.uint16([[0, 255]]), None),
+    (np.uint16([[0, 65535]]), None),
+    (np.uint16([[0, 1]]), r"got \(1, 1, 1\) at row 0, column 1"),
+    (np.uint16([[0, 65000]]), "must hold colours of 8 bits: whole numbers from 0 to 255, or 16-bit multiples of 257"),
+    (np.float32([[0, 0.5]]), "must hold colours of 8 bits"),
+    (np.float32([[0, 255]]), None),
+])  # fmt: skip
+def test_colours_of_deep_masks_are_exact_or_an_error(tmp_path, values, message):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    table = ClassTable(("ground", "roof"), ((0, 0, 0), (255, 255, 255)))
+    read = lambda: table.to_classes(pictures.decode(tmp_path / "a.tif", "colours", "a"), "a")
+    if message is None:
+        assert read().tolist() == [[0, 1]]
+    else:
+        with pytest.raises(ValueError, match=message):
+            read()
+
+
+def test_class_numbers_are_whole_and_stored_without_losses(tmp_path):
+    for values in ([[0, 1.9]], [[0, np.nan]]):
+        Image.fromarray(np.float32(values)).save(tmp_path / "a.tif")
+        with pytest.raises(ValueError, match="a must hold class numbers from 0 to 255, .* got values from"):
+            pictures.decode(tmp_path / "a.tif", "index", "a")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="stored without losses, .* got a JPEG"):
+        pictures.decode(tmp_path / "a.jpg", "index", "a")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="got mode RGB. If it shows classes in colours, the table must list them"):
+        pictures.decode(tmp_path / "a.png", "index", "a")
