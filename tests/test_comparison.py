@@ -54,6 +54,7 @@ def sweep(tmp_path_factory):
                     write_run(folder, f"s{seed}-{sigma}-{objective}", gain - 0.2 * sigma, seed, objective=objective, **case)
         for sigma in (0.25, 4.0):
             write_run(folder, f"s{seed}-assumed{sigma}", 0.0, seed, objective="forward", prior_sigma=sigma)
+        write_run(folder, f"s{seed}-0.0-assumed1", 0.2, seed, objective="forward", annotator="none", annotator_parameters={}, prior_sigma=1.0)
         for n in (5, 20):
             write_run(folder, f"s{seed}-fitted{n}", 0.1, seed, objective="forward", prior="fitted", prior_scenes=n)
         for m in (0.8, 0.9):
@@ -142,11 +143,14 @@ def test_the_notebook_tells_what_is_there(sweep, tmp_path):
     block = text[text.rindex("sigma 2 px, 100 scenes, 5 epochs:") :].split("\n")
     assert block[1] == "- log loss, nats. Better than one-hot: forward likelihood. Worse: posterior soft labels."
     assert "sigma 1 px, 50 scenes" in json.dumps(nb) and re.search(r"established: \d+ better", text)
+    shown = [o["data"].get("text/html", "") for c in nb.cells if c.cell_type == "code" for o in c.outputs if "data" in o]
+    needless = next(table for table in shown if "no error" in table and "minus one_hot: log loss" in table)
+    assert re.search(r"forward, sigma 1 px assumed.*?<td>-0\.(19|20|21)", needless, re.DOTALL)
     drawn = {path.stem for path in (tmp_path / "04_compare_targets").glob("*.png")}
     assert {"difference_0", "ranking_0", "against_sigma", "against_scenes", "against_epochs", "against_prior_sigma", "magnitudes_1", "reliability", "reliability_band"} <= drawn
     rows = pd.read_csv(tmp_path / "04_compare_targets" / "compare_targets.csv")
     needed = "objective annotator sigma scenes seed miou mean_class_accuracy_foreground log_loss brier ece ece_band surface_distance hausdorff95 surface_dice"
-    assert set(needed.split()) <= set(rows.columns) and len(rows) == 5 * (10 + 2 + 2 + 4)
+    assert set(needed.split()) <= set(rows.columns) and len(rows) == 5 * (10 + 3 + 2 + 4)
     assert len(pd.read_csv(tmp_path / "04_compare_targets" / "magnitude_sweep.csv")) == 10
 
 
