@@ -44,10 +44,21 @@ def test_the_numbers_of_the_readme_are_those_of_the_table():
     fitted = table[table["case"].str.startswith("sigma 2 px") & (table["target"] == "forward, prior fitted on 10")]["miou_foreground"].mean()
     assert float(re.search(r"and (\S+) with the prior estimated from ten scenes", text)[1]) == pytest.approx(fitted, abs=0.006)
     notebook = (REPOSITORY / "reports/reference/compare/04_compare_targets.ipynb").read_text()
-    assert "correction for 27 comparisons four gains are established" in text and "27 comparisons corrected for; established: 4 better" in notebook
+    assert "correction for 48 comparisons three gains are established" in text and "and three losses, all of smoothing rules" in text
+    assert "48 comparisons corrected for; established: 3 better, 3 worse" in notebook
     markov = table[table["case"] == "markov"].groupby("target")["miou_foreground"].mean()[["one_hot", "posterior", "forward"]]
     said = re.search(r"mIoU is (\S+) one-hot, (\S+) posterior and (\S+) forward", text).groups()
     assert [float(n) for n in said] == pytest.approx(list(markov), abs=0.006)
+    rules = table[table["case"].str.startswith("sigma 2 px")].groupby("target")["miou_foreground"].mean()
+    said = re.search(r"mIoU is (\S+) with uniform smoothing, (\S+) spatially varying, and (\S+) with class-level", text).groups()
+    assert [float(n) for n in said] == pytest.approx(list(rules[["uniform", "spatially_varying", "weighted_adjacent_prior"]]), abs=0.006)
+    clean = table[table["case"] == "no error"].groupby("target")
+    for target, pattern in (("one_hot", "reaches an mIoU of"), ("forward, sigma 1 px assumed", "the forward likelihood reaches")):
+        found = clean.get_group(target)["miou_foreground"]
+        said = re.search(pattern + r" (\S+) to (\S+) \(mean ([0-9.]+)\)", text).groups()
+        assert [float(n) for n in said] == pytest.approx([found.min(), found.max(), found.mean()], abs=0.006)
+    farther = clean["surface_distance"].mean()[["forward, sigma 1 px assumed", "one_hot"]]
+    assert float(re.search(r"with boundaries (\S+) px farther off", text)[1]) == pytest.approx(farther.iloc[0] - farther.iloc[1], abs=0.002)
 
 
 def test_what_the_readme_says_of_roofs_is_what_was_measured():
