@@ -31,6 +31,7 @@ test: setup
 	$(BIN)/python -m pytest -q -rs --nbval --nbval-current-env tests notebooks
 
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
+# A notebook whose committed outputs are of these rows is run again.
 TABLES = reports/reference$(if $(filter sample early,$(PROFILE)),/$(PROFILE))
 reference:
 	mkdir -p reports/reference/$(PROFILE)/figures
@@ -39,6 +40,9 @@ reference:
 	cp reports/$(PROFILE)/*_compare_*.ipynb reports/reference/$(PROFILE)/
 	cp reports/$(PROFILE)/figures/*_compare_*/*.png reports/reference/$(PROFILE)/figures/
 	cp reports/$(PROFILE)/figures/*_compare_*/*.csv $(TABLES)/
+	notebooks=$$(grep -l 'results = ..reports/reference/$(PROFILE)[\\"/]' notebooks/*.ipynb) || exit 0; \
+		$(BIN)/jupyter nbconvert --log-level=ERROR --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+		--ExecutePreprocessor.kernel_name=python3 $$notebooks
 
 # Take up a sweep where its committed rows end: they count as finished runs.
 resume:
