@@ -105,6 +105,15 @@ def test_ranks_leave_out_targets_that_lack_a_seed(sweep):
         assert list(part["target"]) == ["forward", "one_hot", "posterior"]
 
 
+def test_ranks_are_on_the_seeds_that_most_targets_have(sweep):
+    rows = comparison.read(sweep)
+    rows = rows[rows["case"] == "sigma 2 px, 100 scenes, 5 epochs"]
+    fewer = rows[(rows["seed"] < 3) | (rows["target"] == "forward")]
+    table = comparison.rankings(fewer, ("surface_distance",), resamples=50)
+    pd.testing.assert_frame_equal(table, comparison.rankings(rows[rows["seed"] < 3], ("surface_distance",), resamples=50))
+    assert len(table) == 4
+
+
 def test_means_and_pooled_reliability(sweep):
     rows = comparison.read(sweep)
     table = comparison.means(rows, ["case", "target"]).set_index(["case", "target", "metric"])

@@ -1,5 +1,6 @@
 """The runs of a sweep, labelled for comparison: of which case each is, with which target it trained, how it scored."""
 
+from collections import Counter
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -224,7 +225,9 @@ def seed_differences(rows, baseline, metrics=PAIRED):
 
 
 def rankings(rows, metrics=PAIRED, level=0.95, resamples=1000):
-    """Ranks of the targets of each case that have all of its seeds, with their uncertainty: see `statistics.ranks`.
+    """Ranks of the targets of each case, with their uncertainty: see `statistics.ranks`.
+
+    They are compared on the seeds that at least half of the case's targets have; targets that lack one of these are left out.
 
     Returns:
         DataFrame: case, metric, target, rank, low, high, first.
@@ -233,8 +236,9 @@ def rankings(rows, metrics=PAIRED, level=0.95, resamples=1000):
     for case, part in rows.groupby("case", sort=False):
         for name in metrics:
             of_targets = _paired(part, METRICS[name])
-            seeds = sorted(set().union(*of_targets.values()))
-            whole = {t: [runs[s] for s in seeds] for t, runs in of_targets.items() if runs.keys() == set(seeds)}
+            shared = Counter(seed for runs in of_targets.values() for seed in runs)
+            seeds = sorted(seed for seed, count in shared.items() if 2 * count >= len(of_targets))
+            whole = {t: [runs[s] for s in seeds] for t, runs in of_targets.items() if runs.keys() >= set(seeds)}
             if len(whole) > 1:
                 metric = METRICS[name]
                 ranked = statistics.ranks(metric.of_scenes, whole, metric.better, level, resamples)

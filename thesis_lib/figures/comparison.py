@@ -29,8 +29,8 @@ def paired_differences(table, seeds, panels, baseline):
             axis.plot(single, [y + 0.22] * len(single), color=colour, marker=".", ms=3, ls="none", alpha=0.6)
             axis.errorbar(row["difference"], y, xerr=bounds, color=colour, marker=marker, capsize=3, mfc=colour if row["verdict"] else "white")
         axis.axvline(0, color="black", ls=":")
-        far = part["difference"].abs()
-        if far.max() > 20 * far.median() > 0:  # one target is so far off that the others could not be told apart
+        far, reach = part["difference"].abs(), part[["difference", "low", "high"]].abs().max(axis=None)
+        if reach > 20 * far.median() > 0:  # one target or its interval reaches so far that the others could not be told apart
             axis.set_xscale("symlog", linthresh=10 ** np.ceil(np.log10(far.median())))
         else:
             axis.locator_params(axis="x", nbins=4)
