@@ -97,7 +97,7 @@ def rankings(table, panels):
             axis.plot([row["low"], row["high"]], [y, y], color=colour, lw=3, alpha=0.35, solid_capstyle="butt")
             axis.plot(row["rank"], y, color=colour, marker=marker, ls="none")
         axis.set_title(label, fontsize=9)
-        axis.set(xlabel="rank (1 is best)", xlim=(0.5, len(order) + 0.5), xticks=range(1, len(order) + 1))
+        axis.set(xlabel="rank (1 is best)", xlim=(0.5, len(order) + 0.5), xticks=range(1, len(order) + 1, 1 if len(order) <= 10 else 2))
         axis.grid(axis="x", alpha=0.3)
     axes[0, 0].set_yticks(range(len(order)), [style(target)[0] for target in order])
     axes[0, 0].set_ylim(len(order) - 0.5, -0.5)
