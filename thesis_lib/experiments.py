@@ -12,10 +12,11 @@ from thesis_lib.data.digits import REPOSITORY
 def parts(path):
     """The parts of an experiment file, in the order in which they are run: a dict of runs for each.
 
-    The file holds `parameters`, common to all runs, and `grid`, a list of axes' crossings, a part each: a mapping from a
+    The file holds `parameters`, common to all runs, and `grid`, a list of axes' crossings: a mapping from a
     parameter to its list of values, or from a title to {name: {parameter: value, ...}} for values that set several
-    parameters. A run is named by its values, in the order of the axes, joined by hyphens; that is
-    also its folder's name.
+    parameters. Each value of a crossing's first axis is a part of its own: with the seed first, every target has run with
+    one seed before any has with the next. A run is named by its values, in the order of the axes, joined by hyphens; that
+    is also its folder's name.
 
     Returns:
         list of dicts from run name to its parameters.
@@ -27,7 +28,7 @@ def parts(path):
     try:
         content = yaml.safe_load(Path(path).read_text())
         common, grid = content.get("parameters") or {}, content["grid"]
-        found = [_crossing(crossing, common) for crossing in grid]
+        found = [part for crossing in grid for part in _crossing(crossing, common)]
         names = [name for part in found for name in part]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -64,14 +65,18 @@ def runs(path):
 
 
 def _crossing(crossing, common):
+    """The runs of each value of the first axis."""
+    first, *others = [_options(axis, values) for axis, values in crossing.items()]
+    return [_named(itertools.product([option], *others), common) for option in first]
+
+
+def _named(choices, common):
     found = {}
-    for chosen in itertools.product(*[_options(axis, values) for axis, values in crossing.items()]):
+    for chosen in choices:
         name = "-".join(label for label, _ in chosen)
         if name in found or not re.fullmatch(r"\w[\w.+-]*", name):
             raise ValueError(f"every run needs a name of its own, of letters, digits and _.+-; got {name!r}")
-        found[name] = dict(common)
-        for _, parameters in chosen:
-            found[name].update(parameters)
+        found[name] = {k: v for _, parameters in ((None, common), *chosen) for k, v in parameters.items()}
     return found
 
 
