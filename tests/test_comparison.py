@@ -91,10 +91,34 @@ def test_differences_that_are_there_are_established_and_others_are_not(sweep):
         assert (verdicts.loc[(case, "dice")] == "").all()
     distance = table[(table["metric"] == "surface_distance") & (table["target"] == "forward")].set_index("case")["difference"]
     assert distance["sigma 2 px, 100 scenes, 5 epochs"] == pytest.approx(-0.6, abs=0.03)
-    assert (table["p_holm"] >= table["p_value"]).all() and len(table) == 6 * (3 + 3 + 1 + 1 + 1)
+    assert (table["p_holm"] >= table["p_value"]).all() and len(table) == 7 * (3 + 3 + 1 + 1 + 1)
     single = comparison.seed_differences(rows, "one_hot")
     mean = single[(single["metric"] == "surface_distance") & (single["target"] == "forward")].groupby("case")["difference"].mean()
     assert mean.to_dict() == pytest.approx(distance.to_dict())
+
+
+def test_targets_are_also_compared_like_for_like(sweep):
+    rows = comparison.read(sweep)
+    table = comparison.differences(rows[rows["variant"] == ""], {"forward": "posterior", "forward_dice": "one_hot_dice"}, ("surface_distance",), resamples=200)
+    assert table["case"].tolist() == ["sigma 1 px, 100 scenes, 5 epochs", "sigma 2 px, 100 scenes, 5 epochs"]
+    assert table["difference"].tolist() == pytest.approx([-0.6, -0.9], abs=0.03) and (table["verdict"] == "better").all()
+
+
+def test_the_median_scene_is_that_of_the_scenes_as_often_as_they_are_drawn():
+    generator = np.random.default_rng(0)
+    distances, weights = generator.normal(size=21), generator.integers(0, 4, (50, 21))
+    scenes = {"surface_distance": np.append(distances, np.nan)}  # a scene without an object has no distance
+    found = comparison.METRICS["surface_distance_median"].of_scenes(scenes, np.pad(weights, [(0, 0), (0, 1)], constant_values=2).astype(float))
+    assert found == pytest.approx([np.median(np.repeat(distances, w)) for w in weights])
+
+
+def test_scenes_where_nothing_is_found_are_counted(tmp_path):
+    write_run(tmp_path, "one", 0, 0, objective="one_hot")
+    scenes = dict(np.load(tmp_path / "one" / "scenes.npz"))
+    for name, value in (("surface_distance", 105.6), ("hausdorff95", 105.6), ("surface_dice", 0.0)):
+        scenes[name] = np.where(np.arange(SCENES) < 3, value, scenes[name])
+    np.savez(tmp_path / "one" / "scenes.npz", **scenes)
+    assert comparison.read(tmp_path)["nothing_found"].tolist() == [3]
 
 
 def test_ranks_leave_out_targets_that_lack_a_seed(sweep):
@@ -112,6 +136,8 @@ def test_ranks_are_on_the_seeds_that_most_targets_have(sweep):
     table = comparison.rankings(fewer, ("surface_distance",), resamples=50)
     pd.testing.assert_frame_equal(table, comparison.rankings(rows[rows["seed"] < 3], ("surface_distance",), resamples=50))
     assert len(table) == 4
+    means = comparison.means(comparison.on_shared_seeds(fewer), ["target"])
+    assert (means["seeds"] == 3).all() and means["target"].nunique() == 4
 
 
 def test_means_and_pooled_reliability(sweep):
@@ -119,6 +145,7 @@ def test_means_and_pooled_reliability(sweep):
     table = comparison.means(rows, ["case", "target"]).set_index(["case", "target", "metric"])
     found = table.loc[("no error, 100 scenes, 5 epochs", "one_hot", "surface_distance")]
     assert found["low"] < found["mean"] < found["high"] and found["seeds"] == 5
+    assert (table["low"].dropna() >= 0).all() and (table.xs("surface_dice", level="metric")["high"].dropna() <= 1).all()
     curve = comparison.reliability(rows.iloc[:3])
     assert curve["count"].tolist() == [0, 30, 90] and np.isnan(curve["accuracy"][0]) and curve["accuracy"][1] == pytest.approx(0.4)
     assert comparison.reliability(rows.drop(columns="reliability")) is None
@@ -153,10 +180,10 @@ def test_the_notebook_tells_what_is_there(sweep, tmp_path):
     assert block[1] == "- log loss, nats. Better than one-hot: forward likelihood. Worse: posterior soft labels."
     assert "sigma 1 px, 50 scenes" in json.dumps(nb) and re.search(r"established: \d+ better", text)
     shown = [o["data"].get("text/html", "") for c in nb.cells if c.cell_type == "code" for o in c.outputs if "data" in o]
-    needless = next(table for table in shown if "no error" in table and "minus one_hot: log loss" in table)
-    assert re.search(r"forward, sigma 1 px assumed.*?<td>-0\.(19|20|21)", needless, re.DOTALL)
+    needless = next(table for table in shown if "no error" in table and "sigma 1 px assumed" in table and "p_holm" not in table)
+    assert re.search(r"forward likelihood, sigma 1 px assumed.*?<td>-0\.(19|20|21)", needless, re.DOTALL)
     drawn = {path.stem for path in (tmp_path / "04_compare_targets").glob("*.png")}
-    assert {"difference_0", "ranking_0", "against_sigma", "against_scenes", "against_epochs", "against_prior_sigma", "magnitudes_1", "reliability", "reliability_band"} <= drawn
+    assert {"difference_0", "ranking_0", "against_sigma", "against_scenes", "against_epochs", "against_prior_sigma", "magnitudes_1", "reliability_0", "reliability_band_0"} <= drawn
     rows = pd.read_csv(tmp_path / "04_compare_targets" / "compare_targets.csv")
     needed = "objective annotator sigma scenes seed miou mean_class_accuracy_foreground log_loss brier ece ece_band surface_distance hausdorff95 surface_dice"
     assert set(needed.split()) <= set(rows.columns) and len(rows) == 5 * (10 + 3 + 2 + 4)

@@ -110,8 +110,9 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
     row, scenes, curves = summary.evaluate(blobs, probabilities, background=0)
     assert row["log_loss"] == pytest.approx(scenes["log_loss"].mean())
     assert row["surface_distance"] == pytest.approx(np.nanmean(scenes["surface_distance"]))
-    assert summary.miou(scenes) == pytest.approx(row["miou"])
-    assert summary.miou({k: v[:, [1, 2]] for k, v in scenes.items() if v.ndim == 2}) == pytest.approx(row["miou_foreground"])
+    once = np.ones((1, len(scenes["union"])))
+    assert summary.miou(scenes, once) == pytest.approx([row["miou"]])
+    assert summary.miou({k: v[:, [1, 2]] for k, v in scenes.items() if v.ndim == 2}, once) == pytest.approx([row["miou_foreground"]])
     assert curves["all"]["count"].sum() == blobs.size > curves["band"]["count"].sum()
 
 

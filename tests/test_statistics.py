@@ -4,7 +4,7 @@ from scipy import stats
 
 from thesis_lib import statistics
 
-MEAN = lambda scenes: float(scenes["x"].mean())
+MEAN = lambda scenes, weights: weights @ scenes["x"] / weights.sum(1)
 
 
 def runs(values):

@@ -1,6 +1,5 @@
 """The runs of a sweep, labelled for comparison: of which case each is, with which target it trained, how it scored."""
 
-from collections import Counter
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -15,29 +14,51 @@ SETTINGS = ("data", "class_weights", "batch_size", "width", "depth", "learning_r
 PLAIN = ("", "fitted")  # variants that are targets in their own right
 
 
+LIKE_FOR_LIKE = {"forward": "posterior", "forward_dice": "one_hot_dice", "forward_uniform": "uniform"}  # the error in the likelihood, and not
+
+
 class Metric(NamedTuple):
-    """A score: its name in tables, whether "higher" or "lower" is better, and how it follows from scores of scenes."""
+    """A score: its name in tables, whether "higher" or "lower" is better, how it follows from scores of scenes (which arrays of
+    them, and a statistic of `statistics.paired_bootstrap`), and the largest value it can have."""
 
     label: str
     better: str
     needs: tuple = ()
     of_scenes: Callable | None = None
+    most: float = np.inf
 
 
 def _mean(name):
-    return (name,), lambda scenes: float(np.nanmean(scenes[name]))
+    def of_scenes(scenes, weights):
+        known = np.isfinite(scenes[name])
+        with np.errstate(invalid="ignore"):
+            return weights @ np.where(known, scenes[name], 0.0) / (weights @ known)
+
+    return (name,), of_scenes
+
+
+def _median(name):
+    def of_scenes(scenes, weights):
+        order = np.argsort(scenes[name])[: np.isfinite(scenes[name]).sum()]
+        values, below = scenes[name][order], np.cumsum(weights[:, order], axis=1)
+        middle = below[:, -1:] / 2
+        return (values[(below >= middle).argmax(1)] + values[(below > middle).argmax(1)]) / 2
+
+    return (name,), of_scenes
 
 
 METRICS = {
-    "miou_foreground": Metric("mIoU without background", "higher", ("intersection", "union"), summary.miou),
-    "mean_class_accuracy_foreground": Metric("mean class accuracy without background", "higher"),
+    "miou_foreground": Metric("mIoU without background", "higher", ("intersection", "union"), summary.miou, 1.0),
+    "mean_class_accuracy_foreground": Metric("mean class accuracy without background", "higher", most=1.0),
     "log_loss": Metric("log loss, nats", "lower", *_mean("log_loss")),
     "brier": Metric("Brier score", "lower", *_mean("brier")),
-    "ece": Metric("ECE", "lower"),
-    "ece_band": Metric("ECE within 3 px of boundaries", "lower"),
+    "ece": Metric("ECE", "lower", most=1.0),
+    "ece_band": Metric("ECE within 3 px of boundaries", "lower", most=1.0),
     "surface_distance": Metric("mean surface distance, px", "lower", *_mean("surface_distance")),
+    "surface_distance_median": Metric("surface distance of the median scene, px", "lower", *_median("surface_distance")),
     "hausdorff95": Metric("95% Hausdorff distance, px", "lower", *_mean("hausdorff95")),
-    "surface_dice": Metric("surface Dice at 1 px", "higher", *_mean("surface_dice")),
+    "surface_dice": Metric("surface Dice at 1 px", "higher", *_mean("surface_dice"), most=1.0),
+    "nothing_found": Metric("scenes where nothing is found", "lower"),
 }
 PAIRED = tuple(name for name, metric in METRICS.items() if metric.of_scenes)
 COLUMNS = ("objective", "target", "annotator", "case", "sigma", "bias", "scenes", "epochs", "seed", "magnitude", "prior", "prior_sigma",
@@ -54,7 +75,8 @@ def read(folder):
         variant: "" for an objective, "fitted" with a fitted prior, "assumed" with a known prior that is not the annotator's,
             "magnitude" for one of several magnitudes of a class-level rule in a case;
         error: the annotator's in words; sigma, bias: of the annotator, px (NaN where it is no displacement field);
-        scenes: number of training scenes, or NaN for all; per_scene: dict of arrays.
+        scenes: number of training scenes, or NaN for all; per_scene: dict of arrays;
+        nothing_found: number of test scenes where only one of truth and prediction holds an object, so that distances are the image's diagonal.
 
     Raises:
         ValueError: if runs differ in other settings, or a case holds two runs of one target and seed.
@@ -70,6 +92,9 @@ def read(folder):
     for run in rows.itertuples():  # mIoU here leaves out the background
         keep = np.arange(run.per_scene["union"].shape[1]) != run.background
         run.per_scene.update({name: run.per_scene[name][:, keep] for name in ("intersection", "union")})
+    median = METRICS["surface_distance_median"].of_scenes
+    rows["surface_distance_median"] = [float(median(s, np.ones((1, len(s["surface_distance"]))))[0]) for s in rows["per_scene"]]
+    rows["nothing_found"] = [int(((s["surface_dice"] == 0) & (s["surface_distance"] == s["hausdorff95"])).sum()) for s in rows["per_scene"]]
     errors = [_error(*pair) for pair in zip(rows["annotator"], rows["annotator_parameters"])]
     rows["sigma"], rows["bias"], rows["error"] = zip(*errors)
     rows["scenes"] = rows["train_scenes"].astype(float)
@@ -132,13 +157,20 @@ def _target(row, several_magnitudes):
     return "assumed", f"{name}, sigma {row['prior_sigma']:g} px assumed{bias}"
 
 
+def on_shared_seeds(rows):
+    """The rows of those seeds that at least half of the targets of their case have, so that means of targets are of the same seeds."""
+    targets = rows.groupby("case")["target"].transform("nunique")
+    return rows[2 * rows.groupby(["case", "seed"])["target"].transform("nunique") >= targets]
+
+
 def means(rows, by, level=0.95):
-    """Mean of every metric over seeds with its interval: a DataFrame in long form: `by`, metric, mean, low, high, seeds."""
-    found = [
-        {**dict(zip(by, key)), "metric": metric, "seeds": len(part), **dict(zip(("mean", "low", "high"), statistics.mean_interval(part[metric], level)))}
-        for key, part in rows.groupby(list(by), sort=False, dropna=False)
-        for metric in METRICS
-    ]  # fmt: skip
+    """Mean of every metric over seeds with its interval, cut at the metric's range: a DataFrame in long form: `by`, metric, mean, low, high, seeds."""
+    found = []
+    for key, part in rows.groupby(list(by), sort=False, dropna=False):
+        for name, metric in METRICS.items():
+            mean, *bounds = statistics.mean_interval(part[name], level)
+            low, high = np.clip(bounds, 0.0, metric.most)
+            found.append({**dict(zip(by, key)), "metric": name, "seeds": len(part), "mean": mean, "low": low, "high": high})
     return pd.DataFrame(found)
 
 
@@ -150,12 +182,12 @@ def _paired(rows, metric):
     }
 
 
-def differences(rows, baseline, metrics=PAIRED, level=0.95, resamples=1000):
+def differences(rows, baseline, metrics=PAIRED, level=0.95, resamples=20000):
     """Every target against the baseline of its case, on the seeds that both ran with, corrected for all that is looked at.
 
     Args:
         rows: of `read`.
-        baseline: a target.
+        baseline: a target; or a dict from the targets to compare to what each is compared with.
         metrics: names in PAIRED.
         level, resamples: see `statistics.paired_bootstrap`.
 
@@ -167,8 +199,8 @@ def differences(rows, baseline, metrics=PAIRED, level=0.95, resamples=1000):
     for case, part in rows.groupby("case", sort=False):
         for name in metrics:
             of_targets = _paired(part, METRICS[name])
-            base = of_targets.pop(baseline, {})
-            for target, runs in of_targets.items():
+            pairs = baseline if isinstance(baseline, dict) else {target: baseline for target in of_targets if target != baseline}
+            for target, runs, base in ((t, of_targets.get(t, {}), of_targets.get(other, {})) for t, other in pairs.items()):
                 seeds = sorted(runs.keys() & base.keys())
                 if seeds:
                     pair = [[of[s] for s in seeds] for of in (runs, base)]
@@ -186,7 +218,7 @@ def _judged(table, better, level):
     return table
 
 
-def of_rasters(scores, baseline, better, level=0.95, resamples=1000):
+def of_rasters(scores, baseline, better, level=0.95, resamples=20000):
     """As `differences` and `seed_differences`, of scores of rasters (`rasters.score`), averaged over those that have one in every run.
 
     Args:
@@ -224,21 +256,20 @@ def seed_differences(rows, baseline, metrics=PAIRED):
     return both.assign(difference=both["value"] - both["value_of_baseline"])
 
 
-def rankings(rows, metrics=PAIRED, level=0.95, resamples=1000):
+def rankings(rows, metrics=PAIRED, level=0.95, resamples=20000):
     """Ranks of the targets of each case, with their uncertainty: see `statistics.ranks`.
 
-    They are compared on the seeds that at least half of the case's targets have; targets that lack one of these are left out.
+    They are compared `on_shared_seeds`; targets that lack one of these are left out.
 
     Returns:
         DataFrame: case, metric, target, rank, low, high, first.
     """
     found = []
-    for case, part in rows.groupby("case", sort=False):
+    for case, part in on_shared_seeds(rows).groupby("case", sort=False):
+        seeds = sorted(set(part["seed"]))
         for name in metrics:
             of_targets = _paired(part, METRICS[name])
-            shared = Counter(seed for runs in of_targets.values() for seed in runs)
-            seeds = sorted(seed for seed, count in shared.items() if 2 * count >= len(of_targets))
-            whole = {t: [runs[s] for s in seeds] for t, runs in of_targets.items() if runs.keys() >= set(seeds)}
+            whole = {t: [runs[s] for s in seeds] for t, runs in of_targets.items() if len(runs) == len(seeds)}
             if len(whole) > 1:
                 metric = METRICS[name]
                 ranked = statistics.ranks(metric.of_scenes, whole, metric.better, level, resamples)

@@ -26,7 +26,7 @@ def paired_differences(table, seeds, panels, baseline):
             row = part.loc[target]
             bounds = np.nan_to_num([[row["difference"] - row["low"]], [row["high"] - row["difference"]]])
             single = seeds.loc[(seeds["target"] == target) & (seeds["metric"] == metric), "difference"]
-            axis.plot(single, [y + 0.22] * len(single), color=colour, marker=".", ms=3, ls="none", alpha=0.6)
+            axis.plot(single, [y + 0.22] * len(single), color=colour, marker=".", ms=3, ls="none", alpha=0.6, clip_on=False)
             axis.errorbar(row["difference"], y, xerr=bounds, color=colour, marker=marker, capsize=3, mfc=colour if row["verdict"] else "white")
         axis.axvline(0, color="black", ls=":")
         far, reach = part["difference"].abs(), part[["difference", "low", "high"]].abs().max(axis=None)
@@ -42,8 +42,8 @@ def paired_differences(table, seeds, panels, baseline):
     return figure
 
 
-def lines(table, x, axis_label, panels, log=False, marked=None, references=None):
-    """Metrics against a quantity, a line for each target, its interval as error bars.
+def lines(table, x, axis_label, panels, log=False, marked=None, references=None, borrowed=()):
+    """Metrics against a quantity, a line for each target, its interval as error bars; targets of one colour differ in their lines.
 
     Args:
         table: DataFrame with the column `x`, target, metric, mean, low, high.
@@ -52,9 +52,11 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None)
         log: whether x is drawn on a logarithmic axis.
         marked: (value, name): a dashed line at that x.
         references: target -> DataFrame of its runs, drawn as level lines at their means.
+        borrowed: (target, x) of points that are another target's, drawn hollow.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
     targets = list(table["target"].unique())
+    colours = [style(target)[1] for target in targets]
     values = sorted(table[x].unique())
     for axis, (metric, label) in zip(axes[0], panels.items()):
         for i, target in enumerate(targets):
@@ -63,7 +65,10 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None)
             shift = (i - (len(targets) - 1) / 2) * 0.012  # so that error bars of different targets stay apart
             at = part[x] * (1 + 3 * shift) if log else part[x] + shift * (values[-1] - values[0])
             bounds = [part["mean"] - part["low"], part["high"] - part["mean"]]
-            axis.errorbar(at, part["mean"], np.nan_to_num(bounds), color=colour, marker=marker, ms=5, lw=1.2, capsize=2, label=name)
+            dashes = ("-", "--", ":", "-.")[colours[:i].count(colour) % 4]
+            axis.errorbar(at, part["mean"], np.nan_to_num(bounds), color=colour, marker=marker, ms=5, lw=1.2, ls=dashes, capsize=2, label=name)
+            hollow = [(target, value) in borrowed for value in part[x]]
+            axis.plot(at[hollow], part["mean"][hollow], color=colour, marker=marker, ms=5, mfc="white", ls="none", zorder=3)
         means = table.loc[table["metric"] == metric, "mean"]
         if means.min() > 0 and means.max() > max(50 * means.min(), 1):  # scores between 0 and 1 stay as they are
             axis.set(yscale="log")
@@ -74,7 +79,7 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None)
             axis.minorticks_off()
         for target, runs in (references or {}).items():
             name, colour, _ = style(target)
-            axis.axhline(runs[metric].mean(), color=colour, ls="--", lw=1.2, label=name)
+            axis.axhline(runs[metric].mean(), color=colour, ls=(0, (6, 2, 1, 2, 1, 2)), lw=1.2, label=name)
         axis.set_xticks(values, [f"{v:g}" for v in values])
         axis.set(xlabel=axis_label)
         axis.set_title(label, fontsize=9)
