@@ -58,6 +58,6 @@ bench: setup
 lock:
 	uv pip compile -q pyproject.toml --extra test --universal --python-version 3.11 --no-annotate -o requirements.lock
 
+# What runs of one's own have written to reports/ stays.
 clean:
-	rm -rf .venv .pytest_cache .snakemake *.egg-info
-	find reports -mindepth 1 -maxdepth 1 ! -name reference -exec rm -rf {} +
+	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info $(filter-out reports/reference,reports/$(PROFILE)) reports/notebooks reports/index.html

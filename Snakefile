@@ -1,7 +1,7 @@
 """Runs the notebooks by papermill: which ones, with which parameters, and what they yield.
 
 `make report` calls it twice: first for the target `runs` (whatever fails is skipped), then for `index`, which shows
-what there is. By hand: `snakemake --cores 2 --config profile=sample runs`. On a cluster add an executor plugin, such as
+what there is. By hand: `snakemake runs --cores 2 --config profile=sample`. On a cluster add an executor plugin, such as
 `--executor slurm`; every run is a job of its own.
 """
 

@@ -102,11 +102,11 @@ def test_the_notebooks_of_one_run_and_of_the_tables_work_on_a_folder(tmp_path):
     options = {"cwd": notebooks, "progress_bar": False, "kernel_name": "python3"}
     for method, seed in (("supervised", 0), ("mix_match", 0), ("mix_match", 1)):
         folder = tmp_path / "runs" / f"{method}-{seed}"
-        parameters = {"data": "sample_data/faces", "method": method, "seed": seed, "width": 8, "output": str(folder), **QUICK}
+        parameters = {"data": "sample_data/faces", "method": method, "seed": seed, "width": 8, "size": 24, "output": str(folder), **QUICK}
         papermill.execute_notebook(notebooks / "09_train_few_labels.ipynb", tmp_path / "09.ipynb", parameters, **options)
         row = json.loads((folder / "row.json").read_text())
         assert row["method"] == method and 0 <= row["error_percent"] <= 100 and row["hidden_units"] == 8
-        assert keras.saving.load_model(folder / "model.keras").predict(np.zeros((1, 32, 32, 3)), verbose=0).shape == (1, 2)
+        assert keras.saving.load_model(folder / "model.keras").predict(np.zeros((1, 24, 24, 3)), verbose=0).shape == (1, 2)
     papermill.execute_notebook(notebooks / "10_compare_few_labels.ipynb", tmp_path / "10.ipynb", {"results": str(tmp_path / "runs"), "output": str(tmp_path / "out")}, **options)
     table = (tmp_path / "out" / "10_compare_few_labels" / f"{tmp_path.name}.csv").read_text().splitlines()
     assert len(table) == 4 and table[0].startswith("data,method,network,labels,seed,error_percent")
