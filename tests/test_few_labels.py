@@ -87,6 +87,7 @@ def write(folder, text):
         ("file,label\nz.png,cat\n", FileNotFoundError, "row 2: 'z.png' is not in"),
         ("file,label\na.png,cat\na.png,dog\n", ValueError, "row 3: 'a.png' is named twice"),
         ("file,label\na.png,cat\n../secret.png,dog\n", ValueError, "row 3: file must be a path below .*; got '../secret.png'"),
+        ("file,label\na.png,cat\n./a.png,dog\n", ValueError, "row 3: 'a.png' is named twice"),
         ("file,label\n/etc/passwd,cat\n", ValueError, "row 2: file must be a path below"),
         ("file,label\na.png,\n", ValueError, "must give some images a label; column 'label' is empty"),
         ("file,label\n", ValueError, "must name at least one image"),

@@ -39,9 +39,29 @@ def test_the_same_seed_gives_the_same_run_and_another_one_other_labels(faces):
     assert set(few_labels.prepare(runs[0], faces)[0].images.files) != set(few_labels.prepare(runs[2], faces)[0].images.files)
 
 
+def test_methods_of_a_seed_see_the_same_batches(faces):
+    """A mean teacher without memory is the pi-model, so that both end with the same weights."""
+    pair = [few_labels.Run(method, "mlp", width=8, decay=0.0, **{**QUICK, "epochs": 2}) for method in ("mean_teacher", "pi_model")]
+    first, second = (few_labels.train(run, faces)[0].classifier.get_weights() for run in pair)
+    for a, b in zip(first, second):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_strong_augmentation_varies_in_more_than_one_way():
+    vary = few_labels.augmentation(few_labels.Run("fix_match"), strong=True)
+    assert len({layer.get_config()["seed"] for layer in vary.layers}) == len(vary.layers) == 4
+    square = np.full((64, 16, 16, 1), 100.0, "float32")
+    square[:, :, 8:] = 150.0
+    contrast = np.array(vary.layers[-1](square, training=True))
+    spread = contrast.max((1, 2, 3)) - contrast.min((1, 2, 3))
+    assert spread.min() < 45 and spread.max() > 55  # less and more than the image's 50
+
+
 def test_labelled_and_unlabelled_images_are_apart_and_as_many_as_asked(faces):
     labelled, rest = few_labels.prepare(few_labels.Run("supervised", labels=10, unlabelled=30), faces)
     assert len(labelled) == 10 and len(rest) == 30 and not set(labelled.images.files) & set(rest.images.files)
+    with pytest.raises(ValueError, match="unlabelled must be None where all images keep their label; got 30"):
+        few_labels.prepare(few_labels.Run("supervised", labels=None, unlabelled=30), faces)
     everything, same = few_labels.prepare(few_labels.Run("supervised", labels=None), faces)
     assert len(everything) == len(same) == len(faces.train)
 

@@ -8,6 +8,7 @@ from scipy import integrate, stats
 from scipy.special import softmax as scipy_softmax
 from semi_supervised_cases import SHAPE, batch, compiled, network
 
+from thesis_lib.data.few_labels import Batches
 from thesis_lib.semi_supervised import (
     FixMatch,
     MeanTeacher,
@@ -146,6 +147,50 @@ def test_a_teacher_without_memory_is_the_student():
     assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
 
 
+@pytest.mark.parametrize("make", [lambda net: MixMatch(net, decay=0.9), lambda net: FixMatch(net, decay=0.9)])
+def test_the_weights_at_the_start_have_no_share_in_the_average(make):
+    """After two steps it is the plain mean of what the first two steps met: the random weights met in the first one are not counted twice."""
+    model = compiled(make(network()))
+    seen = []
+    for step in range(2):
+        seen.append(model.classifier.get_weights())
+        model.train_on_batch(batch(seed=step))
+    for found, *met in zip(model.predictor.get_weights(), *seen):
+        np.testing.assert_allclose(found, np.mean(met, axis=0), atol=1e-5)
+
+
+def test_adversarial_images_leave_the_batch_norm_statistics_alone():
+    inputs, net = batch(), network(norm=True)
+    images = ops.convert_to_tensor(np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32"))
+    outputs = {"images": images, "all_logits": net(images, training=True)}
+    before = net.get_weights()
+    adversarial_cost(net, outputs, 2.0, seed=1)
+    for old, new in zip(before, net.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_adversarial_direction_does_not_vanish_in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        net = network()
+        images = ops.convert_to_tensor(batch()["unlabelled"].astype("float32"))
+        found = np.array(adversarial_direction(net, images, seed=1)).reshape(len(images), -1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
+
+
+def test_labels_beyond_the_classifier_and_evaluation_on_training_batches_are_refused():
+    model = compiled(PiModel(network()))
+    inputs = batch()
+    images = inputs["unlabelled"]
+    wrong = Batches(images, np.arange(len(images)), images, 2, 2)
+    with pytest.raises(ValueError, match="labels must be classes below the classifier's 3 outputs; got 5"):
+        model.fit(wrong, verbose=0)
+    with pytest.raises(ValueError, match="evaluate and validate on plain images and their labels"):
+        model.evaluate(Batches(images, np.zeros(len(images), int), images, 2, 2), verbose=0)
+
+
 def test_the_adversarial_direction_of_a_linear_classifier_is_its_weight():
     """Two classes and logits linear in the image: only a change along the difference of the weights matters."""
     net = keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
@@ -201,8 +246,8 @@ def test_fixmatch_counts_only_what_is_sure():
     [
         (lambda: PiModel("net"), "classifier must be a keras.Model"),
         (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, inf\); got -1.0"),
-        (lambda: TemporalEnsembling(network(), 10, decay=1.0), "decay must be less than 1 to average anything; got 1.0"),
-        (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\]; got 1.5"),
+        (lambda: TemporalEnsembling(network(), 10, decay=1.0), r"decay must be a finite number in \[0, 1\); got 1.0"),
+        (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\); got 1.5"),
         (lambda: MixMatch(network(), temperature=0.0), r"temperature must be a finite number in \(0, 1\]; got 0.0"),
         (lambda: MixMatch(network(), alpha=0), r"alpha must be .*; got 0"),
         (lambda: MixMatch(network(), views=0), "views must be a whole number from 1; got 0"),

@@ -6,12 +6,12 @@ import numbers
 import numpy as np
 
 
-def real(name, value, low=-math.inf, high=math.inf, *, open_low=False):
-    """`value` as a float, if it is a finite number with low <= value <= high (low < value when `open_low`)."""
+def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high=False):
+    """`value` as a float, if it is a finite number with low <= value <= high (low < value when `open_low`, value < high when `open_high`)."""
     ok = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not ok or value > high or value < low or (open_low and value == low):
+    if not ok or value > high or value < low or (open_low and value == low) or (open_high and value == high):
         left = "(" if open_low or low == -math.inf else "["
-        right = ")" if high == math.inf else "]"
+        right = ")" if open_high or high == math.inf else "]"
         raise ValueError(f"{name} must be a finite number in {left}{low:g}, {high:g}{right}; got {value!r}")
     return float(value)
 

@@ -1,5 +1,6 @@
 """One training run with few labels, from names to a row of results: what notebooks 5 to 7 and their tables are made of."""
 
+import itertools
 from dataclasses import dataclass
 
 import keras
@@ -88,7 +89,7 @@ class Run:
         checks.integer("seed", self.seed, 0, 2**32 - 1)
         checks.real("learning_rate", self.learning_rate, 0.0, open_low=True)
         checks.real("ramp", self.ramp, 0.0, 1.0, open_low=True)
-        checks.real("decay", self.decay, 0.0, 1.0)
+        checks.real("decay", self.decay, 0.0, 1.0, open_high=True)
         checks.real("shift", self.shift, 0.0, 1.0)
         checks.real("noise", self.noise, 0.0, 255.0)
         if self.weight is not None:
@@ -96,7 +97,7 @@ class Run:
 
 
 def classifier(run, num_classes, image_shape, images=None):
-    """The network of a run; `images` are what mlp_dropout_dae is pretrained on."""
+    """The network of a run; `images`, a list of arrays or image tables, are what mlp_dropout_dae is pretrained on."""
     if run.network == "convnet13":
         return convnet13(num_classes, image_shape, run.width)
     if run.network == "wide_resnet":
@@ -106,19 +107,20 @@ def classifier(run, num_classes, image_shape, images=None):
     plain = run.network == "mlp"
     network = mlp(num_classes, image_shape, (run.width,), 0.0 if plain else 0.5, 0.0 if plain else 0.2)
     if run.network == "mlp_dropout_dae":
-        pretrain(network, images[:], epochs=run.pretraining_epochs)
+        pretrain(network, np.concatenate([part[:] for part in images]), epochs=run.pretraining_epochs)
     return network
 
 
 def augmentation(run, strong=False):
     """The run's random variation of images, or None; the strong one also turns, zooms and changes contrast."""
-    options = {"fill_mode": "constant", "seed": run.seed}
-    parts = [layers.RandomTranslation(run.shift, run.shift, **options)] if run.shift else []
-    parts += [layers.RandomFlip("horizontal", seed=run.seed)] if run.mirror else []
+    fill, seeds = {"fill_mode": "constant"}, itertools.count(10 * run.seed)  # layers of one seed would vary alike
+    parts = [layers.RandomTranslation(run.shift, run.shift, **fill, seed=next(seeds))] if run.shift else []
+    parts += [layers.RandomFlip("horizontal", seed=next(seeds))] if run.mirror else []
     if run.noise:  # Keras's noise is for values from 0 to 1
-        parts += [layers.Rescaling(1 / 255), layers.GaussianNoise(run.noise / 255, seed=run.seed), layers.Rescaling(255.0)]
+        parts += [layers.Rescaling(1 / 255), layers.GaussianNoise(run.noise / 255, seed=next(seeds)), layers.Rescaling(255.0)]
     if strong:
-        parts += [layers.RandomRotation(0.1, **options), layers.RandomZoom(0.2, **options), layers.RandomContrast(0.5, seed=run.seed)]
+        parts += [layers.RandomRotation(0.1, **fill, seed=next(seeds)), layers.RandomZoom(0.2, **fill, seed=next(seeds))]
+        parts += [layers.RandomContrast((0.5, 0.5), seed=next(seeds))]
     return keras.Sequential(parts) if parts else None
 
 
@@ -141,11 +143,11 @@ def method(run, network, num_images, steps):
         "temporal_ensembling": lambda: TemporalEnsembling(network, num_images, augment, sigmoid),
         "mean_teacher": lambda: MeanTeacher(network, augment, sigmoid, run.decay),
         "vat": lambda: VirtualAdversarial(network, augment, peak),
-        "mean_teacher_vat": lambda: MeanTeacher(network, augment, sigmoid, run.decay, adversarial=1.0 / max(peak, 1.0)),
+        "mean_teacher_vat": lambda: MeanTeacher(network, augment, sigmoid, run.decay, adversarial=1.0 / peak if peak else 0.0),
         "mix_match": mixing,
         "mix_match_no_mixup": lambda: mixing(alpha=None),
         "mix_match_no_ema": lambda: mixing(decay=None),
-        "fix_match": lambda: FixMatch(network, augment, augmentation(run, strong=True), linear, decay=run.decay),
+        "fix_match": lambda: FixMatch(network, augment, augmentation(run, strong=True), peak, decay=run.decay),
     }
     model = make[run.method]()
     soft = isinstance(model, MixMatch)
@@ -162,6 +164,8 @@ def prepare(run, splits):
         kept = few_labels.choose(splits.train.labels, run.labels, run.seed)
     rest = np.setdiff1d(np.arange(len(splits.train)), kept)
     if run.unlabelled is not None:
+        if not len(rest):
+            raise ValueError(f"unlabelled must be None where all images keep their label; got {run.unlabelled}")
         count = checks.integer("unlabelled", run.unlabelled, 1, len(rest))
         rest = np.random.default_rng(run.seed).choice(rest, count, replace=False)
     return splits.train[kept], splits.train[rest if len(rest) else kept]  # all labelled: the images themselves
@@ -184,9 +188,10 @@ def train(run, splits, callbacks=(), verbose=0):
     labelled, unlabelled = prepare(run, splits)
     keras.utils.set_random_seed(run.seed)
     batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, run.batch_size, run.unlabelled_batch_size, run.seed)
-    network = classifier(run, len(splits.class_names), splits.image_shape, splits.train.images)
+    network = classifier(run, len(splits.class_names), splits.image_shape, [labelled.images, unlabelled.images])
     model = method(run, network, len(labelled) + len(unlabelled), run.epochs * len(batches))
-    return model, model.fit(batches, epochs=run.epochs, callbacks=[Finite(), *callbacks], verbose=verbose).history
+    # The batches have an order of their own; Keras would draw another, which depends on how much else a method draws.
+    return model, model.fit(batches, epochs=run.epochs, callbacks=[Finite(), *callbacks], verbose=verbose, shuffle=False).history
 
 
 def logits(model, images, batch_size=500):

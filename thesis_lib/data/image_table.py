@@ -120,7 +120,8 @@ def _columns(name, content, file_column, label_column):
         raise ValueError(f"{name} must have the column {missing[0]!r}; it has {', '.join(map(repr, rows.columns))}")
     if rows.empty:
         raise ValueError(f"{name} must name at least one image; it has no rows")
-    return rows[file_column].str.strip().to_numpy(object), rows[label_column].str.strip().tolist()
+    files = [str(PurePosixPath(file)) if file else "" for file in rows[file_column].str.strip()]
+    return np.array(files, object), rows[label_column].str.strip().tolist()
 
 
 def _check_files(name, root, files, there):
@@ -131,7 +132,7 @@ def _check_files(name, root, files, there):
             raise ValueError(f"{name}, row {row}: file must be a path below {root}; got {file!r}")
         if file in seen:
             raise ValueError(f"{name}, row {row}: {file!r} is named twice")
-        if str(path) not in there:
+        if file not in there:
             raise FileNotFoundError(f"{name}, row {row}: {file!r} is not in {root}")
         if root.is_dir() and (root / file).is_symlink() and not (root / file).resolve().is_relative_to(root.resolve()):
             raise ValueError(f"{name}, row {row}: {file!r} is a link that leads outside {root}")

@@ -55,14 +55,16 @@ def embeddings(named, labels, class_names):
 
 
 def progress(tables, y, label, student=None):
-    """A score by epoch: dict from method to DataFrame with epoch and `y`; `student` is drawn dashed in the same colour where a table has it."""
+    """A score by epoch: dict from method to DataFrame with epoch and `y`; `student` is drawn dotted in the same colour where a table has it."""
     figure, axis = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
-    for method, table in tables.items():
+    colours = [style(method)[1] for method in tables]
+    for i, (method, table) in enumerate(tables.items()):
         name, colour, marker = style(method)
         often = max(len(table) // 10, 1)
-        axis.plot(table["epoch"], table[y], color=colour, marker=marker, ms=5, markevery=often, lw=1.3, label=name)
+        dashes = ("-", "--", "-.")[colours[:i].count(colour) % 3]
+        axis.plot(table["epoch"], table[y], color=colour, marker=marker, ms=5, markevery=often, lw=1.3, ls=dashes, label=name)
         if student in table:
-            axis.plot(table["epoch"], table[student], color=colour, ls="--", lw=1, label=f"{name}: the student")
+            axis.plot(table["epoch"], table[student], color=colour, ls=":", lw=1.3, label=f"{name}: the student")
     axis.set(xlabel="epoch", ylabel=label)
     axis.locator_params(axis="x", integer=True)
     axis.grid(axis="y", alpha=0.3)

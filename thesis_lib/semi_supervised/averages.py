@@ -1,6 +1,7 @@
 """Moving averages of a network's weights: the teacher of mean teacher, the evaluated network of MixMatch."""
 
 import keras
+from keras import ops
 
 from thesis_lib import checks
 
@@ -13,11 +14,16 @@ def shadow(network):
     return copy
 
 
-def follow(average, network, decay):
-    """average <- decay * average + (1 - decay) * network, for every weight, batch-norm statistics included."""
+def follow(average, network, decay, step):
+    """average <- d * average + (1 - d) * network, for every weight, batch-norm statistics included.
+
+    d is min(1 - 1 / (step + 1), decay): the true average of the first weights, in which the random ones at the start have no share.
+    """
+    step = ops.cast(step, "float32")
+    decay = ops.minimum(1.0 - 1.0 / (step + 1.0), decay)
     for old, new in zip(average.weights, network.weights):
         old.assign(decay * old + (1.0 - decay) * new)
 
 
 def checked_decay(decay):
-    return checks.real("decay", decay, 0.0, 1.0)
+    return checks.real("decay", decay, 0.0, 1.0, open_high=True)

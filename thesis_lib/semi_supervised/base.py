@@ -57,9 +57,18 @@ class SemiSupervised(keras.Model):
         """The method: a scalar from a batch and from what `call` made of it. Gradients flow into the classifier alone."""
         raise NotImplementedError
 
+    def fit(self, x=None, *args, **options):
+        """As `keras.Model.fit`, on batches as above; their labels must be classes below the classifier's K."""
+        labels = getattr(x, "labels", None)
+        if labels is not None and np.max(labels) >= self.num_classes:
+            raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {int(np.max(labels))}")
+        return super().fit(x, *args, **options)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if not isinstance(y_pred, dict):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not training:
+            raise ValueError("evaluate and validate on plain images and their labels; got a batch to train on")
         supervised = super().compute_loss(x, y_pred["labels"], y_pred["logits"], None, training)
         cost = self.unlabelled_cost(x, y_pred)
         weight = self.weight if isinstance(self.weight, float) else self.weight(self.step)

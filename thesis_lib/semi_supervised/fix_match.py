@@ -16,7 +16,7 @@ class FixMatch(SemiSupervised):
     Args:
         strong: a Keras layer, the strong augmentation; `augment` is the weak one.
         threshold: least probability of a class that counts, in [0, 1].
-        decay: of the average of the weights that predicts, in [0, 1].
+        decay: of the average of the weights that predicts, in [0, 1), lower in the first steps (`averages.follow`).
     """
 
     def __init__(self, classifier, augment=None, strong=None, weight=1.0, threshold=0.95, decay=0.999, **options):
@@ -31,7 +31,7 @@ class FixMatch(SemiSupervised):
         return self.average
 
     def unlabelled_cost(self, inputs, outputs):
-        follow(self.average, self.classifier, self.decay)
+        follow(self.average, self.classifier, self.decay, self.step)
         weak = ops.stop_gradient(outputs["all_logits"][ops.shape(inputs["labelled"])[0] :])
         images = ops.cast(inputs["unlabelled"], "float32")
         strong = images if self.strong is None else self.strong(images, training=True)

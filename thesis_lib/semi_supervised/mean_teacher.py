@@ -18,7 +18,7 @@ class MeanTeacher(SemiSupervised):
     follow the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics.
 
     Args:
-        decay: of the average, in [0, 1]; 0 makes the teacher the student itself, with other noise: the pi-model.
+        decay: of the average, in [0, 1); 0 makes the teacher the student itself, with other noise: the pi-model.
         adversarial: weight of the virtual adversarial cost that is added, 0 or more (mean teacher + VAT).
         epsilon: of that cost, see `VirtualAdversarial`.
     """
@@ -36,8 +36,7 @@ class MeanTeacher(SemiSupervised):
         return self.teacher
 
     def unlabelled_cost(self, inputs, outputs):
-        step = ops.cast(self.step, "float32")
-        follow(self.teacher, self.classifier, ops.minimum(1.0 - 1.0 / (step + 1.0), self.decay))
+        follow(self.teacher, self.classifier, self.decay, self.step)
         images = ops.concatenate([inputs["labelled"], inputs["unlabelled"]])
         taught = beliefs(self.teacher(self.varied(images), training=True))
         cost = squared_difference(beliefs(outputs["all_logits"]), taught)

@@ -20,7 +20,7 @@ class MixMatch(SemiSupervised):
         views: augmentations of an unlabelled image, 1 or more (K in the paper).
         temperature: of the sharpening, in (0, 1].
         alpha: of MixUp's Beta(alpha, alpha), more than 0; None trains without MixUp.
-        decay: of the average of the weights that predicts, in [0, 1]; None predicts with the weights themselves.
+        decay: of the average of the weights that predicts, in [0, 1), lower in the first steps (`averages.follow`); None predicts with the weights themselves.
     """
 
     def __init__(self, classifier, augment=None, weight=75.0, views=2, temperature=0.5, alpha=0.75, decay=0.999, **options):
@@ -67,7 +67,7 @@ class MixMatch(SemiSupervised):
 
     def unlabelled_cost(self, inputs, outputs):
         if self.average is not None:
-            follow(self.average, self.classifier, self.decay)
+            follow(self.average, self.classifier, self.decay, self.step)
         return squared_difference(beliefs(outputs["rest"]), outputs["guessed"])
 
     def get_config(self):

@@ -12,7 +12,7 @@ class PseudoLabel(SemiSupervised):
     """Cross-entropy of unlabelled images with their own most probable class (equations 14 and 15).
 
     The class is taken from the same pass, so it is drawn anew with each step's weights and dropout. The paper's weight
-    is LinearRamp from 0 at epoch 100 to 3 at epoch 600.
+    is LinearRamp from 0 at epoch 100 to 3 at epoch 600; its outputs are sigmoids, those here a softmax.
     """
 
     def unlabelled_cost(self, inputs, outputs):

@@ -14,8 +14,9 @@ class TemporalEnsembling(SemiSupervised):
     """Squared difference to a moving average of the beliefs about the same image, corrected for its start (algorithm 2).
 
     Batches also hold "labelled_index" and "unlabelled_index": each image's number, 0 to num_images - 1. The averages
-    take num_images * K * 4 bytes. They are updated when an image is seen, which once an epoch is the paper's update;
-    an image that is seen for the first time costs nothing.
+    take num_images * K * 4 bytes. They are updated when an image is seen, which once an epoch, as unlabelled images are, is the
+    paper's update; an image that is seen for the first time costs nothing. The weight is of a mean over the batch, the
+    classification cost a mean over its labelled images: the paper divides both by the size of the batch.
 
     Args:
         num_images: of labelled and unlabelled images together.
@@ -26,8 +27,6 @@ class TemporalEnsembling(SemiSupervised):
         super().__init__(classifier, augment, weight, **options)
         self.num_images = checks.integer("num_images", num_images, 1)
         self.decay = checked_decay(decay)
-        if self.decay == 1.0:
-            raise ValueError("decay must be less than 1 to average anything; got 1.0")
         frozen = {"initializer": "zeros", "trainable": False}
         self.averages = self.add_weight(shape=(self.num_images, self.num_classes), name="averages", **frozen)
         self.visits = self.add_weight(shape=(self.num_images,), name="visits", **frozen)

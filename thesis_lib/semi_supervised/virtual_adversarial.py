@@ -14,7 +14,8 @@ RANGE = 255.0  # of the images' values
 class VirtualAdversarial(SemiSupervised):
     """KL divergence between the beliefs about an image and about its virtual adversarial neighbour (equations 5 and 8).
 
-    The direction is found with batch normalisation's averaged statistics and without dropout, the cost in training mode.
+    The direction is found with batch normalisation's averaged statistics and without dropout, the cost in training mode; the images
+    that are changed do not enter these statistics.
 
     Args:
         epsilon: length of the change, where the images' values 0-255 count as 0-1.
@@ -41,15 +42,22 @@ def adversarial_cost(classifier, outputs, epsilon, xi=1e-2, iterations=1, seed=N
     """The cost of `VirtualAdversarial`, from the `images` and `all_logits` of its batch: a scalar."""
     images = outputs["images"]
     change = epsilon * RANGE * adversarial_direction(classifier, images, xi, iterations, seed)
-    return kl_divergence(beliefs(outputs["all_logits"]), classifier(images + change, training=True))
+    averages = [v for v in classifier.non_trainable_variables if v.path.endswith(("moving_mean", "moving_variance"))]
+    before = [ops.copy(v) for v in averages]
+    logits = classifier(images + change, training=True)
+    for average, value in zip(averages, before):
+        average.assign(value)
+    return kl_divergence(beliefs(outputs["all_logits"]), logits)
 
 
 def adversarial_direction(classifier, images, xi=1e-2, iterations=1, seed=None):
     """Unit vectors (N, H, W, C) along which the beliefs change most (power method, section 3.3)."""
     target = beliefs(classifier(images, training=False))
     direction = _unit(keras.random.normal(ops.shape(images), seed=seed))
+    # Its length does not matter, so it is made large enough not to vanish in half precision.
+    enlarged = 1024.0 * ops.cast(ops.shape(images)[0], "float32")
     for _ in range(iterations):
-        divergence = lambda change: kl_divergence(target, classifier(images + change, training=False))
+        divergence = lambda change: enlarged * kl_divergence(target, classifier(images + change, training=False))
         direction = _unit(gradient(divergence, xi * RANGE * direction))
     return ops.stop_gradient(direction)
 
