@@ -78,3 +78,11 @@ def test_morphological_errors_are_whole_pixels_of_a_straight_edge(halves):
 def test_wrong_parameters_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("draw", [DisplacementField(2.0, 4.0, 1.0, background=0), MarkovBoundary(5, 1.0, 1.0, 0.0, background=0), Morphological(2, 2, background=0)])
+def test_pixels_to_ignore_are_drawn_by_nobody(draw):
+    labels = np.zeros((1, 40, 40), np.uint8)
+    labels[:, 10:20, 10:20], labels[:, 25:35, 25:35] = 1, 255
+    drawn = draw(labels, 3)
+    assert ((drawn == 255) == (labels == 255)).all() and (drawn == 1).sum() > 100 and not (drawn[:, 24:36, 24:36] == 1).any()

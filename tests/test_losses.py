@@ -6,6 +6,7 @@ from keras import ops
 from thesis_lib import losses, objectives, smoothing
 from thesis_lib.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard
 from thesis_lib.prior import BoundaryPrior
+from thesis_lib.semi_supervised.virtual_adversarial import gradient
 
 PRIOR = BoundaryPrior.known(1.0)
 
@@ -65,6 +66,31 @@ def test_without_error_the_forward_likelihood_is_cross_entropy(example):
     labels, logits = example
     plain = SmoothedLoss(smoothing.OneHot())(labels, logits)
     assert float(ForwardLikelihood(BoundaryPrior.known(0.0))(labels, logits)) == pytest.approx(float(plain), rel=1e-4)
+
+
+@pytest.mark.parametrize("gap", [17.0, 40.0])
+def test_a_network_that_is_sure_and_wrong_still_learns(gap):
+    """A 10 px square is missed altogether: the likelihood's gradient there is as large as cross-entropy's."""
+    labels = np.zeros((1, 24, 24), int)
+    labels[:, 7:17, 7:17] = 1
+    logits = ops.convert_to_tensor(np.stack([np.full(labels.shape, gap), np.zeros(labels.shape)], -1).astype("float32"))
+    exact, blurred, usual = ForwardLikelihood(BoundaryPrior.known(0.0)), ForwardLikelihood(BoundaryPrior.known(1.0)), SmoothedLoss(smoothing.OneHot())
+    assert float(exact(labels, logits)) == pytest.approx(float(usual(labels, logits)), rel=1e-4)
+    size = lambda loss: np.abs(np.array(gradient(lambda z: loss(labels, z), logits))).sum()
+    assert size(exact) == pytest.approx(size(usual), rel=1e-3) and size(blurred) == pytest.approx(size(usual), rel=0.05)
+
+
+def test_labels_of_another_rank_are_named(example):
+    labels, logits = example[0], example[1]
+    for loss in (ForwardLikelihood(BoundaryPrior.known(1.0)), SmoothedLoss(smoothing.OneHot())):
+        with pytest.raises(ValueError, match=r"labels must be integer class maps \(N, H, W\) beside logits"):
+            loss.call(labels[..., None], logits)
+    with pytest.raises(ValueError, match="smoothing must be a rule of thesis_lib.smoothing"):
+        SmoothedLoss("one_hot")
+    with pytest.raises(ValueError, match="prior must be a BoundaryPrior; got 1.0"):
+        smoothing.Posterior(1.0)
+    with pytest.raises(ValueError, match="labels must hold a pixel that is not to be ignored"):
+        losses.class_weights("largest", np.full((1, 2, 2), 255), 3, 0)
 
 
 def test_over_many_annotations_the_sharp_truth_has_the_highest_likelihood(disc):

@@ -128,7 +128,7 @@ def test_a_backup_that_is_damaged_or_of_another_run_is_not_used(tmp_path, damage
         (tmp_path / "backup" / "training_metadata.json").write_text("{")
     with pytest.warns(UserWarning, match="backup is damaged or of a run with other parameters; training starts afresh"):
         training.callbacks(tmp_path, run={"objective": "dice"} if damage == "other run" else None)
-    assert not (tmp_path / "backup").exists()
+    assert not (tmp_path / "backup").exists() and (tmp_path / "backup.old" / "latest.weights.h5").exists()
 
 
 def test_a_new_run_in_an_old_folder_starts_afresh(tmp_path):

@@ -11,15 +11,19 @@ import numpy as np
 from scipy import ndimage
 
 from thesis_lib import boundaries, checks
+from thesis_lib.data.class_table import IGNORE
 
 
 def _annotate(one_map, labels, seed, background):
-    """Apply one_map(labels (H, W), generator, background) to every map with a generator of its own."""
+    """Apply one_map(labels (H, W), generator, background) to every map with a generator of its own; pixels to ignore stay so."""
     labels = checks.label_maps("labels", labels)
     background = boundaries.background_class(labels, background)
     maps = labels.reshape((-1,) + labels.shape[-2:])
     seeds = np.random.SeedSequence(checks.integer("seed", seed, 0)).spawn(len(maps))
-    drawn = [one_map(one, np.random.default_rng(s), background) for one, s in zip(maps, seeds)]
+    drawn = []
+    for one, s in zip(maps, seeds):
+        ignored = one == IGNORE if one.dtype.kind != "b" else np.zeros(one.shape, bool)
+        drawn.append(np.where(ignored, one, one_map(boundaries.continued(one, ignored), np.random.default_rng(s), background)))
     return np.stack(drawn).astype(labels.dtype).reshape(labels.shape)
 
 

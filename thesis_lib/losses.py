@@ -17,6 +17,7 @@ from thesis_lib.data.class_table import IGNORE
 from thesis_lib.prior import BoundaryPrior
 from thesis_lib.smoothing import OneHot, blur
 
+TINY = 1e-30  # of a likelihood: where the network is sure and wrong it must still learn, as by cross-entropy on logits
 CLASS_WEIGHTS = ("uniform", "drop_background", "largest", "smallest", "median")
 
 
@@ -43,6 +44,8 @@ def class_weights(rule, labels, num_classes, background):
     labels = checks.label_maps("labels", labels, num_classes, ignore=IGNORE)
     counts = np.bincount(labels[labels != IGNORE], minlength=num_classes).astype(float)
     present = counts > 0
+    if not present.any():
+        raise ValueError(f"labels must hold a pixel that is not to be ignored for class_weights {rule!r}; got none")
     reference = {"largest": np.max, "smallest": np.min, "median": np.median}[rule](counts[present])
     return np.divide(reference, counts, out=np.zeros(num_classes), where=present)
 
@@ -58,6 +61,13 @@ def _weigh(per_pixel, labels, weights, num_classes):
     table = np.zeros(max(num_classes, IGNORE + 1), "float32")
     table[:num_classes] = weights
     return per_pixel * ops.take(ops.convert_to_tensor(table), labels, axis=0)
+
+
+def _class_maps(labels, logits):
+    """The labels as int32 (N, H, W); whatever else would be broadcast against the logits without a word."""
+    if len(labels.shape) != len(logits.shape) - 1:
+        raise ValueError(f"labels must be integer class maps (N, H, W) beside logits (N, H, W, K); got shapes {tuple(labels.shape)} and {tuple(logits.shape)}")
+    return ops.cast(labels, "int32")
 
 
 def _as_tuple(weights):
@@ -81,12 +91,14 @@ class SmoothedLoss(keras.losses.Loss):
 
     def __init__(self, smoothing, loss=None, class_weights=None, name="smoothed_loss", **options):
         super().__init__(name=name, **options)
+        if not callable(smoothing):
+            raise ValueError(f"smoothing must be a rule of thesis_lib.smoothing, such as OneHot(); got {smoothing!r}")
         self.smoothing = smoothing
         self.loss = loss or keras.losses.CategoricalCrossentropy(from_logits=True)
         self.class_weights = _as_tuple(class_weights)
 
     def call(self, labels, logits):
-        labels = ops.cast(labels, "int32")
+        labels = _class_maps(labels, logits)
         soft_labels = self.smoothing(labels, logits.shape[-1])
         soft_labels = soft_labels * ops.cast(ops.not_equal(labels, IGNORE), soft_labels.dtype)[..., None]
         # Beside pixels to ignore a blur finds less than one label.
@@ -134,12 +146,12 @@ class ForwardLikelihood(keras.losses.Loss):
         self.loss = loss
 
     def call(self, labels, logits):
-        labels = ops.cast(labels, "int32")
+        labels = _class_maps(labels, logits)
         drawn = blur(ops.softmax(logits, axis=-1), self.prior)
         if self.loss is not None:
-            return self.loss.call(labels, ops.log(ops.maximum(drawn, keras.config.epsilon())))
+            return self.loss.call(labels, ops.log(ops.maximum(drawn, TINY)))
         likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
-        loss = -ops.log(ops.maximum(likelihood, keras.config.epsilon()))
+        loss = -ops.log(ops.maximum(likelihood, TINY))
         return _weigh(loss, labels, self.class_weights, logits.shape[-1])
 
     def get_config(self):
@@ -191,8 +203,8 @@ class SoftDice(_SemimetricOverlap):
     """The Dice loss that stays correct on soft targets (Wang et al., "Dice Semimetric Losses", MICCAI 2023).
 
     With the intersection (|p| + |t| - |p - t|) / 2 it equals the usual soft Dice loss on hard targets and is least
-    exactly at p = t on soft ones. Targets: soft labels (N, H, W, K); one value an image. A class that neither the
-    target nor the prediction holds in an image counts as perfect.
+    exactly at p = t on soft ones. Targets: soft labels (N, H, W, K); one value an image. A class that the target does not
+    hold counts as missed, nearly whole, until the probabilities of all its pixels add up to less than 1e-7.
     """
 
     def __init__(self, name="soft_dice", **options):

@@ -123,7 +123,8 @@ class BoundaryPrior:
 
         The difference of their boundaries has variance 2 sigma^2, so measured differences are divided by sqrt(2). Of
         the annotators' biases only the difference can be seen this way; it is left out, and the belief about the
-        bias keeps its mean.
+        bias keeps its mean. `mean_weight` and `mean_interval` then say how well an annotator's average is known, not how large
+        a bias both may have in common.
 
         Args:
             first, second, background: as annotation and reference for `boundary_displacements`.

@@ -54,7 +54,9 @@ class Uniform:
         checks.real("magnitude", self.magnitude, 0.0, 1.0, open_low=True)
 
     def __call__(self, labels, num_classes):
-        rest = (1.0 - self.magnitude) / max(num_classes - 1, 1)
+        if num_classes == 1:
+            return OneHot()(labels, num_classes)
+        rest = (1.0 - self.magnitude) / (num_classes - 1)
         return OneHot()(labels, num_classes) * (self.magnitude - rest) + rest
 
 
@@ -126,6 +128,10 @@ class Posterior:
     """
 
     prior: BoundaryPrior
+
+    def __post_init__(self):
+        if not isinstance(self.prior, BoundaryPrior):
+            raise ValueError(f"prior must be a BoundaryPrior; got {self.prior!r}")
 
     def __call__(self, labels, num_classes):
         return blur(OneHot()(labels, num_classes), self.prior)

@@ -79,7 +79,7 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     Early stopping after `patience` epochs without a better value of what is monitored, learning rate x 0.3 after half of that where the schedule is "plateau",
     `best.keras` with the best model so far, `log.csv` and TensorBoard logs with every epoch, and a backup from which
     the same call resumes after a kill. The backup is deleted when a run ends. A run that resumes keeps the best
-    model of its first part and counts its patience anew. A backup that is damaged, or of another `run`, is not used.
+    model of its first part and counts its patience anew. A backup that is damaged, or of another `run`, is not used but renamed.
     Training stops if the loss is not finite.
 
     Args:
@@ -102,8 +102,9 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     log, backup, identity = folder / "log.csv", folder / "backup", folder / "run.json"
     mine = json.dumps(run, sort_keys=True)
     if backup.exists() and not (_text(identity) == mine and _whole(backup)):
-        warnings.warn(f"{backup} is damaged or of a run with other parameters; training starts afresh", stacklevel=2)
-        shutil.rmtree(backup)
+        warnings.warn(f"{backup} is damaged or of a run with other parameters; training starts afresh; it is now backup.old", stacklevel=2)
+        shutil.rmtree(folder / "backup.old", ignore_errors=True)
+        backup.rename(folder / "backup.old")
     identity.write_text(mine)
     (folder / ENDED).unlink(missing_ok=True)
     resumes = backup.exists()

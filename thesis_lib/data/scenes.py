@@ -104,6 +104,8 @@ def load_npz(path, count=None):
         background = int(file["background"]) if "background" in file.files else None
         names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else ()
     background = boundaries.background_class(labels, background)
+    if not names and background > int(labels.max()) + 1:
+        raise ValueError(f"{path}: background must be a class of the labels, 0 to {int(labels.max())}, or the next; got {background}")
     num_classes = max(int(labels.max()) + 1, background + 1, len(names))
     if names and len(names) != num_classes:
         raise ValueError(f"{path}: class_names must name all {num_classes} classes; got {len(names)} names")

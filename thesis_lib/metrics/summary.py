@@ -29,11 +29,13 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.
     near = calibration.scores(labels, probabilities, band=BAND)
     regions = overlap.scores(labels, predictions, num_classes, background)
     known = labels != IGNORE
-    true, found = known & (labels != background), known & (probabilities[..., background] < 0.5)
-    surfaces = surface.scores(true, found, spacing, tolerance)
+    true = np.where(known, labels != background, IGNORE).astype(np.uint8)
+    found = (probabilities[..., background] < 0.5).astype(np.uint8)
+    surfaces = surface.scores(true, found, spacing, tolerance, 0)
 
-    scenes = dict(zip(("log_loss", "brier"), (np.nanmean(v, (1, 2)) for v in calibration.per_pixel(labels, probabilities))))
-    objects = surface.measure(true, found, spacing, tolerance).set_index("image").reindex(range(len(labels)))
+    with np.errstate(invalid="ignore"):  # a scene without a known pixel has NaN
+        scenes = {name: np.nansum(v, (1, 2)) / known.sum((1, 2)) for name, v in zip(("log_loss", "brier"), calibration.per_pixel(labels, probabilities))}
+    objects = surface.measure(true, found, spacing, tolerance, 0).set_index("image").reindex(range(len(labels)))
     scenes |= {name: objects[name].to_numpy() for name in ("surface_distance", "hausdorff95", "surface_dice")}
     counts = [overlap.confusion(t, p, num_classes) for t, p in zip(labels, predictions)]
     scenes["intersection"] = np.stack([np.diag(c) for c in counts])

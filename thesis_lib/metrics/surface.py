@@ -19,7 +19,7 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
 
     Args:
         labels, predictions: boolean masks or integer label maps (N, H, W) or (H, W); where the label is 255, no boundary is
-            measured, and the edge of it is none.
+            measured, and the edge of it is none; an image of nothing else has no row.
         spacing: size of a pixel (rows, columns); distances and tolerance are in its unit, px by default.
         tolerance: of the surface Dice, 0 or more.
         background: the background's class; the most frequent of the labels if None.
@@ -38,6 +38,8 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
     shape = (-1,) + labels.shape[-2:]
     for image, (true, predicted) in enumerate(zip(labels.reshape(shape), predictions.reshape(shape))):
         known = true != IGNORE
+        if not known.any():
+            continue
         true, predicted = (boundaries.continued(one, ~known) for one in (true, predicted))
         for k in np.setdiff1d(np.union1d(true, predicted), [background, IGNORE]):
             rows.append((image, int(k), *_pair(true == k, predicted == k, spacing, tolerance, known)))
