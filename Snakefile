@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import sys
+from pathlib import Path
 
 from thesis_lib import experiments
 
@@ -26,11 +27,15 @@ shell.prefix(
 )
 
 
+# The sample's runs take seconds: they are redone when the library changes. Those of a long sweep stay until they are deleted.
+LIBRARY = [path.read_text() for path in sorted(Path("thesis_lib").rglob("*.py"))] if PROFILE == "sample" else []
+
+
 def code(notebook):
     """A digest of a notebook's code: a run is redone when the code changes, not when outputs are saved."""
     cells = json.loads(open(f"notebooks/{notebook}.ipynb").read())["cells"]
     source = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-    return hashlib.sha256(json.dumps(source).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(source + LIBRARY).encode()).hexdigest()
 
 
 PAPERMILL = f"{sys.executable} -m papermill --no-progress-bar --cwd notebooks --kernel python3"

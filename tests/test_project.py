@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from thesis_lib import annotators, comparison, experiments, few_labels, figures, objectives, provenance, report
+from thesis_lib import annotators, comparison, experiments, few_labels, figures, objectives, provenance, report, statistics
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
@@ -116,6 +116,21 @@ def test_what_the_readme_calls_established_is(compared):
 
     later = comparison.differences(rows[(rows["seed"] >= 5) & (rows["target"].isin(("one_hot", "forward")))], "one_hot", ("log_loss",))
     assert len(later) == 3 and (later["p_value"] < 0.05).all() and (later["difference"] < 0).all()
+
+
+def test_what_the_readme_says_of_few_labels_is_what_was_measured():
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+    table = pd.read_csv(REPOSITORY / "reports/reference/mnist_few_labels.csv").query("labels == 100 and width == 500")
+    errors = table.pivot(index="seed", columns=["method", "network"], values="error_percent")
+    kinds = [("supervised", "mlp_dropout"), ("pseudo_label", "mlp_dropout"), ("pseudo_label", "mlp_dropout_dae")]
+    assert len(errors) == 3 and errors[kinds].notna().all(axis=None)
+    said = re.search(r"three seeds\) errs on (\S+)% of the test images, with pseudo-labels on (\S+)%, and .*? auto-encoder on (\S+)%\. The last step, (\S+) points", text).groups()
+    dropout, pseudo, auto_encoder = (errors[kind] for kind in kinds)
+    assert [float(n) for n in said] == pytest.approx([dropout.mean(), pseudo.mean(), auto_encoder.mean(), (pseudo - auto_encoder).mean()], abs=0.06)
+    _, low, high = statistics.mean_interval(pseudo - auto_encoder)
+    assert low > 0
+    _, low, high = statistics.mean_interval(dropout - pseudo)
+    assert low < 0 < high
 
 
 def test_what_the_readme_says_of_roofs_is_what_was_measured():

@@ -93,6 +93,7 @@ def class_maps(rows, columns, num_classes, background, width=None, names=None):
         meaning = dict(ERRORS)
         if num_classes > 2:
             meaning["missed, or of another class"] = meaning.pop("missed")
+        if "classes" in kinds:
             meaning |= {f"truth: {name}": colours[k] for k, name in enumerate(names or ()) if k != background}
         legend(meaning.values(), meaning, loc="outside lower center", ncols=4)
     elif "classes" in kinds and names is not None:
