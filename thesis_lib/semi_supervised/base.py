@@ -64,11 +64,15 @@ class SemiSupervised(keras.Model):
             raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {int(np.max(labels))}")
         return super().fit(x, *args, **options)
 
+    def evaluate(self, x=None, *args, **options):
+        """As `keras.Model.evaluate`, on plain images and their labels; so is validation."""
+        if hasattr(x, "unlabelled"):
+            raise ValueError("evaluate and validate on plain images and their labels; got batches to train on")
+        return super().evaluate(x, *args, **options)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if not isinstance(y_pred, dict):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
-        if not training:
-            raise ValueError("evaluate and validate on plain images and their labels; got a batch to train on")
         supervised = super().compute_loss(x, y_pred["labels"], y_pred["logits"], None, training)
         cost = self.unlabelled_cost(x, y_pred)
         weight = self.weight if isinstance(self.weight, float) else self.weight(self.step)
