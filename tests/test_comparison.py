@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from thesis_lib import comparison, provenance
+from thesis_lib.metrics.of_scenes import METRICS
+from thesis_lib.sweep import read
 
 REPOSITORY = Path(__file__).parents[1]
 SCENES = 40
@@ -66,7 +68,7 @@ def sweep(tmp_path_factory):
 
 
 def test_runs_are_labelled_by_case_and_target(sweep):
-    rows = comparison.read(sweep)
+    rows = read(sweep)
     assert list(dict.fromkeys(rows["case"])) == [
         "no error, 100 scenes, 5 epochs", "sigma 1 px, 100 scenes, 5 epochs", "sigma 2 px, 100 scenes, 5 epochs",
         "sigma 1 px, 50 scenes, 5 epochs", "sigma 1 px, 100 scenes, 50 epochs",
@@ -82,7 +84,7 @@ def test_runs_are_labelled_by_case_and_target(sweep):
 
 
 def test_differences_that_are_there_are_established_and_others_are_not(sweep):
-    rows = comparison.read(sweep)
+    rows = read(sweep)
     table = comparison.differences(rows[rows["variant"] == ""], "one_hot", resamples=200)
     verdicts = table.pivot(index=["case", "target"], columns="metric", values="verdict")
     for sigma in (1, 2):
@@ -98,7 +100,7 @@ def test_differences_that_are_there_are_established_and_others_are_not(sweep):
 
 
 def test_targets_are_also_compared_like_for_like(sweep):
-    rows = comparison.read(sweep)
+    rows = read(sweep)
     table = comparison.differences(rows[rows["variant"] == ""], {"forward": "posterior", "forward_dice": "one_hot_dice"}, ("surface_distance",), resamples=200)
     assert table["case"].tolist() == ["sigma 1 px, 100 scenes, 5 epochs", "sigma 2 px, 100 scenes, 5 epochs"]
     assert table["difference"].tolist() == pytest.approx([-0.6, -0.9], abs=0.03) and (table["verdict"] == "better").all()
@@ -108,7 +110,7 @@ def test_the_median_scene_is_that_of_the_scenes_as_often_as_they_are_drawn():
     generator = np.random.default_rng(0)
     distances, weights = generator.normal(size=21), generator.integers(0, 4, (50, 21))
     scenes = {"surface_distance": np.append(distances, np.nan)}  # a scene without an object has no distance
-    found = comparison.METRICS["surface_distance_median"].of_scenes(scenes, np.pad(weights, [(0, 0), (0, 1)], constant_values=2).astype(float))
+    found = METRICS["surface_distance_median"].of_scenes(scenes, np.pad(weights, [(0, 0), (0, 1)], constant_values=2).astype(float))
     assert found == pytest.approx([np.median(np.repeat(distances, w)) for w in weights])
 
 
@@ -118,11 +120,11 @@ def test_scenes_where_nothing_is_found_are_counted(tmp_path):
     for name, value in (("surface_distance", 105.6), ("hausdorff95", 105.6), ("surface_dice", 0.0)):
         scenes[name] = np.where(np.arange(SCENES) < 3, value, scenes[name])
     np.savez(tmp_path / "one" / "scenes.npz", **scenes)
-    assert comparison.read(tmp_path)["nothing_found"].tolist() == [3]
+    assert read(tmp_path)["nothing_found"].tolist() == [3]
 
 
 def test_ranks_leave_out_targets_that_lack_a_seed(sweep):
-    rows = comparison.read(sweep)
+    rows = read(sweep)
     rows = rows[(rows["case"] == "sigma 2 px, 100 scenes, 5 epochs") & ~((rows["target"] == "dice") & (rows["seed"] == 1))]
     ranked = comparison.rankings(rows, ("surface_distance", "surface_dice"), resamples=50)
     for _, part in ranked.groupby("metric"):
@@ -130,7 +132,7 @@ def test_ranks_leave_out_targets_that_lack_a_seed(sweep):
 
 
 def test_ranks_are_on_the_seeds_that_most_targets_have(sweep):
-    rows = comparison.read(sweep)
+    rows = read(sweep)
     rows = rows[rows["case"] == "sigma 2 px, 100 scenes, 5 epochs"]
     fewer = rows[(rows["seed"] < 3) | (rows["target"] == "forward")]
     table = comparison.rankings(fewer, ("surface_distance",), resamples=50)
@@ -141,7 +143,7 @@ def test_ranks_are_on_the_seeds_that_most_targets_have(sweep):
 
 
 def test_means_and_pooled_reliability(sweep):
-    rows = comparison.read(sweep)
+    rows = read(sweep)
     table = comparison.means(rows, ["case", "target"]).set_index(["case", "target", "metric"])
     found = table.loc[("no error, 100 scenes, 5 epochs", "one_hot", "surface_distance")]
     assert found["low"] < found["mean"] < found["high"] and found["seeds"] == 5
@@ -155,15 +157,15 @@ def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):
     write_run(tmp_path / "a", "one", 0, 0, objective="one_hot")
     write_run(tmp_path / "a", "two", 0, 0, objective="one_hot")
     with pytest.raises(ValueError, match=r"one run for each case, target and seed; got several: \['one', 'two'\]"):
-        comparison.read(tmp_path / "a")
+        read(tmp_path / "a")
     write_run(tmp_path / "b", "one", 0, 0, objective="one_hot")
     write_run(tmp_path / "b", "two", 0, 0, objective="forward", width=16)
     with pytest.raises(ValueError, match=r"results must be of one width to be compared; got \['16', '8'\]"):
-        comparison.read(tmp_path / "b")
+        read(tmp_path / "b")
     (tmp_path / "b" / "two" / "scenes.npz").write_bytes(b"PK")
     (tmp_path / "b" / "one" / "scenes.npz").unlink()
     with pytest.warns(UserWarning, match="holds no scores"), pytest.raises(ValueError, match="a run with scores of scenes"):
-        comparison.read(tmp_path / "b")
+        read(tmp_path / "b")
 
 
 def test_the_notebook_tells_what_is_there(sweep, tmp_path):

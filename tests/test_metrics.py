@@ -4,6 +4,7 @@ import surface_distance
 from sklearn.metrics import confusion_matrix
 
 from thesis_lib.metrics import calibration, overlap, summary, surface
+from thesis_lib.metrics.of_scenes import miou
 
 LABELS = np.array([[[0, 0, 0, 1], [0, 0, 1, 1]]])
 PREDICTED = np.array([[[0, 0, 1, 1], [0, 0, 0, 1]]])
@@ -111,8 +112,8 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
     assert row["log_loss"] == pytest.approx(scenes["log_loss"].mean())
     assert row["surface_distance"] == pytest.approx(np.nanmean(scenes["surface_distance"]))
     once = np.ones((1, len(scenes["union"])))
-    assert summary.miou(scenes, once) == pytest.approx([row["miou"]])
-    assert summary.miou({k: v[:, [1, 2]] for k, v in scenes.items() if v.ndim == 2}, once) == pytest.approx([row["miou_foreground"]])
+    assert miou(scenes, once) == pytest.approx([row["miou"]])
+    assert miou({k: v[:, [1, 2]] for k, v in scenes.items() if v.ndim == 2}, once) == pytest.approx([row["miou_foreground"]])
     assert curves["all"]["count"].sum() == blobs.size > curves["band"]["count"].sum()
 
 

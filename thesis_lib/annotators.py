@@ -22,7 +22,7 @@ def _annotate(one_map, labels, seed, background):
     seeds = np.random.SeedSequence(checks.integer("seed", seed, 0)).spawn(len(maps))
     drawn = []
     for one, s in zip(maps, seeds):
-        ignored = one == IGNORE if one.dtype.kind != "b" else np.zeros(one.shape, bool)
+        ignored = one == IGNORE  # nowhere in a mask
         drawn.append(np.where(ignored, one, one_map(boundaries.continued(one, ignored), np.random.default_rng(s), background)))
     return np.stack(drawn).astype(labels.dtype).reshape(labels.shape)
 

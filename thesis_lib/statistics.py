@@ -29,6 +29,11 @@ def mean_interval(values, level=0.95):
                     len(values), level)[:3]  # fmt: skip
 
 
+def verdict(low, high):
+    """What an interval of a difference in error says: "better" where it lies below zero, "worse" above, else "not told apart"."""
+    return "better" if high < 0 else "worse" if low > 0 else "not told apart"
+
+
 def paired_bootstrap(statistic, first, second, level=0.95, resamples=20000, seed=0):
     """Difference of a statistic between two paired sets of runs, over seeds and scenes.
 

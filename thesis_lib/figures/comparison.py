@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from thesis_lib.figures.style import TRUE, style
+from thesis_lib.figures.style import TRUE, dashes, style
 
 
 def paired_differences(table, seeds, panels, baseline):
@@ -56,17 +56,15 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
     targets = list(table["target"].unique())
-    colours = [style(target)[1] for target in targets]
     values = sorted(table[x].unique())
     for axis, (metric, label) in zip(axes[0], panels.items()):
-        for i, target in enumerate(targets):
+        for i, (target, dash) in enumerate(zip(targets, dashes(targets))):
             name, colour, marker = style(target)
             part = table[(table["target"] == target) & (table["metric"] == metric)].sort_values(x)
             shift = (i - (len(targets) - 1) / 2) * 0.012  # so that error bars of different targets stay apart
             at = part[x] * (1 + 3 * shift) if log else part[x] + shift * (values[-1] - values[0])
             bounds = [part["mean"] - part["low"], part["high"] - part["mean"]]
-            dashes = ("-", "--", ":", "-.")[colours[:i].count(colour) % 4]
-            axis.errorbar(at, part["mean"], np.nan_to_num(bounds), color=colour, marker=marker, ms=5, lw=1.2, ls=dashes, capsize=2, label=name)
+            axis.errorbar(at, part["mean"], np.nan_to_num(bounds), color=colour, marker=marker, ms=5, lw=1.2, ls=dash, capsize=2, label=name)
             hollow = [(target, value) in borrowed for value in part[x]]
             axis.plot(at[hollow], part["mean"][hollow], color=colour, marker=marker, ms=5, mfc="white", ls="none", zorder=3)
         means = table.loc[table["metric"] == metric, "mean"]

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from thesis_lib.figures.style import grid, picture, style
+from thesis_lib.figures.style import dashes, grid, picture, style
 
 
 def ramps(named, steps):
@@ -57,12 +57,10 @@ def embeddings(named, labels, class_names):
 def progress(tables, y, label, student=None):
     """A score by epoch: dict from method to DataFrame with epoch and `y`; `student` is drawn dotted in the same colour where a table has it."""
     figure, axis = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
-    colours = [style(method)[1] for method in tables]
-    for i, (method, table) in enumerate(tables.items()):
+    for (method, table), dash in zip(tables.items(), dashes(tables)):
         name, colour, marker = style(method)
         often = max(len(table) // 10, 1)
-        dashes = ("-", "--", "-.")[colours[:i].count(colour) % 3]
-        axis.plot(table["epoch"], table[y], color=colour, marker=marker, ms=5, markevery=often, lw=1.3, ls=dashes, label=name)
+        axis.plot(table["epoch"], table[y], color=colour, marker=marker, ms=5, markevery=often, lw=1.3, ls=dash, label=name)
         if student in table:
             axis.plot(table["epoch"], table[student], color=colour, ls=":", lw=1.3, label=f"{name}: the student")
     axis.set(xlabel="epoch", ylabel=label)

@@ -59,6 +59,12 @@ def style(objective):
     return (f"{name}, {variant}", colour, "*") if variant else (name, colour, marker)
 
 
+def dashes(names):
+    """A line style for each of several objectives or methods: those of one colour differ."""
+    colours = [style(name)[1] for name in names]
+    return [("-", "--", ":", "-.")[colours[:i].count(colour) % 4] for i, colour in enumerate(colours)]
+
+
 def grid(rows, columns, width=2.4, height=2.0, **options):
     return plt.subplots(
         rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained", **options

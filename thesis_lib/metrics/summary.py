@@ -46,19 +46,3 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.
     row |= {f"{k}_band": near[k] for k in ("log_loss", "brier", "ece")}
     row |= {k: surfaces[k] for k in ("surface_distance", "hausdorff95", "surface_dice")}
     return row, scenes, {"all": everywhere["reliability"], "band": near["reliability"]}
-
-
-def miou(scenes, weights):
-    """Mean IoU of pooled scenes, from their arrays `intersection` and `union` (N, K); absent classes do not count.
-
-    Args:
-        scenes: dict of these arrays.
-        weights: (R, N), how often each scene counts.
-
-    Returns:
-        float array (R,), NaN where all classes are absent.
-    """
-    intersection, union = weights @ scenes["intersection"], weights @ scenes["union"]
-    present = union > 0
-    with np.errstate(invalid="ignore"):
-        return np.divide(intersection, union, out=np.zeros_like(union), where=present).sum(1) / present.sum(1)

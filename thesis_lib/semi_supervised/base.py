@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from thesis_lib import checks
+from thesis_lib.data.few_labels import Batches
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 
 PARTS = ("classifier", "augment", "weight")
@@ -59,14 +60,13 @@ class SemiSupervised(keras.Model):
 
     def fit(self, x=None, *args, **options):
         """As `keras.Model.fit`, on batches as above; their labels must be classes below the classifier's K."""
-        labels = getattr(x, "labels", None)
-        if labels is not None and np.max(labels) >= self.num_classes:
-            raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {int(np.max(labels))}")
+        if isinstance(x, Batches) and x.labels.max() >= self.num_classes:
+            raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {x.labels.max()}")
         return super().fit(x, *args, **options)
 
     def evaluate(self, x=None, *args, **options):
         """As `keras.Model.evaluate`, on plain images and their labels; so is validation."""
-        if hasattr(x, "unlabelled"):
+        if isinstance(x, Batches):
             raise ValueError("evaluate and validate on plain images and their labels; got batches to train on")
         return super().evaluate(x, *args, **options)
 

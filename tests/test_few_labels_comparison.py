@@ -1,0 +1,48 @@
+"""Rows of runs whose errors are known; no network is trained."""
+
+import pytest
+
+from thesis_lib import few_labels, few_labels_comparison, provenance
+
+
+def write(folder, method, network, seed, error, **changed):
+    run = {"data": "mnist", "method": method, "network": network, "labels": 100, "seed": seed, "error_percent": error, "epochs": 5, **changed}
+    of_run = folder / f"{method}-{network}-{seed}-{len(list(folder.iterdir()))}"
+    of_run.mkdir()
+    provenance.write_json(of_run / "row.json", run)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for seed, base in enumerate((20.0, 22.0, 27.0)):
+        write(tmp_path, "supervised", "mlp_dropout", seed, base)
+        write(tmp_path, "pseudo_label", "mlp_dropout", seed, base - 3 - 0.1 * seed)
+    write(tmp_path, "pseudo_label", "mlp_dropout_dae", 1, 15.0)
+    write(tmp_path, "mix_match", "convnet13", 0, 2.0)
+    return tmp_path
+
+
+def test_methods_are_compared_on_the_seeds_that_both_have(runs):
+    table = few_labels_comparison.paired_differences(few_labels_comparison.read(runs))
+    assert list(zip(table["one"], table["other"], table["seeds"])) == [
+        (("pseudo_label", "mlp_dropout"), ("supervised", "mlp_dropout"), 3),
+        (("pseudo_label", "mlp_dropout_dae"), ("pseudo_label", "mlp_dropout"), 1),
+    ]
+    assert table["difference"].tolist() == pytest.approx([-3.1, 15.0 - 18.9])
+    assert -3.5 < table["low"][0] < -3.1 < table["high"][0] < -2.7  # errors differ by 7 points between seeds, their difference by 0.2
+
+
+def test_runs_that_are_not_alike_are_refused(runs):
+    write(runs, "supervised", "mlp_dropout", 7, 21.0, epochs=50)
+    with pytest.raises(ValueError, match=r"results must be of one epochs for each method, .*; mnist, supervised, mlp_dropout, 100 has 2"):
+        few_labels_comparison.read(runs)
+
+
+def test_two_runs_of_one_seed_are_named(runs):
+    write(runs, "supervised", "mlp_dropout", 1, 21.0)
+    with pytest.raises(ValueError, match="one run for each method, network, number of labels and seed; got several: .*supervised-mlp_dropout-1"):
+        few_labels_comparison.read(runs)
+
+
+def test_every_setting_of_a_run_is_looked_at():
+    assert {"unlabelled", "weight", "decay", "size"} < set(few_labels_comparison.SETTINGS) < set(few_labels.Run.__dataclass_fields__) | {"size"}

@@ -1,0 +1,133 @@
+"""What the README says of results is what the committed tables and notebooks hold."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from thesis_lib import comparison, statistics, sweep
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BIASED, MORE_EPOCHS, FEWER_SCENES, OF_TEN = "sigma 1 px, bias +1 px", "sigma 1 px, 400 scenes, 90 epochs", "sigma 1 px, 100 scenes, 120 epochs", "forward, prior fitted on 10"
+HEADLINE = ("log_loss", "surface_distance", "miou_foreground")
+
+
+@pytest.fixture(scope="module")
+def compared():
+    """The rows of the comparison, and the README's text about them."""
+    rows = sweep.read(REPOSITORY / "reports/reference/compare/runs")
+    rows["case"] = rows["case"].str.removesuffix(", 400 scenes, 30 epochs")
+    return rows, " ".join((REPOSITORY / "README.md").read_text().split())
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_table(compared):
+    rows, text = compared
+    table = pd.read_csv(REPOSITORY / "reports/reference/compare_targets.csv")
+    assert sorted(table["run"]) == sorted(rows.loc[rows["variant"] != "magnitude", "run"])
+    of = comparison.on_shared_seeds(rows[rows["variant"].isin(sweep.PLAIN)]).groupby(["case", "target"])
+    assert (of["seed"].nunique() == 5).all()
+    of = of[["surface_distance_median", "miou_foreground"]].mean()
+    cases = {
+        "nothing": "no error", "0.5 px": "sigma 0.5 px", "1 px": "sigma 1 px", "1 px, and 1 px too far out": BIASED, "2 px": "sigma 2 px", "Markov boundary": "markov",
+        "-1, 0 or 1 px, the same all over an image": "morphological", "1 px; 90 epochs": MORE_EPOCHS, "1 px; 100 scenes, 120 epochs": FEWER_SCENES,
+    }  # fmt: skip
+    for name, case in cases.items():
+        said = [cell.strip() for cell in re.search(rf"\| {name} \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|", text).groups()]
+        for cell, target in zip(said, ("one_hot", "posterior", "forward", OF_TEN)):
+            assert bool(cell) == ((case, target) in of.index)
+            if cell:
+                assert [f"{of.loc[(case, target)].iloc[0]:.3f}", f"{of.loc[(case, target)].iloc[1]:.2f}"] == cell.split(", ")
+    rules = of.loc["sigma 2 px"]["miou_foreground"]
+    said = re.search(r"mIoU is (\S+) with uniform smoothing, (\S+) spatially varying, and (\S+) with class-level", text).groups()
+    assert [float(n) for n in said] == pytest.approx(list(rules[["uniform", "spatially_varying", "weighted_adjacent_prior"]]), abs=0.006)
+    said = re.search(r"`forward_dice` reaches (\S+) px and an mIoU of (\S+), `one_hot_dice` (\S+) px and (\S+) ", text).groups()
+    joined = of.loc["sigma 1 px"].loc[["forward_dice", "one_hot_dice"]]
+    assert [float(n) for n in said] == pytest.approx(list(joined.to_numpy().ravel()), abs=0.006)
+    clean = rows[rows["case"] == "no error"].groupby("target")
+    for target, pattern in (("one_hot", "without any error reaches"), ("forward, sigma 1 px assumed", "the forward likelihood reaches")):
+        found = clean.get_group(target)["miou_foreground"]
+        said = re.search(pattern + r" (\S+) to (\S+) \(mean ([0-9.]+)\)", text).groups()
+        assert [float(n) for n in said] == pytest.approx([found.min(), found.max(), found.mean()], abs=0.006)
+    believed = comparison.on_shared_seeds(rows[rows["variant"].isin((*sweep.PLAIN, "assumed"))]).query("case == 'sigma 1 px'").groupby("target")["surface_distance_median"].mean()
+    at = lambda target: [believed[target if sigma == 1 else f"{target}, sigma {sigma:g} px assumed"] for sigma in (0.25, 0.5, 1, 2, 4)]
+    number = r"([0-9.]*[0-9])"
+    several = rf"{number}, {number}, {number}, {number} and {number} px"
+    said = re.search(rf"median scene are {several} off \(one-hot {number}\), the posterior's {several}:", text).groups()
+    assert list(said) == [f"{value:.3f}" for value in (*at("forward"), believed["one_hot"], *at("posterior"))]
+    said = re.search(rf"median scene are {number}, {number} and {number} px off with 5, 10 and 20 of them, {number} px", text).groups()
+    assert list(said) == [f"{believed[target]:.3f}" for target in (*(f"forward, prior fitted on {n}" for n in (5, 10, 20)), "forward")]
+    farther = clean["surface_distance"].mean()[["forward, sigma 1 px assumed", "one_hot"]]
+    assert float(re.search(r"with boundaries (\S+) px farther off", text)[1]) == pytest.approx(farther.iloc[0] - farther.iloc[1], abs=0.002)
+
+
+def test_what_the_readme_calls_established_is(compared):
+    rows, text = compared
+    notebook = (REPOSITORY / "reports/reference/compare/04_compare_targets.ipynb").read_text()
+    plain = rows[rows["variant"].isin(sweep.PLAIN)]
+
+    def judged(rows, baseline, metrics):
+        table = comparison.differences(rows, baseline, metrics)
+        found = {verdict: set(map(tuple, part[["case", "target", "metric"]].values)) for verdict, part in table.groupby("verdict")}
+        better, worse = (found.get(verdict, set()) for verdict in ("better", "worse"))
+        assert f"{len(table)} comparisons corrected for; established: {len(better)} better, {len(worse)} worse" in notebook
+        return table, better, worse
+
+    table, better, worse = judged(plain, "one_hot", HEADLINE)
+    assert f"correction for {len(table)} comparisons with one-hot training, in nine cases, nine gains are established, each of a forward likelihood" in text
+    assert table["case"].nunique() == 9 and "Seven losses are established" in text
+    assert better == {
+        ("sigma 1 px", "forward", "log_loss"), ("sigma 1 px", "forward, prior fitted on 20", "log_loss"), ("sigma 2 px", "forward", "log_loss"), ("sigma 2 px", OF_TEN, "log_loss"), (BIASED, "forward", "log_loss"),
+        ("markov", "forward", "log_loss"), (BIASED, "forward", "surface_distance"), ("sigma 2 px", "forward", "miou_foreground"), ("sigma 1 px", "forward_uniform", "miou_foreground"),
+    }  # fmt: skip
+    assert worse == {
+        *((case, "uniform", "log_loss") for case in ("no error", "sigma 1 px", "sigma 2 px", "markov")), ("sigma 1 px", "forward_uniform", "log_loss"),
+        ("no error", "spatially_varying", "surface_distance"), ("sigma 2 px", "weighted_adjacent_prior", "surface_distance"),
+    }  # fmt: skip
+
+    _, better, worse = judged(plain, "one_hot", ("surface_distance_median",))
+    assert {case for case, target, _ in better if target == "forward"} == {"sigma 1 px", BIASED, "sigma 2 px", "markov", MORE_EPOCHS, FEWER_SCENES}
+    assert {case for case, target, _ in better if target == OF_TEN} == {"sigma 1 px", "sigma 2 px", "markov"}
+    assert {case for case, target, _ in better if target == "posterior"} == {BIASED}
+    assert {case for case, target, _ in worse if target == "posterior"} == {"sigma 0.5 px", "sigma 2 px", "markov", MORE_EPOCHS, FEWER_SCENES}
+
+    table, better, worse = judged(plain, comparison.LIKE_FOR_LIKE, HEADLINE)
+    assert f"six of {len(table)} differences are established, all for the likelihood: log loss in five cases and the boundaries after 90 epochs" in text and not worse
+    at_two = table.set_index(["case", "target", "metric"]).loc[("sigma 2 px", "forward", "log_loss"), "p_holm"]
+    assert f"that at 2 px (p {at_two:.3f}) so barely" in text
+    assert sorted(metric for *_, metric in better) == ["log_loss"] * 5 + ["surface_distance"] and (MORE_EPOCHS, "forward", "surface_distance") in better
+
+    _, better, worse = judged(rows[(rows["variant"] == "assumed") | (rows["target"] == "one_hot")], "one_hot", HEADLINE)
+    assert not better and ("no error", "forward, sigma 1 px assumed", "surface_distance") in worse
+    assert {(case, target) for case, target, _ in worse} == {("no error", "forward, sigma 1 px assumed"), ("sigma 1 px", "posterior, sigma 4 px assumed")}
+
+    later = comparison.differences(rows[(rows["seed"] >= 5) & (rows["target"].isin(("one_hot", "forward")))], "one_hot", ("log_loss",))
+    assert len(later) == 3 and (later["p_value"] < 0.05).all() and (later["difference"] < 0).all()
+
+
+def test_what_the_readme_says_of_few_labels_is_what_was_measured():
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+    table = pd.read_csv(REPOSITORY / "reports/reference/mnist_few_labels.csv").query("labels == 100 and width == 500")
+    errors = table.pivot(index="seed", columns=["method", "network"], values="error_percent")
+    kinds = [("supervised", "mlp_dropout"), ("pseudo_label", "mlp_dropout"), ("pseudo_label", "mlp_dropout_dae")]
+    assert len(errors) == 3 and errors[kinds].notna().all(axis=None)
+    said = re.search(r"three seeds\) errs on (\S+)% of the test images, with pseudo-labels on (\S+)%, and .*? auto-encoder on (\S+)%\. The last step, (\S+) points", text).groups()
+    dropout, pseudo, auto_encoder = (errors[kind] for kind in kinds)
+    assert [float(n) for n in said] == pytest.approx([dropout.mean(), pseudo.mean(), auto_encoder.mean(), (pseudo - auto_encoder).mean()], abs=0.06)
+    _, low, high = statistics.mean_interval(pseudo - auto_encoder)
+    assert low > 0
+    _, low, high = statistics.mean_interval(dropout - pseudo)
+    assert low < 0 < high
+
+
+def test_what_the_readme_says_of_roofs_is_what_was_measured():
+    folder = REPOSITORY / "reports/reference/buildings"
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+    distances = pd.read_csv(folder / "scores.csv").groupby("objective")["surface_distance"].mean()
+    said = re.search(r"test scenes lie (\S+) px \(soft Dice\), (\S+) px \(one-hot \+ soft Dice\) and (\S+) px \(forward likelihood \+ soft Dice\)", text).groups()
+    assert [float(n) for n in said] == pytest.approx(list(distances[["dice", "one_hot_dice", "forward_dice"]]), abs=0.006)
+    differences = pd.read_csv(folder / "differences.csv", keep_default_na=False)
+    assert (differences["verdict"] == "").all() and f"none of the {len(differences)} differences" in text
+    pooled = pd.read_csv(folder / "annotators.csv", index_col=0).loc["all, bias taken out"]
+    low, high = re.search(r"the estimate is (\S+) to (\S+) px", text).groups()
+    assert [float(low), float(high)] == pytest.approx([pooled["sigma from"], pooled["sigma to"]], abs=0.006)
