@@ -3,6 +3,7 @@ import pytest
 
 from thesis_lib.agreement import agreement, consensus, pooled
 from thesis_lib.annotators import DisplacementField
+from thesis_lib.boundaries import shift_boundaries
 from thesis_lib.prior import boundary_displacements
 
 
@@ -53,6 +54,15 @@ def test_with_gold_standard_masks_the_bias_itself_is_found():
     assert low < 2.0 < high and low > 1.5
     assert sorted(found.pairs) == [(0, 1), (0, 2)]
     assert found.pair_table(["ground", "roof", "road"]).index.tolist() == ["ground - roof", "ground - road"]
+
+
+def test_boundaries_between_objects_say_nothing_of_the_bias():
+    halves = np.zeros((2, 80, 100), np.uint8)
+    halves[:, 15:65, 20:50], halves[:, 15:65, 50:80] = 1, 2
+    found = agreement({"a": shift_boundaries(halves, 2.0)}, references=halves)
+    assert found.annotators["a"].mean == pytest.approx(2.0, abs=0.05)
+    assert found.pairs[1, 2].mean == pytest.approx(0.0, abs=0.05)
+    assert found.prior.sigma_interval()[1] < 0.4
 
 
 def test_the_edge_of_what_is_ignored_is_no_boundary():

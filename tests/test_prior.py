@@ -8,6 +8,7 @@ from scipy import stats
 
 from thesis_lib import prior
 from thesis_lib.annotators import DisplacementField
+from thesis_lib.displacements import displacements_by_pair
 from thesis_lib.prior import BoundaryPrior
 
 VAGUE = BoundaryPrior(0.0, 0.01, 0.01, 0.01)
@@ -88,7 +89,26 @@ def test_displacements_of_a_grown_disc_are_its_growth(disc):
     larger = rows**2 + columns**2 <= 15**2
     assert prior.boundary_displacements(larger, disc).mean() == pytest.approx(3.0, abs=0.2)
     assert prior.boundary_displacements(disc, larger).mean() == pytest.approx(-3.0, abs=0.2)
-    assert prior.boundary_displacements(disc, disc).std() == pytest.approx(0.0, abs=0.15)
+    assert np.abs(prior.boundary_displacements(disc, disc)).max() < 0.1
+
+
+@pytest.mark.parametrize("moved", [-3, 0, 2])
+def test_displacements_of_a_moved_straight_edge_are_exact(moved):
+    true, drawn = np.zeros((2, 30, 40), bool)
+    true[:, :20], drawn[:, : 20 + moved] = True, True
+    np.testing.assert_allclose(prior.boundary_displacements(drawn, true), moved, atol=1e-9)
+
+
+def test_a_boundary_between_two_objects_is_measured_once():
+    true = np.zeros((60, 80), int)
+    true[10:50, 10:40], true[10:50, 40:70] = 1, 2
+    drawn = true.copy()
+    drawn[10:50, 40:41] = 1  # the lower class a pixel too large
+    found = displacements_by_pair(drawn, true)
+    assert sorted(found) == [(0, 1), (0, 2), (1, 2)]
+    (between,) = found[1, 2]
+    assert np.median(between) == pytest.approx(1.0, abs=0.01) and 35 <= len(between) <= 40
+    assert len(np.concatenate(sum(found.values(), []))) == len(prior.boundary_displacements(drawn, true))
 
 
 def test_a_stroke_drawn_beside_itself_is_displaced_on_both_sides():

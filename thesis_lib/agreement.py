@@ -21,8 +21,8 @@ class Agreement:
 
     Args:
         prior: BoundaryPrior of an annotator's error once his bias is taken out: of the displacement of all together.
-        annotators: dict from name to the BoundaryPrior of one: his bias and his sigma. Without gold-standard masks biases
-            are against the consensus: what all have in common cannot be seen.
+        annotators: dict from name to the BoundaryPrior of one: his bias and his sigma, at boundaries with the background if there are any, the
+            ones that `shift_boundaries` moves. Without gold-standard masks biases are against the consensus: what all have in common cannot be seen.
         pairs: dict from (j, k) to the BoundaryPrior of the boundaries between two classes, pooled partially.
     """
 
@@ -142,14 +142,15 @@ def agreement(annotations, references=None, background=None, reach=10.0):
 
     priors, centred = {}, {}
     for name, pairs in measured.items():
-        series = [s for several in pairs.values() for s in several]
-        if not series:
+        if not pairs:
             other = "the reference" if references is not None else "most of " + ", ".join(sorted(annotations))
             raise ValueError(f"annotations of {name!r} must share an object with {other}; no boundary could be measured")
-        bias = np.concatenate(series).mean()
-        priors[name] = _fit([bias + math.sqrt(shared) * (s - bias) for s in series], 1.0)
+        outer = [s for pair, several in pairs.items() if background in pair for s in several]
+        bias = np.concatenate(outer).mean() if outer else 0.0
+        priors[name] = _fit([bias + math.sqrt(shared) * (s - bias) for s in outer or sum(pairs.values(), [])], 1.0)
         for pair, several in pairs.items():
-            centred.setdefault(pair, []).extend(math.sqrt(shared) * (s - bias) for s in several)
+            taken_out = bias if background in pair else 0.0
+            centred.setdefault(pair, []).extend(math.sqrt(shared) * (s - taken_out) for s in several)
     everything = [s for several in centred.values() for s in several]
     spread, farthest = float(np.concatenate(everything).std()), max(abs(prior.mean) for prior in priors.values())
     if farthest + 3 * spread > reach:

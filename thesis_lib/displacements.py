@@ -12,6 +12,7 @@ def boundary_displacements(annotation, reference, background=None, reach=10.0):
 
     At each point the annotation is followed along the reference's normal to the nearest place where it leaves the
     object: the same side of the object, so that a stroke drawn beside itself counts as displaced, not as close by.
+    A boundary between two objects is measured once, from the one of the lower class.
     Where a hole was filled or a stroke broken there is no such place, or one on another part of the boundary; values
     further from the median than four robust standard deviations (at least 2 px) are taken for such and left out.
 
@@ -38,8 +39,7 @@ def displacements_by_pair(annotation, reference, background=None, reach=10.0):
     """As `displacement_series`, apart for each pair of classes that meet at the boundary.
 
     Returns:
-        dict from (j, k), j < k, to a list of arrays, one for each stretch of boundary between the two. A boundary between
-        two objects is measured from both of them.
+        dict from (j, k), j < k, to a list of arrays, one for each stretch of boundary between the two.
     """
     found = {}
     for k, values, others in _measured(annotation, reference, background, reach):
@@ -61,7 +61,9 @@ def _measured(annotation, reference, background, reach):
     shape = (-1,) + reference.shape[-2:]
     for drawn, true in zip(annotation.reshape(shape), reference.reshape(shape)):
         for k in np.setdiff1d(np.unique(true), [background, IGNORE]):
-            series += [(int(k), *one) for one in _displacements(drawn, true, k, reach)]
+            for values, others in _displacements(drawn, true, k, reach):
+                once = (others >= k) | (others == background)
+                series.append((int(k), values[once], others[once]))
     if not sum(len(values) for _, values, _ in series):
         return []
     together = np.concatenate([values for _, values, _ in series])
@@ -84,15 +86,17 @@ def _displacements(drawn, labels, k, reach):
         outward = -np.stack([map_coordinates(s, points.T, order=1, mode="nearest") for s in slope], axis=1)
         outward /= np.maximum(np.hypot(*outward.T), 1e-12)[:, None]
         along = points[:, None] + steps[None, :, None] * outward[:, None]
-        inside = map_coordinates(mask, along.reshape(-1, 2).T, order=1, mode="nearest").reshape(along.shape[:2]) > 0.5
-        leaves = inside[:, :-1] & ~inside[:, 1:]
-        middle = (steps[:-1] + steps[1:]) / 2
-        nearest = np.argmin(np.where(leaves, np.abs(middle), np.inf), axis=1)
+        inside = map_coordinates(mask, along.reshape(-1, 2).T, order=1, mode="nearest").reshape(along.shape[:2])
+        before, after = inside[:, :-1], inside[:, 1:]
+        leaves = (before > 0.5) & (after <= 0.5)
+        crossings = steps[:-1] + (before - 0.5) / np.where(leaves, before - after, 1.0) * np.diff(steps)
+        nearest = np.argmin(np.where(leaves, np.abs(crossings), np.inf), axis=1)
+        crossing = np.take_along_axis(crossings, nearest[:, None], axis=1)[:, 0]
         outside = map_coordinates(labels.astype(float), (points + outward).T, order=0, mode="nearest").astype(int)
-        place = points + np.take(middle, nearest)[:, None] * outward
+        place = points + crossing[:, None] * outward
         ignored = map_coordinates(unknown, place.T, order=1, mode="nearest") > 0.25  # more than half of what is not k there
         found = leaves.any(axis=1) & ~ignored & (outside != IGNORE)
-        series.append((middle[nearest][found], outside[found]))
+        series.append((crossing[found], outside[found]))
     return series
 
 
