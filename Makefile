@@ -27,8 +27,10 @@ report: setup
 	@$(SNAKEMAKE) index $(OPTIONS) || true
 	@$(BIN)/python -m thesis_lib.report $(PROFILE)
 
+# Side by side, a file or a notebook to each process; none may take a whole GPU for itself.
 test: setup
-	$(BIN)/python -m pytest -q -rs --nbval --nbval-current-env tests notebooks
+	TF_FORCE_GPU_ALLOW_GROWTH=true XLA_PYTHON_CLIENT_PREALLOCATE=false \
+		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --nbval --nbval-current-env tests notebooks
 
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
 # A notebook whose committed outputs are of these rows is run again.
