@@ -30,11 +30,15 @@ def paired_differences(table, seeds, panels, baseline):
             axis.errorbar(row["difference"], y, xerr=bounds, color=colour, marker=marker, capsize=3, mfc=colour if row["verdict"] else "white")
         axis.axvline(0, color="black", ls=":")
         far, reach = part["difference"].abs(), part[["difference", "low", "high"]].abs().max(axis=None)
+        scale = ""
         if reach > 20 * far.median() > 0:  # one target or its interval reaches so far that the others could not be told apart
-            axis.set_xscale("symlog", linthresh=10 ** np.ceil(np.log10(far.median())))
+            linear = 10 ** np.ceil(np.log10(far.median()))
+            axis.set_xscale("symlog", linthresh=linear)
+            scale = f"\n(logarithmic beyond ±{linear:g})"
         else:
             axis.locator_params(axis="x", nbins=4)
-        axis.set_xlabel(f"{label}\nminus {style(baseline)[0]}'s ({better} is better)", fontsize=8)
+        axis.margins(x=0.08)
+        axis.set_xlabel(f"{label}\nminus {style(baseline)[0]}'s ({better} is better){scale}", fontsize=8)
         axis.tick_params(axis="x", labelsize=8)
         axis.grid(axis="x", alpha=0.3)
     axes[0, 0].set_yticks(range(len(order)), [style(target)[0] for target in order])
@@ -52,7 +56,7 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         log: whether x is drawn on a logarithmic axis.
         marked: (value, name): a dashed line at that x.
         references: target -> DataFrame of its runs, drawn as level lines at their means.
-        borrowed: (target, x) of points that are another target's, drawn hollow.
+        borrowed: (target, x) of points that are another target's, drawn hollow and without its interval.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
     targets = list(table["target"].unique())
@@ -61,11 +65,11 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         for i, (target, dash) in enumerate(zip(targets, dashes(targets))):
             name, colour, marker = style(target)
             part = table[(table["target"] == target) & (table["metric"] == metric)].sort_values(x)
-            shift = (i - (len(targets) - 1) / 2) * 0.012  # so that error bars of different targets stay apart
-            at = part[x] * (1 + 3 * shift) if log else part[x] + shift * (values[-1] - values[0])
-            bounds = [part["mean"] - part["low"], part["high"] - part["mean"]]
-            axis.errorbar(at, part["mean"], np.nan_to_num(bounds), color=colour, marker=marker, ms=5, lw=1.2, ls=dash, capsize=2, label=name)
-            hollow = [(target, value) in borrowed for value in part[x]]
+            shift = (i - (len(targets) - 1) / 2) * 0.018  # so that error bars of different targets stay apart
+            at = part[x] * (1 + 2 * shift) if log else part[x] + shift * (values[-1] - values[0])
+            hollow = np.array([(target, value) in borrowed for value in part[x]])
+            bounds = np.where(hollow, 0.0, np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]]))
+            axis.errorbar(at, part["mean"], bounds, color=colour, marker=marker, ms=5, lw=1.2, ls=dash, capsize=2, label=name)
             axis.plot(at[hollow], part["mean"][hollow], color=colour, marker=marker, ms=5, mfc="white", ls="none", zorder=3)
         means = table.loc[table["metric"] == metric, "mean"]
         if means.min() > 0 and means.max() > max(50 * means.min(), 1):  # scores between 0 and 1 stay as they are
