@@ -56,6 +56,21 @@ def test_with_gold_standard_masks_the_bias_itself_is_found():
     assert found.pair_table(["ground", "roof", "road"]).index.tolist() == ["ground - roof", "ground - road"]
 
 
+@pytest.mark.parametrize("sigma", [0.25, 0.5, 1.0])
+def test_two_annotators_say_as_much_of_a_small_error_as_the_truth_does(sigma):
+    maps = discs()
+    both = drawn(maps, [sigma, sigma], [0.0, 0.0])
+    middle = [np.mean(found.prior.sigma_interval()) for found in (agreement(both), agreement(both, references=maps))]
+    assert middle[0] == pytest.approx(middle[1], rel=0.12)
+
+
+def test_biases_of_two_about_their_middle_are_opposite():
+    square, larger = np.zeros((2, 1, 40, 40), np.int8)
+    square[:, 10:30, 10:30], larger[:, 10:30, 10:31] = 1, 1
+    found = agreement({"a": square, "b": larger}, background=0).annotators
+    assert found["a"].mean == pytest.approx(-found["b"].mean, abs=0.03) and 0 < found["b"].mean < 0.25
+
+
 def test_boundaries_between_objects_say_nothing_of_the_bias():
     halves = np.zeros((2, 80, 100), np.uint8)
     halves[:, 15:65, 20:50], halves[:, 15:65, 50:80] = 1, 2

@@ -209,5 +209,7 @@ def test_scores_of_rasters_are_compared_pairwise_over_seeds_and_rasters():
     assert one == pytest.approx(apart.mean()) and len(of_seeds) == 12
     alone, _ = comparison.of_rasters(scores.loc[(slice(None), [0]), :], "dice", {"surface_distance": "lower"})
     assert np.isnan(alone["low"].item()) and alone["verdict"].item() == ""
+    with pytest.raises(ValueError, match="baseline must be one of .*; got 'zzz'"):
+        comparison.of_rasters(scores, "zzz", {"iou": "higher"})
     nothing, _ = comparison.of_rasters(scores * np.nan, "dice", {"iou": "higher"})
     assert nothing.empty

@@ -159,20 +159,27 @@ def write_npz(folder, **arrays):
 
 
 ZEROS = np.zeros((4, 5, 6), np.uint8)
+HALVES = ZEROS + (np.arange(6) > 2).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
     "arrays, message",
     [
         ({"images": ZEROS}, "must hold the array 'labels'; it holds images"),
-        ({"images": ZEROS, "labels": ZEROS[:3]}, r"images and labels must match; got shapes \(4, 5, 6\) and \(3, 5, 6\)"),
+        ({"images": ZEROS, "labels": ZEROS[:3]}, r"labels \(N, H, W\) must match; got shapes \(4, 5, 6\) and \(3, 5, 6\)"),
         ({"images": ZEROS, "labels": ZEROS.astype(float)}, "labels must be a non-empty array of integer"),
         ({"images": ZEROS, "labels": ZEROS.astype(int) + 300}, "labels must hold classes in 0..255; got values from 300"),
-        ({"images": np.full((4, 5, 6), np.nan), "labels": ZEROS}, "images must be finite"),
-        ({"images": np.full((4, 5, 6), 256), "labels": ZEROS}, r"images must hold values in 0..255; got 256 to 256"),
-        ({"images": np.full((4, 5, 6), 0.9), "labels": ZEROS}, "look like 0..1: multiply by 255"),
-        ({"images": ZEROS, "labels": ZEROS + 255 * (np.arange(6) == 2).astype(np.uint8)}, "255 looks like 'no label'"),
+        ({"images": np.full((4, 5, 6), np.nan), "labels": HALVES}, "images must be finite"),
+        ({"images": np.full((4, 5, 6), 256), "labels": HALVES}, r"images must hold values in 0..255; got 256 to 256"),
+        ({"images": np.full((4, 5, 6), 0.9), "labels": HALVES}, "look like 0..1: multiply by 255"),
+        ({"images": ZEROS, "labels": ZEROS + 255 * (np.arange(6) == 2).astype(np.uint8)}, "255 stands for 'no label'"),
         ({"images": ZEROS, "labels": ZEROS, "class_names": ["a", "b"], "background": 5}, "class_names must name all 6"),
+        ({"images": ZEROS, "labels": ZEROS}, r"mine.npz: labels must be of two classes or more; got \[0\]"),
+        ({"images": np.array(3), "labels": ZEROS}, r"images \(N, H, W\[, C\]\) and labels \(N, H, W\) must match; got shapes \(\)"),
+        *[({"images": ZEROS, "labels": ZEROS, "background": value}, "mine.npz: background must be a class, a whole number from 0 to 254")
+          for value in (-1, 1.7, "background", [0])],
+        ({"images": ZEROS, "labels": ZEROS, "background": np.array(None)}, "mine.npz is not a readable NumPy file of numbers"),
+        ({"images": ZEROS, "labels": ZEROS, "class_names": "ab"}, "mine.npz: class_names must be a one-dimensional array of texts"),
     ],
 )
 def test_what_is_wrong_with_an_npz_file_is_named(tmp_path, arrays, message):

@@ -222,7 +222,10 @@ def test_pixels_to_ignore_are_not_learned_from(example, name):
     # As if the image ended there, for what looks at pixels alone.
     if name in ("one_hot", "uniform", "weighted_adjacent", "dice", "jaccard"):
         np.testing.assert_allclose(float(loss(labels, logits)), float(loss(labels[:, :5], logits[:, :5])), rtol=1e-5)
-    assert float(loss(np.full_like(labels, 255), logits)) == pytest.approx(0, abs=1e-6)
+    nothing = np.full_like(labels, 255)
+    assert float(loss(nothing, logits)) == pytest.approx(0, abs=1e-6)
+    together = float(loss(np.concatenate([labels, nothing]), np.concatenate([logits, logits])))
+    np.testing.assert_allclose(together, float(loss(labels, logits)), rtol=1e-5)
 
 
 def test_a_blur_beside_pixels_to_ignore_still_makes_whole_labels(example):

@@ -4,7 +4,7 @@ import surface_distance
 from sklearn.metrics import confusion_matrix
 
 from thesis_lib.metrics import calibration, overlap, summary, surface
-from thesis_lib.metrics.of_scenes import miou
+from thesis_lib.metrics.of_scenes import METRICS, miou
 
 LABELS = np.array([[[0, 0, 0, 1], [0, 0, 1, 1]]])
 PREDICTED = np.array([[[0, 0, 1, 1], [0, 0, 0, 1]]])
@@ -123,6 +123,10 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
         (lambda: overlap.scores(LABELS, PREDICTED[:, :1], 2), "must have the same shape"),
         (lambda: overlap.scores(LABELS, PREDICTED, 1), r"labels must hold classes in 0..0; got values from 0 to 1"),
         (lambda: surface.scores(LABELS, PREDICTED, spacing=(0, 1)), "spacing must"),
+        (lambda: surface.scores(LABELS, PREDICTED, spacing=(1, 1, 1)), "spacing must be two lengths"),
+        (lambda: surface.scores(LABELS, PREDICTED, spacing=2.0), "spacing must be two lengths"),
+        (lambda: summary.evaluate(LABELS, np.full(LABELS.shape + (2,), 0.5), 2), "background must be a whole number from 0 to 1; got 2"),
+        (lambda: summary.evaluate(LABELS[:0], np.zeros((0, 4, 4, 2)), 0), "probabilities must be of one scene or more"),
         (lambda: surface.scores(LABELS, PREDICTED[0]), "must have the same shape"),
         (lambda: calibration.scores(LABELS, np.full(LABELS.shape + (2,), np.nan)), "probabilities must be finite"),
         (lambda: calibration.scores(LABELS, np.ones(LABELS.shape + (2,))), "sum to one"),
@@ -132,6 +136,17 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_scenes_without_any_object_have_numbers_and_no_median():
+    probabilities = np.zeros((3, 6, 6, 2))
+    probabilities[..., 0] = 1
+    _, scenes, _ = summary.evaluate(np.zeros((3, 6, 6), int), probabilities, 0)
+    assert scenes["surface_distance"].dtype == float and np.isnan(scenes["surface_distance"]).all()
+    median = METRICS["surface_distance_median"].of_scenes
+    assert np.isnan(median(scenes, np.ones((2, 3)))).all()
+    found = median({"surface_distance": np.array([3.0, np.nan, 5.0])}, np.array([[0.0, 3, 0], [1, 1, 1], [2, 0, 1]]))
+    np.testing.assert_array_equal(found, [np.nan, 4.0, 3.0])
 
 
 def test_pixels_to_ignore_are_not_counted():

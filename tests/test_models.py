@@ -54,6 +54,14 @@ def test_augmentation_moves_images_and_labels_together():
     assert len({m.sum() for m in masks}) > 8
 
 
+def test_rotation_shift_and_zoom_vary_independently():
+    images = np.zeros((500, 64, 64, 1), "float32")
+    drawn = [part.get_random_transformation(images) for part in augmentation((64, 64, 1), seed=0).layers]
+    found = [row for one in drawn for value in one.values() if np.size(value) in (500, 1000) for row in np.reshape(value, (500, -1)).T]
+    assert len(found) == 5  # an angle, two shifts, two zooms
+    assert np.abs(np.corrcoef(found) - np.eye(len(found))).max() < 0.2
+
+
 def test_a_segmenter_that_augments_trains_validates_and_predicts():
     keras.utils.set_random_seed(0)
     network = unet(2, **symmetric(2, 2), image_shape=(16, 16, 1))

@@ -1,5 +1,7 @@
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,36 @@ def test_a_value_that_no_picture_holds_is_named(tmp_path):
     Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(ValueError, match="a must hold values from 0 to 255; got nan to nan"):
         pictures.decode(tmp_path / "a.tif", "RGB", "a")
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_an_uncompressed_grey_tiff_is_turned_upright(tmp_path, orientation):
+    stored = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    turned = {5: stored.T, 6: np.rot90(stored, -1), 7: stored[::-1, ::-1].T, 8: np.rot90(stored)}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "a.tif", exif=exif)
+    assert pictures.shape(tmp_path / "a.tif") == (8, 6)
+    assert np.array_equal(pictures.decode(tmp_path / "a.tif", "L", "a")[..., 0], turned)
+
+
+def test_a_tiff_of_several_pages_is_named_but_overviews_are_none(tmp_path):
+    pages = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (10, 20, 30)]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(ValueError, match="a must hold one picture; got a TIFF of 3 pages"):
+        pictures.decode(tmp_path / "stack.tif", "L", "a")
+    pages[0].save(tmp_path / "overview.tif", save_all=True, append_images=[pages[1].resize((4, 4))])
+    assert (pictures.decode(tmp_path / "overview.tif", "L", "a") == 10).all()
+
+
+def test_colours_of_16_bits_a_band_are_named(tmp_path):
+    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + struct.pack(">6H", *([200, 0, 0] * 2)) for _ in range(2))
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    with pytest.raises(ValueError, match="a must hold colours of 8 bits a band; got 16"):
+        pictures.decode(content, "colours", "a")
+    assert pictures.decode(content, "RGB", "a").shape == (2, 2, 3)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])

@@ -222,6 +222,17 @@ def test_the_epoch_with_the_largest_score_is_kept_when_that_is_asked_for(tmp_pat
         training.callbacks(tmp_path / "other", 3, mode="most")
 
 
+def test_a_first_epoch_without_a_value_is_not_the_best(tmp_path):
+    images, labels = small_problem(8)
+    model = small_model()
+    spoil = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({"val_loss": (float("nan"), 3.0, 2.0, 2.5)[epoch]}))
+    found = [spoil, *training.callbacks(tmp_path, 2, "cosine", tensorboard=False)]
+    kept = []
+    found.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append((tmp_path / "best.keras").stat().st_mtime_ns)))
+    model.fit(images, labels, epochs=4, verbose=0, callbacks=found)
+    assert len(kept) == 4 and kept[0] < kept[1] < kept[2] == kept[3]
+
+
 def test_a_folder_that_keras_would_format_is_named(tmp_path):
     with pytest.raises(ValueError, match="output folder must have no braces in its name"):
         training.callbacks(tmp_path / "br{x}")

@@ -63,6 +63,11 @@ def consensus(annotations, background=None):
     Returns:
         label map (H, W); 255 where any annotator has 255.
     """
+    return _half_way(annotations, background)[0]
+
+
+def _half_way(annotations, background):
+    """The consensus, and for each object's class how far inside it a pixel is, px: its boundary, where that is zero, is not on the grid."""
     maps = [checks.label_maps("annotations", one) for one in annotations]
     if len(maps) < 2:
         raise ValueError(f"annotations must be of two annotators or more; got {len(maps)}")
@@ -74,8 +79,9 @@ def consensus(annotations, background=None):
     classes = np.array([background, *classes[(classes != background) & (classes != IGNORE)]], maps.dtype)
     diagonal = math.hypot(*maps.shape[1:])  # a class that one of them did not draw is as far off as can be
     known, heard = _of_most(np.stack([continued(one, one == IGNORE) for one in maps]), background)
-    mean = [sum(w * np.clip(signed_distance(one == k), -diagonal, diagonal) for one, w in zip(known, heard)) / heard.sum(0) for k in classes]
-    return np.where((maps == IGNORE).any(0), np.array(IGNORE, maps.dtype), classes[np.argmax(mean, axis=0)])
+    mean = np.stack([sum(w * np.clip(signed_distance(one == k), -diagonal, diagonal) for one, w in zip(known, heard)) / heard.sum(0) for k in classes])
+    inside = {int(k): mean[i] - np.delete(mean, i, 0).max(0) for i, k in enumerate(classes) if i}
+    return np.where((maps == IGNORE).any(0), np.array(IGNORE).astype(maps.dtype), classes[np.argmax(mean, axis=0)]), inside
 
 
 def _of_most(maps, background):
@@ -135,9 +141,9 @@ def agreement(annotations, references=None, background=None, reach=10.0):
         for name, one in drawn.items():
             if np.ndim(one) != 2:
                 raise ValueError(f"annotations of {name!r} must be label maps (H, W), one an image; got shape {np.shape(one)}")
-        true = consensus(list(drawn.values()), background) if references is None else references[i]
+        true, fields = _half_way(list(drawn.values()), background) if references is None else (references[i], None)
         for name, one in drawn.items():
-            for pair, series in displacements_by_pair(one, true, background, reach).items():
+            for pair, series in displacements_by_pair(one, true, background, reach, fields).items():
                 measured[name].setdefault(pair, []).extend(series)
 
     priors, centred = {}, {}

@@ -84,20 +84,20 @@ def _shift(labels, displacement, background):
     return np.where(labels == IGNORE, labels, classes[np.argmax(scores, axis=0)])
 
 
-def contours(mask, spacing=1.0):
+def contours(mask, spacing=1.0, level=0.5):
     """The boundary of a mask as ordered points, one array a connected boundary.
 
     Args:
-        mask: boolean array (H, W).
+        mask: boolean array (H, W); or a float one, and its boundary is where it crosses `level`.
         spacing: distance between consecutive points along the boundary, px.
 
     Returns:
         list of float arrays (n, 2) of (row, column); empty if the mask is empty or full.
     """
-    mask = np.asarray(mask, bool)
-    if min(mask.shape) < 2:
-        mask = np.pad(mask, [(0, n < 2) for n in mask.shape], mode="edge")
-    lines = contourpy.contour_generator(z=mask.astype(float)).lines(0.5)
+    field = np.asarray(mask, float)
+    if min(field.shape) < 2:
+        field = np.pad(field, [(0, n < 2) for n in field.shape], mode="edge")
+    lines = contourpy.contour_generator(z=field).lines(level)
     return [_resample(line[:, ::-1], spacing) for line in lines]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from thesis_lib import statistics
+from thesis_lib import checks, statistics
 from thesis_lib.metrics.of_scenes import METRICS, PAIRED, mean
 
 LIKE_FOR_LIKE = {"forward": "posterior", "forward_dice": "one_hot_dice", "forward_uniform": "uniform"}  # the error in the likelihood, and not
@@ -91,6 +91,7 @@ def of_rasters(scores, baseline, better, level=0.95, resamples=20000):
         (DataFrame, DataFrame): target, metric, difference (target minus baseline), low, high, p_value, p_holm and verdict; and
         target, metric, seed, difference.
     """
+    checks.one_of("baseline", baseline, scores.index.unique("objective"))
     found, of_seeds = [], []
     for metric in better:
         values = scores[metric].unstack("raster").dropna(axis="columns")

@@ -35,14 +35,19 @@ def displacement_series(annotation, reference, background=None, reach=10.0):
     return [values for _, values, _ in _measured(annotation, reference, background, reach)]
 
 
-def displacements_by_pair(annotation, reference, background=None, reach=10.0):
+def displacements_by_pair(annotation, reference, background=None, reach=10.0, fields=None):
     """As `displacement_series`, apart for each pair of classes that meet at the boundary.
+
+    Args:
+        annotation, reference, background, reach: as there.
+        fields: of a single reference, where its boundaries are known more finely than by whole pixels: a dict from a class to a float array
+            (H, W), positive inside, whose boundary is where it is zero.
 
     Returns:
         dict from (j, k), j < k, to a list of arrays, one for each stretch of boundary between the two.
     """
     found = {}
-    for k, values, others in _measured(annotation, reference, background, reach):
+    for k, values, others in _measured(annotation, reference, background, reach, fields):
         for stretch in np.split(np.arange(len(values)), np.flatnonzero(np.diff(others)) + 1):
             other = int(others[stretch[0]])
             if other != k:  # in a sharp corner the point outside is inside again
@@ -50,7 +55,7 @@ def displacements_by_pair(annotation, reference, background=None, reach=10.0):
     return dict(sorted(found.items()))
 
 
-def _measured(annotation, reference, background, reach):
+def _measured(annotation, reference, background, reach, fields=None):
     """For each connected boundary: its class, the displacements along it, and the class on its other side."""
     annotation = checks.label_maps("annotation", annotation)
     reference = checks.label_maps("reference", reference)
@@ -61,7 +66,7 @@ def _measured(annotation, reference, background, reach):
     shape = (-1,) + reference.shape[-2:]
     for drawn, true in zip(annotation.reshape(shape), reference.reshape(shape)):
         for k in np.setdiff1d(np.unique(true), [background, IGNORE]):
-            for values, others in _displacements(drawn, true, k, reach):
+            for values, others in _displacements(drawn, true, k, reach, (fields or {}).get(int(k))):
                 once = (others >= k) | (others == background)
                 series.append((int(k), values[once], others[once]))
     if not sum(len(values) for _, values, _ in series):
@@ -73,8 +78,8 @@ def _measured(annotation, reference, background, reach):
     return [one for one in kept if one[1].size]
 
 
-def _displacements(drawn, labels, k, reach):
-    """Displacements along each contour of class k, where the map `drawn` leaves k within reach, and the classes outside.
+def _displacements(drawn, labels, k, reach, field):
+    """Displacements along each contour of class k (of the field where there is one), where the map `drawn` leaves k within reach, and the classes outside.
 
     Where either map goes over to pixels to ignore, nobody said that there is a boundary: such places have no displacement.
     """
@@ -82,7 +87,8 @@ def _displacements(drawn, labels, k, reach):
     mask, true, unknown = (drawn == k).astype(float), labels == k, (drawn == IGNORE).astype(float)
     slope = np.gradient(gaussian_filter(true.astype(float), 1.5, mode="nearest")) if min(true.shape) > 1 else []
     series = []
-    for points in boundaries.contours(true) if len(slope) else []:
+    lines = boundaries.contours(true) if field is None else boundaries.contours(field, level=0.0)
+    for points in lines if len(slope) else []:
         outward = -np.stack([map_coordinates(s, points.T, order=1, mode="nearest") for s in slope], axis=1)
         outward /= np.maximum(np.hypot(*outward.T), 1e-12)[:, None]
         along = points[:, None] + steps[None, :, None] * outward[:, None]
@@ -92,10 +98,10 @@ def _displacements(drawn, labels, k, reach):
         crossings = steps[:-1] + (before - 0.5) / np.where(leaves, before - after, 1.0) * np.diff(steps)
         nearest = np.argmin(np.where(leaves, np.abs(crossings), np.inf), axis=1)
         crossing = np.take_along_axis(crossings, nearest[:, None], axis=1)[:, 0]
-        outside = map_coordinates(labels.astype(float), (points + outward).T, order=0, mode="nearest").astype(int)
+        here, outside = (map_coordinates(labels.astype(float), at.T, order=0, mode="nearest").astype(int) for at in (points, points + outward))
         place = points + crossing[:, None] * outward
         ignored = map_coordinates(unknown, place.T, order=1, mode="nearest") > 0.25  # more than half of what is not k there
-        found = leaves.any(axis=1) & ~ignored & (outside != IGNORE)
+        found = leaves.any(axis=1) & ~ignored & (here != IGNORE) & (outside != IGNORE)
         series.append((crossing[found], outside[found]))
     return series
 

@@ -187,7 +187,7 @@ class Sum(keras.losses.Loss):
 class _SemimetricOverlap(keras.losses.Loss):
     """One minus an overlap of softmax(logits) and soft targets, per image, averaged over the classes.
 
-    Pixels whose targets are all 0 are not learned from.
+    Pixels whose targets are all 0 are not learned from, and images of nothing else do not count in the batch's mean.
     """
 
     def call(self, targets, logits):
@@ -195,7 +195,9 @@ class _SemimetricOverlap(keras.losses.Loss):
         beliefs = ops.softmax(logits, axis=-1) * ops.cast(known, logits.dtype)
         total = ops.sum(beliefs + targets, axis=(1, 2))
         apart = ops.sum(ops.abs(beliefs - targets), axis=(1, 2))
-        return 1.0 - ops.mean(self.overlap(total, apart), axis=-1)
+        counts = ops.cast(ops.any(known, axis=(1, 2, 3)), logits.dtype)
+        lost = 1.0 - ops.mean(self.overlap(total, apart), axis=-1)
+        return lost * counts / ops.maximum(ops.mean(counts), keras.config.epsilon())
 
 
 @keras.saving.register_keras_serializable("thesis_lib")

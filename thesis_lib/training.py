@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import keras
+import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
@@ -112,7 +113,10 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
     partial = folder / ".best.partial.keras"
     partial.unlink(missing_ok=True)
+    worst = float("inf") if mode == "min" else -float("inf")
     found = [
+        # Keras takes the first value for the best whatever it is, and nothing is better than NaN.
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({monitor: worst}) if np.isnan(logs.get(monitor, 0.0)) else None),
         keras.callbacks.ModelCheckpoint(partial, save_best_only=True, initial_value_threshold=best, **watched),
         # Its name once it is whole, so that a kill while it is written leaves the one before.
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs=None: partial.exists() and partial.replace(folder / "best.keras")),

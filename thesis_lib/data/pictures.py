@@ -29,7 +29,10 @@ def decode(content, mode, name, size=None):
         ValueError: naming it, if it is no whole image file, or not of this mode.
     """
     try:
-        with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as picture:
+        with io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb") as file, Image.open(file) as picture:
+            _single(picture)
+            if mode == "colours" and not picture.mode.startswith("I") and any("16" in str(tile.args) for tile in picture.tile):
+                raise Unfit("colours of 8 bits a band; got 16, of which the lower eight could not be read")
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
             picture = _numbers(picture) if mode == "index" else _as_mode(picture, mode)
@@ -46,6 +49,17 @@ def decode(content, mode, name, size=None):
 
 class Unfit(ValueError):
     """A whole picture that does not hold what it should."""
+
+
+def _single(picture):
+    """Raise if a TIFF holds several pages; those of smaller size or marked as such are overviews of the first."""
+    if picture.format == "TIFF" and picture.n_frames > 1:
+        size = picture.size
+        for page in range(1, picture.n_frames):
+            picture.seek(page)
+            if picture.size == size and not picture.tag_v2.get(254, 0):
+                raise Unfit(f"one picture; got a TIFF of {picture.n_frames} pages: store them one by one")
+        picture.seek(0)
 
 
 def _numbers(picture):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from thesis_lib import boundaries, checks
+from thesis_lib.data.class_table import IGNORE
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def load_npz(path, count=None):
     """Scenes of an `.npz` file with the arrays `images` and `labels`.
 
     Args:
-        path: the file. images: (N, H, W) or (N, H, W, C), 0-255; labels: (N, H, W), classes 0..K - 1, at most 256.
+        path: the file. images: (N, H, W) or (N, H, W, C), 0-255; labels: (N, H, W), classes 0..K - 1, K from 2 to 255.
             Optional: `background`, the background's class (default: the most frequent), and `class_names` (K strings).
         count: read only the first `count`.
 
@@ -93,20 +94,27 @@ def load_npz(path, count=None):
         Scenes.
     """
     images, labels = open_array(path, "images"), open_array(path, "labels")
-    if len(images) != len(labels) or images.shape[1:3] != labels.shape[1:]:
-        raise ValueError(f"{path}: images and labels must match; got shapes {images.shape} and {labels.shape}")
+    if images.ndim < 3 or labels.ndim != 3 or len(images) != len(labels) or images.shape[1:3] != labels.shape[1:]:
+        raise ValueError(f"{path}: images (N, H, W[, C]) and labels (N, H, W) must match; got shapes {images.shape} and {labels.shape}")
     count = first(path, count, len(images))
     labels = checks.label_maps(f"{path}: labels", labels[:count], 256).astype(np.uint8)
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-    if len(present) > 1 and present[-1] == 255 and present[-2] < 254:
-        raise ValueError(f"{path}: labels must be classes 0..K - 1; 255 looks like 'no label', which is not one of them")
+    if (labels == IGNORE).any():
+        raise ValueError(f"{path}: labels must be classes 0..K - 1, at most 254; {IGNORE} stands for 'no label', which is not one of them")
     with np.load(path, allow_pickle=False) as file:
-        background = int(file["background"]) if "background" in file.files else None
-        names = tuple(str(n) for n in file["class_names"]) if "class_names" in file.files else ()
-    background = boundaries.background_class(labels, background)
+        keys = set(file.files)
+    background = open_array(path, "background") if "background" in keys else None
+    if background is not None and (background.shape or background.dtype.kind not in "iu" or not 0 <= background < IGNORE):
+        raise ValueError(f"{path}: background must be a class, a whole number from 0 to {IGNORE - 1}; got {background!r}")
+    names = open_array(path, "class_names") if "class_names" in keys else np.array([], str)
+    if names.ndim != 1 or (names.size and names.dtype.kind not in "US"):
+        raise ValueError(f"{path}: class_names must be a one-dimensional array of texts; got {names!r}")
+    names = tuple(map(str, names))
+    background = boundaries.background_class(labels, None if background is None else int(background))
     if not names and background > int(labels.max()) + 1:
         raise ValueError(f"{path}: background must be a class of the labels, 0 to {int(labels.max())}, or the next; got {background}")
     num_classes = max(int(labels.max()) + 1, background + 1, len(names))
+    if num_classes < 2:
+        raise ValueError(f"{path}: labels must be of two classes or more; got {np.unique(labels).tolist()}")
     if names and len(names) != num_classes:
         raise ValueError(f"{path}: class_names must name all {num_classes} classes; got {len(names)} names")
     names = names or tuple(str(k) for k in range(num_classes))

@@ -48,13 +48,16 @@ def mean(name):
 
 
 def median(name):
-    """(the array that it needs, the statistic): the median of a score over the scenes that have one."""
+    """(the array that it needs, the statistic): the median of a score over the scenes that have one; NaN of none."""
 
     def of_scenes(scenes, weights):
         order = np.argsort(scenes[name])[: np.isfinite(scenes[name]).sum()]
         values, below = scenes[name][order], np.cumsum(weights[:, order], axis=1)
+        if not len(values):
+            return np.full(len(weights), np.nan)
         middle = below[:, -1:] / 2
-        return (values[(below >= middle).argmax(1)] + values[(below > middle).argmax(1)]) / 2
+        found = (values[(below >= middle).argmax(1)] + values[(below > middle).argmax(1)]) / 2
+        return np.where(below[:, -1] > 0, found, np.nan)
 
     return (name,), of_scenes
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from thesis_lib import checks
 from thesis_lib.data.class_table import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
 
@@ -23,7 +24,11 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.
         (N, ...): log_loss, brier, surface_distance, hausdorff95, surface_dice (NaN where a scene has no object),
         intersection and union (N, K); reliability, the curves `all` and `band` of `calibration.scores`.
     """
+    probabilities = np.asarray(probabilities)
+    if probabilities.ndim != 4 or not len(probabilities):
+        raise ValueError(f"probabilities must be of one scene or more, shape (N, H, W, K); got shape {probabilities.shape}")
     num_classes = probabilities.shape[-1]
+    background = checks.integer("background", background, 0, num_classes - 1)
     predictions = probabilities.argmax(-1).astype(np.int16)
     everywhere = calibration.scores(labels, probabilities)
     near = calibration.scores(labels, probabilities, band=BAND)
@@ -36,7 +41,7 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=1.
     with np.errstate(invalid="ignore"):  # a scene without a known pixel has NaN
         scenes = {name: np.nansum(v, (1, 2)) / known.sum((1, 2)) for name, v in zip(("log_loss", "brier"), calibration.per_pixel(labels, probabilities))}
     objects = surface.measure(true, found, spacing, tolerance, 0).set_index("image").reindex(range(len(labels)))
-    scenes |= {name: objects[name].to_numpy() for name in ("surface_distance", "hausdorff95", "surface_dice")}
+    scenes |= {name: objects[name].to_numpy(float) for name in ("surface_distance", "hausdorff95", "surface_dice")}
     counts = [overlap.confusion(t, p, num_classes) for t, p in zip(labels, predictions)]
     scenes["intersection"] = np.stack([np.diag(c) for c in counts])
     scenes["union"] = np.stack([c.sum(0) + c.sum(1) - np.diag(c) for c in counts])

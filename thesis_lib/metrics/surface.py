@@ -31,6 +31,8 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
     labels = checks.label_maps("labels", labels)
     predictions = checks.label_maps("predictions", predictions)
     checks.same_shape("labels", labels, "predictions", predictions)
+    if np.shape(spacing) != (2,):
+        raise ValueError(f"spacing must be two lengths, of rows and columns; got {spacing!r}")
     spacing = [checks.real("spacing", float(s), 0.0, open_low=True) for s in spacing]
     tolerance = checks.real("tolerance", tolerance, 0.0)
     background = boundaries.background_class(labels, background)

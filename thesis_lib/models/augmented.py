@@ -18,12 +18,12 @@ def augmentation(image_shape, rotation=10.0, shift=2.0, zoom=0.1, seed=None):
         a Keras layer on {"images", "segmentation_masks"}; what enters at the border repeats the edge.
     """
     height, width = image_shape[:2]
-    options = {"fill_mode": "nearest", "seed": seed}
+    seeds = [None] * 3 if seed is None else [3 * seed + i for i in range(3)]  # layers of one seed would vary alike
     return layers.Pipeline(
         [
-            layers.RandomRotation(rotation / 360, **options),
-            layers.RandomTranslation(shift / height, shift / width, **options),
-            layers.RandomZoom((-zoom, zoom), (-zoom, zoom), **options),
+            layers.RandomRotation(rotation / 360, fill_mode="nearest", seed=seeds[0]),
+            layers.RandomTranslation(shift / height, shift / width, fill_mode="nearest", seed=seeds[1]),
+            layers.RandomZoom((-zoom, zoom), (-zoom, zoom), fill_mode="nearest", seed=seeds[2]),
         ]
     )
 
