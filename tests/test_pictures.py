@@ -80,6 +80,14 @@ def test_colours_of_16_bits_a_band_are_named(tmp_path):
     assert pictures.decode(content, "RGB", "a").shape == (2, 2, 3)
 
 
+@pytest.mark.parametrize("ending, options", [("tif", {}), ("tif", {"compression": "tiff_adobe_deflate"}), ("tif", {"compression": "tiff_lzw"}), ("png", {}), ("bmp", {})])
+def test_colours_of_8_bits_a_band_are_read_whatever_the_format(tmp_path, ending, options):
+    """Large ones too, whose place in the file may be any number."""
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / f"a.{ending}", **options)
+    assert np.array_equal(pictures.decode(tmp_path / f"a.{ending}", "colours", "a"), pixels)
+
+
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
 def test_a_picture_that_lies_on_its_side_is_turned_upright(tmp_path, ending):
     orientation = Image.Exif()

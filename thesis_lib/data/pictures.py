@@ -31,7 +31,7 @@ def decode(content, mode, name, size=None):
     try:
         with io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb") as file, Image.open(file) as picture:
             _single(picture)
-            if mode == "colours" and not picture.mode.startswith("I") and any("16" in str(tile.args) for tile in picture.tile):
+            if mode == "colours" and _is_deep(picture):
                 raise Unfit("colours of 8 bits a band; got 16, of which the lower eight could not be read")
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
@@ -49,6 +49,12 @@ def decode(content, mode, name, size=None):
 
 class Unfit(ValueError):
     """A whole picture that does not hold what it should."""
+
+
+def _is_deep(picture):
+    """Whether bands of 16 bits are about to be cut to 8: Pillow knows such numbers in grey pictures alone."""
+    stored = [tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in picture.tile]
+    return not picture.mode.startswith("I") and any(isinstance(args[0], str) and ";16" in args[0] for args in stored if args)
 
 
 def _single(picture):
