@@ -81,6 +81,10 @@ def test_runs_are_labelled_by_case_and_target(sweep):
         "assumed": ["forward, sigma 0.25 px assumed", "forward, sigma 4 px assumed"],
     }
     assert (comparison.best_magnitudes(rows)["magnitude"] == 0.9).all()
+    swept = rows[rows["variant"] == "magnitude"]
+    begun = rows.drop(swept.index[(swept["seed"] == swept["seed"].max()) & (swept["magnitude"] == swept["magnitude"].min())])
+    assert set(comparison.of_magnitudes(begun)["seed"]) == set(swept["seed"]) - {swept["seed"].max()}
+    assert len(comparison.of_magnitudes(rows)) == len(swept)
 
 
 def test_differences_that_are_there_are_established_and_others_are_not(sweep):

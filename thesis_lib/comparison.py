@@ -130,12 +130,19 @@ def rankings(rows, metrics=PAIRED, level=0.95, resamples=20000):
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["case", "metric", "target"])
 
 
+def of_magnitudes(rows):
+    """The runs of swept class-level rules, of those seeds that ran at every magnitude of their rule and case: as a sweep goes on, means stay of the same seeds."""
+    swept = rows[rows["variant"] == "magnitude"]
+    at, of_seed = (swept.groupby(by)["magnitude"].transform("nunique") for by in (["case", "objective"], ["case", "objective", "seed"]))
+    return swept[at == of_seed]
+
+
 def best_magnitudes(rows):
-    """Of each swept class-level rule of a case, the runs at the magnitude with the best mIoU on average.
+    """Of each swept class-level rule of a case, the runs of `of_magnitudes` at the magnitude with the best mIoU on average.
 
     It is chosen on the test scenes, which flatters it.
     """
-    swept = rows[rows["variant"] == "magnitude"]
+    swept = of_magnitudes(rows)
     kept = []
     for _, part in swept.groupby(["case", "objective"], sort=False):
         best = part.groupby("magnitude")["miou_foreground"].mean().idxmax()
