@@ -10,7 +10,7 @@ OPTIONS = --cores $(JOBS) --config profile=$(PROFILE) --keep-going --rerun-incom
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup report test reference resume lab bench clean lock
+.PHONY: setup profile report test reference resume lab bench clean lock
 
 setup: .venv/ready
 
@@ -21,8 +21,10 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-report: setup
+profile:
 	@test -f experiments/$(PROFILE).yaml || { echo "PROFILE must be one of: $(notdir $(basename $(wildcard experiments/*.yaml))); got $(PROFILE)"; exit 2; }
+
+report: profile setup
 	@$(SNAKEMAKE) runs $(OPTIONS) || true
 	@$(SNAKEMAKE) index $(OPTIONS) || true
 	@$(BIN)/python -m thesis_lib.report $(PROFILE)
@@ -35,7 +37,7 @@ test: setup
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
 # A notebook whose committed outputs are of these rows is run again.
 TABLES = reports/reference$(if $(filter sample early,$(PROFILE)),/$(PROFILE))
-reference:
+reference: profile
 	mkdir -p reports/reference/$(PROFILE)/figures
 	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
 		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$(ls $$run/scenes.npz 2>/dev/null) ../reference/$(PROFILE)/$$run/; done
@@ -47,7 +49,7 @@ reference:
 		--ExecutePreprocessor.kernel_name=python3 $$notebooks
 
 # Take up a sweep where its committed rows end: they count as finished runs.
-resume:
+resume: profile
 	mkdir -p reports/$(PROFILE)/runs
 	cp -Rn reports/reference/$(PROFILE)/runs/. reports/$(PROFILE)/runs/
 
@@ -61,5 +63,5 @@ lock:
 	uv pip compile -q pyproject.toml --extra test --universal --python-version 3.11 --no-annotate -o requirements.lock
 
 # What runs of one's own have written to reports/ stays.
-clean:
-	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info $(filter-out reports/reference,reports/$(PROFILE)) reports/notebooks reports/index.html
+clean: profile
+	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info reports/$(PROFILE) reports/notebooks reports/index.html

@@ -8,8 +8,11 @@ what there is. By hand: `snakemake runs --cores 2 --config profile=sample`. On a
 import hashlib
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
+
+import yaml
 
 from thesis_lib import experiments
 
@@ -22,7 +25,7 @@ THREADS = int(config.get("threads", 1))
 
 # A run has its own cores, so that runs side by side do not slow each other down.
 shell.prefix(
-    f"export TF_NUM_INTRAOP_THREADS={THREADS} TF_NUM_INTEROP_THREADS={THREADS} OMP_NUM_THREADS={THREADS} "
+    f"PYTHON={shlex.quote(sys.executable)}; export TF_NUM_INTRAOP_THREADS={THREADS} TF_NUM_INTEROP_THREADS={THREADS} OMP_NUM_THREADS={THREADS} "
     "TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2; "
 )
 
@@ -38,7 +41,14 @@ def code(notebook):
     return hashlib.sha256(json.dumps(source + LIBRARY).encode()).hexdigest()
 
 
-PAPERMILL = f"{sys.executable} -m papermill --no-progress-bar --cwd notebooks --kernel python3"
+# Python's path is not part of it, so that a finished sweep that is moved is not done again.
+PAPERMILL = '"$PYTHON" -m papermill --no-progress-bar --cwd notebooks --kernel python3'
+EXISTING = [run for run in RUNS if Path(f"{REPORT}/runs/{run}/row.json").exists()]
+
+
+def parameters(values):
+    """Parameters as the YAML that papermill reads; JSON's 5e-05 would be text to it."""
+    return yaml.safe_dump(values, default_flow_style=True, width=float("inf")).strip()
 
 
 rule runs:
@@ -72,7 +82,7 @@ for number, part in enumerate(PARTS):
         params:
             folder=f"{REPORT}/runs/{{run}}",
             code=code(NOTEBOOKS["run"]),
-            values=lambda wildcards: json.dumps({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
+            values=lambda wildcards: parameters({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
         shell:
             PAPERMILL + " {input.notebook} {params.folder}/notebook.ipynb -y {params.values:q} > {log} 2>&1"
 
@@ -89,7 +99,7 @@ rule story:
     threads: THREADS
     params:
         code=lambda wildcards: code(wildcards.notebook),
-        values=lambda wildcards: json.dumps({"output": f"{REPORT}/figures", **(NOTEBOOKS["stories"][wildcards.notebook] or {})}),
+        values=lambda wildcards: parameters({"output": f"{REPORT}/figures", **(NOTEBOOKS["stories"][wildcards.notebook] or {})}),
     shell:
         PAPERMILL + " {input.notebook} {output}.partial.ipynb -y {params.values:q} > {log} 2>&1"
         " && mv {output}.partial.ipynb {output}"
@@ -98,14 +108,15 @@ rule story:
 rule compare:
     input:
         notebook=ancient(f"notebooks/{NOTEBOOKS['comparison']}.ipynb"),
-        rows=[row for row in expand(f"{REPORT}/runs/{{run}}/row.json", run=RUNS) if os.path.exists(row)],
+        rows=expand(f"{REPORT}/runs/{{run}}/row.json", run=EXISTING),
     output:
         f"{REPORT}/{NOTEBOOKS['comparison']}.ipynb",
     log:
         f"{REPORT}/{NOTEBOOKS['comparison']}.log",
     params:
         code=code(NOTEBOOKS["comparison"]),
-        values=json.dumps({"output": f"{REPORT}/figures", "results": f"{REPORT}/runs"}),
+        runs=EXISTING,  # done again when there are others
+        values=parameters({"output": f"{REPORT}/figures", "results": f"{REPORT}/runs", "experiment": f"experiments/{PROFILE}.yaml"}),
     shell:
         PAPERMILL + " {input.notebook} {output}.partial.ipynb -y {params.values:q} > {log} 2>&1"
         " && mv {output}.partial.ipynb {output}"

@@ -105,11 +105,18 @@ def test_a_batch_larger_than_its_set_is_named(name, largest, faces):
         ({"decay": 1.1}, "decay must be .*; got 1.1"),
         ({"weight": -3}, "weight must be .*; got -3"),
         ({"noise": -1}, "noise must be .*; got -1"),
+        ({"network": "resnet", "width": 128}, "width of a resnet is its depth, one of 18, 50, 101; got 128"),
     ],
 )
 def test_wrong_values_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         few_labels.Run(**{"method": "supervised", **values})
+
+
+def test_each_method_and_network_has_its_usual_weight_and_width():
+    assert {method: few_labels.Run(method).weight for method in few_labels.METHODS} == few_labels.WEIGHTS
+    assert {network: few_labels.Run("vat", network).width for network in few_labels.NETWORKS} == few_labels.WIDTHS
+    assert few_labels.Run("vat", weight=7.0, width=3) == few_labels.Run("vat", weight=7.0, width=3)
 
 
 def test_more_labels_than_there_are_is_named(faces):
@@ -125,6 +132,7 @@ def test_the_notebooks_of_one_run_and_of_the_tables_work_on_a_folder(tmp_path):
         parameters = {"data": "sample_data/faces", "method": method, "seed": seed, "width": 8, "size": 24, "output": str(folder), **QUICK}
         papermill.execute_notebook(notebooks / "09_train_few_labels.ipynb", tmp_path / "09.ipynb", parameters, **options)
         row = json.loads((folder / "row.json").read_text())
+        assert row["class_names"] == ["mask", "no mask"]
         assert row["method"] == method and 0 <= row["error_percent"] <= 100 and row["hidden_units"] == 8
         assert keras.saving.load_model(folder / "model.keras").predict(np.zeros((1, 24, 24, 3)), verbose=0).shape == (1, 2)
     papermill.execute_notebook(notebooks / "10_compare_few_labels.ipynb", tmp_path / "10.ipynb", {"results": str(tmp_path / "runs"), "output": str(tmp_path / "out")}, **options)

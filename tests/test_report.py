@@ -28,12 +28,12 @@ def test_formulas_become_mathml_without_a_script():
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """A copy of the repository with a sweep of two small runs and one that must fail."""
-    folder = tmp_path_factory.mktemp("copy")
+    folder = tmp_path_factory.mktemp("a copy")  # with a space in its path
     for name in ("Snakefile", "Makefile", "notebooks", "thesis_lib", "sample_data"):
         source = REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     shutil.copytree(REPOSITORY / "experiments" / "slurm", folder / "experiments" / "slurm")
-    parameters = {"train_scenes": 16, "epochs": 1, "width": 2, "depth": 2, "prior": "fitted", "augment": True}
+    parameters = {"train_scenes": 16, "epochs": 1, "width": 2, "depth": 2, "prior": "fitted", "augment": True, "learning_rate": 0.00005}
     grid = [{"objective": ["one_hot", "forward", "nonsense"], "seed": [0]}]
     stories = {"01_boundary_prior": {"data": "sample"}, "02_soft_labels": {"data": "sample"}}
     (folder / "experiments" / "tiny.yaml").write_text(yaml.safe_dump({"stories": stories, "parameters": parameters, "grid": grid}))
@@ -49,7 +49,7 @@ def command(workspace, *words, log=None):
 
 def planned(workspace):
     """The runs that Snakemake would train now, and what it says of it."""
-    words = (sys.executable, "-m", "snakemake", "runs", "--dry-run", "--cores", "2", "--config", "profile=tiny")
+    words = (sys.executable, "-m", "snakemake", "runs", "--dry-run", "--printshellcmds", "--cores", "2", "--config", "profile=tiny")
     run = command(workspace, *words, "--rerun-incomplete", "--rerun-triggers", "mtime", "params", "code")
     out, _ = run.communicate()
     assert run.returncode == 0, out
@@ -59,6 +59,8 @@ def planned(workspace):
 def test_a_dry_run_plans_every_run(workspace):
     runs, out = planned(workspace)
     assert runs == {"one_hot-seed0", "forward-seed0", "nonsense-seed0"} and re.search(r"story\s+2", out)
+    # Python's path would have a sweep that is moved done again; papermill takes 5e-05 for a text.
+    assert "-m papermill" in out and sys.executable not in out and "learning_rate: 5.0e-05" in out
 
 
 def test_the_slurm_settings_plan_a_job_for_each_run(workspace):
@@ -67,6 +69,16 @@ def test_the_slurm_settings_plan_a_job_for_each_run(workspace):
     out, _ = run.communicate()
     assert run.returncode == 0, out
     assert out.count("slurm_partition=gpu") >= 3 and "runtime=240" in out and "gpu=1" in out
+
+
+@pytest.mark.parametrize("profile", ["", "reference/", "typo"])
+def test_a_profile_that_is_none_is_named_and_nothing_is_removed(workspace, profile):
+    (workspace / "reports" / "mine").mkdir(parents=True, exist_ok=True)
+    for target in ("clean", "report", "resume", "reference"):
+        run = command(workspace, "make", target, f"PROFILE={profile}", "BIN=/bin", "-o", "setup")
+        out, _ = run.communicate()
+        assert run.returncode == 2 and "PROFILE must be one of: " in out, out
+    assert (workspace / "reports" / "mine").is_dir()
 
 
 def test_a_report_that_is_killed_five_times_loses_no_finished_run_and_names_the_failed_one(workspace):

@@ -12,7 +12,7 @@ from thesis_lib import checks
 from thesis_lib.data import few_labels
 from thesis_lib.models.convnet13 import convnet13
 from thesis_lib.models.mlp import mlp, pretrain
-from thesis_lib.models.resnet import resnet_classifier
+from thesis_lib.models.resnet import BLOCKS, resnet_classifier
 from thesis_lib.models.wide_resnet import wide_resnet
 from thesis_lib.semi_supervised import (
     FixMatch,
@@ -31,8 +31,9 @@ METHODS = ("supervised", "pseudo_label", "pi_model", "temporal_ensembling", "mea
            "mix_match", "mix_match_no_mixup", "mix_match_no_ema", "fix_match")  # fmt: skip
 WEIGHTS = {  # of the unlabelled cost at the end of its ramp, where none is given
     "pseudo_label": 3.0, "pi_model": 20.0, "temporal_ensembling": 20.0, "mean_teacher": 20.0, "vat": 1.0, "mean_teacher_vat": 20.0,
-    "mix_match": 20.0, "mix_match_no_mixup": 20.0, "mix_match_no_ema": 20.0, "fix_match": 1.0,
+    "mix_match": 20.0, "mix_match_no_mixup": 20.0, "mix_match_no_ema": 20.0, "fix_match": 1.0, "supervised": 0.0,
 }  # fmt: skip
+WIDTHS = {"mlp": 128, "mlp_dropout": 128, "mlp_dropout_dae": 128, "convnet13": 16, "wide_resnet": 2, "resnet": 18}  # of networks, where none is given
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,14 @@ class Run:
         epochs: passes over the unlabelled images.
         batch_size, unlabelled_batch_size: images a batch, at most as many as there are.
         learning_rate: of Adam, falling to zero along a cosine.
-        weight: of the unlabelled cost at the end of its ramp; WEIGHTS' if None.
+        weight: of the unlabelled cost at the end of its ramp; the method's of WEIGHTS if None.
         ramp: share of the training after which the weight is whole, in (0, 1].
         decay: of averages of weights (mean teacher, MixMatch, FixMatch).
         shift: largest random translation, as a share of the image; 0 for none.
         noise: standard deviation of Gaussian noise on the pixels, 0-255; 0 for none.
         mirror: whether images are mirrored at random.
-        width: of the network: units of an mlp's hidden layer, filters of convnet13's first block, factor of wide_resnet, depth of resnet.
+        width: of the network: units of an mlp's hidden layer, filters of convnet13's first block, factor of wide_resnet, depth of
+            resnet; the network's of WIDTHS if None.
         weights: of resnet: "imagenet", a folder, or None.
         pretraining_epochs: of mlp_dropout_dae's auto-encoder.
     """
@@ -74,13 +76,18 @@ class Run:
     shift: float = 0.1
     noise: float = 0.0
     mirror: bool = False
-    width: int = 16
+    width: int | None = None
     weights: str | None = None
     pretraining_epochs: int = 10
 
     def __post_init__(self):
         checks.one_of("method", self.method, METHODS)
         checks.one_of("network", self.network, NETWORKS)
+        for name, usual in (("weight", WEIGHTS[self.method]), ("width", WIDTHS[self.network])):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, usual)
+        if self.network == "resnet" and self.width not in BLOCKS:
+            raise ValueError(f"width of a resnet is its depth, one of {', '.join(map(str, BLOCKS))}; got {self.width!r}")
         for name in ("epochs", "batch_size", "unlabelled_batch_size", "width", "pretraining_epochs"):
             checks.integer(name, getattr(self, name), 1)
         for name in ("labels", "unlabelled"):
@@ -92,8 +99,7 @@ class Run:
         checks.real("decay", self.decay, 0.0, 1.0, open_high=True)
         checks.real("shift", self.shift, 0.0, 1.0)
         checks.real("noise", self.noise, 0.0, 255.0)
-        if self.weight is not None:
-            checks.real("weight", self.weight, 0.0)
+        checks.real("weight", self.weight, 0.0)
 
 
 def classifier(run, num_classes, image_shape, images=None):
@@ -133,7 +139,7 @@ def method(run, network, num_images, steps):
         num_images: labelled and unlabelled ones together.
         steps: of the whole training.
     """
-    end, peak = max(int(run.ramp * steps), 1), WEIGHTS.get(run.method, 0.0) if run.weight is None else float(run.weight)
+    end, peak = max(int(run.ramp * steps), 1), float(run.weight)
     augment, linear, sigmoid = augmentation(run), LinearRamp(0, end, peak), SigmoidRamp(end, peak)
     mixing = lambda **options: MixMatch(network, augment, linear, **{"decay": run.decay, **options})
     make = {
@@ -194,8 +200,8 @@ def train(run, splits, callbacks=(), verbose=0):
     return model, model.fit(batches, epochs=run.epochs, callbacks=[Finite(), *callbacks], verbose=verbose, shuffle=False).history
 
 
-def logits(model, images, batch_size=500):
-    """What a model, or a network, says of images, an array or an `ImageTable`: (N, K)."""
+def logits(model, images, batch_size=32):
+    """What a model, or a network, says of images, an array or an `ImageTable`: (N, K). A call holds what every layer gives of a batch."""
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     return np.concatenate([np.array(model(part, training=False)) for part in parts])
 

@@ -11,13 +11,14 @@ KIND = ("data", "method", "network", "labels")
 SETTINGS = (*(field.name for field in fields(Run) if field.name not in (*KIND, "seed")), "size")
 
 
-def read(folder):
+def read(folder, runs=None):
     """Every run of notebook 9 below a folder: DataFrame with the columns of its rows; `labels` is -1 where all images keep theirs.
+    runs: names of those wanted; None: all.
 
     Raises:
         ValueError: if two runs are of one kind and seed, or runs of one kind differ in a setting.
     """
-    rows = provenance.read_rows(folder, ("method", "network", "labels", "seed"))
+    rows = provenance.read_rows(folder, ("method", "network", "labels", "seed"), runs)
     rows["labels"] = rows["labels"].fillna(-1).astype(int)
     twice = rows.duplicated([*KIND, "seed"], keep=False)
     if twice.any():

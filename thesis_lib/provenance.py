@@ -70,10 +70,11 @@ def _plain(value):
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def read_rows(folder, needed=("objective", "seed")):
+def read_rows(folder, needed=("objective", "seed"), runs=None):
     """The result rows below a folder: every `row.json`, one a run.
 
-    A file that is truncated or lacks one of the `needed` entries is reported in a warning and skipped.
+    A file that is truncated or lacks one of the `needed` entries is reported in a warning and skipped, and likewise what is not of the `runs`:
+    the folders' names of those wanted, or None: all.
 
     Returns:
         DataFrame with a row a run, sorted by run; the column `run` holds the run's folder, relative to `folder`.
@@ -81,8 +82,11 @@ def read_rows(folder, needed=("objective", "seed")):
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"results must be a folder of runs; got {str(folder)!r}, which is not there")
-    rows = []
-    for path in sorted(folder.rglob("row.json")):
+    rows, paths = [], sorted(folder.rglob("row.json"))
+    if runs is not None and (others := [path for path in paths if path.parent.name not in runs]):
+        warnings.warn(f"{len(others)} runs are not of the experiment and were left out, the first in {others[0].parent}", stacklevel=2)
+        paths = [path for path in paths if path not in others]
+    for path in paths:
         try:
             row = json.loads(path.read_text())
             if not isinstance(row, dict) or not set(needed) <= row.keys():

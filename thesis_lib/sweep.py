@@ -14,8 +14,8 @@ COLUMNS = ("objective", "target", "annotator", "case", "sigma", "bias", "scenes"
            "prior_scenes", "miou", *METRICS, "believed_mean", "believed_sigma_low", "believed_sigma_high", "run")  # fmt: skip
 
 
-def read(folder):
-    """Every run below a folder that has a whole row and whole scores of scenes; others are warned of.
+def read(folder, runs=None):
+    """Every run below a folder that has a whole row and whole scores of scenes; others are warned of. runs: names of those wanted; None: all.
 
     Returns:
         DataFrame of `provenance.read_rows`, sorted by case and target, with the columns
@@ -30,7 +30,7 @@ def read(folder):
     Raises:
         ValueError: if runs differ in other settings, or a case holds two runs of one target and seed.
     """
-    rows = provenance.read_rows(folder)
+    rows = provenance.read_rows(folder, runs=runs)
     rows["per_scene"] = provenance.read_scenes(folder, rows["run"])
     rows = rows[rows["per_scene"].notna()].copy()
     if rows.empty:
