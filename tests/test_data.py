@@ -220,3 +220,5 @@ def test_wrong_values_are_named(kaggle, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="from 1 to 7; got 9"):
         splits.segmentation(9)
     assert len(splits.segmentation(6).train) == 4
+    monkeypatch.setenv("THESIS_DATA", "elsewhere/data")
+    assert digits.data_folder() == REPOSITORY / "elsewhere" / "data"

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -83,7 +84,11 @@ def write(folder, text):
 @pytest.mark.parametrize(
     "text, error, message",
     [
-        ("name,label\na.png,cat\n", ValueError, "labels.csv must have the column 'file'; it has 'name', 'label'"),
+        ("name,label\na.png,cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'name', 'label'"),
+        ("file;label\na.png;cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'file;label'"),
+        ("file,label\n\n\na.png,cat\nz.png,cat\n", FileNotFoundError, "row 5: 'z.png' is not in"),
+        ("file,label\na.png,cat,large\n", ValueError, "row 2: there must be no more than 2 values; got 'a.png,cat,large'"),
+        ('file,label\n"a.png,cat\n', ValueError, "labels.csv must be a CSV table in UTF-8"),
         ("file,label\nz.png,cat\n", FileNotFoundError, "row 2: 'z.png' is not in"),
         ("file,label\na.png,cat\na.png,dog\n", ValueError, "row 3: 'a.png' is named twice"),
         ("file,label\na.png,cat\n../secret.png,dog\n", ValueError, "row 3: file must be a path below .*; got '../secret.png'"),
@@ -91,13 +96,44 @@ def write(folder, text):
         ("file,label\n/etc/passwd,cat\n", ValueError, "row 2: file must be a path below"),
         ("file,label\na.png,\n", ValueError, "must give some images a label; column 'label' is empty"),
         ("file,label\n", ValueError, "must name at least one image"),
-        ("", ValueError, "labels.csv must be a CSV table"),
+        ("", ValueError, "must have the column 'file' once; it has none"),
     ],
 )  # fmt: skip
 def test_a_wrong_table_is_named_with_its_row(folder, text, error, message):
     write(folder, text)
     with pytest.raises(error, match=message):
         image_table(folder)
+
+
+def test_commas_at_the_end_of_rows_and_missing_ones_are_no_error(folder):
+    write(folder, "file, label,\na.png,cat,\nd.png\n\ne.tif,dog,,\n")
+    table = image_table(folder)
+    assert table.files.tolist() == ["a.png", "d.png", "e.tif"] and table.labels.tolist() == [0, -1, 1]
+
+
+def test_what_is_in_a_zip_file_counts_not_how_it_is_called(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    with zipfile.ZipFile(other / "PHOTOS.ZIP", "w") as archive:
+        for file in folder.rglob("*.*"):
+            archive.write(file, file.relative_to(folder))
+    plain = image_table(folder)[:]
+    shutil.copytree(folder, other / "unpacked.zip")
+    for root in (other / "PHOTOS.ZIP", other / "unpacked.zip"):
+        assert np.array_equal(image_table(root)[:], plain)
+    content = bytearray((other / "PHOTOS.ZIP").read_bytes())
+    with zipfile.ZipFile(other / "PHOTOS.ZIP") as archive:
+        member = archive.getinfo("a.png")
+    content[member.header_offset + 60] ^= 255
+    (other / "PHOTOS.ZIP").write_bytes(content)
+    with pytest.raises(ValueError, match="a.png cannot be read: "):
+        image_table(other / "PHOTOS.ZIP").check()
+    with pytest.warns(UserWarning, match="1 of 6 images were left out"):
+        assert "a.png" not in image_table(other / "PHOTOS.ZIP", skip_damaged=True).files
+
+
+def test_a_size_is_a_pair(folder):
+    with pytest.raises(ValueError, match="size must be two lengths, height and width; got 64"):
+        image_table(folder, size=64)
 
 
 def test_a_damaged_image_is_named_or_left_out_when_asked(folder):
@@ -107,6 +143,8 @@ def test_a_damaged_image_is_named_or_left_out_when_asked(folder):
     table = image_table(folder)
     with pytest.raises(ValueError, match="b.jpg is not a whole image file"):
         table[[1]]
+    with pytest.raises(ValueError, match=r"2 of 6 images cannot be read \(skip_damaged leaves them out\): .*b.jpg"):
+        table.check()
     with pytest.warns(UserWarning, match="2 of 6 images were left out; .*b.jpg"):
         assert image_table(folder, skip_damaged=True).files.tolist() == ["a.png", "deep/er/c.png", "e.tif", "f.bmp"]
 
@@ -206,6 +244,10 @@ def test_the_faces_are_what_their_script_draws(tmp_path):
         (lambda: few_labels.Batches(np.zeros((3, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 1, 1), "must be as many, and not empty; got 3 and 2"),
         (lambda: few_labels.Batches(np.zeros((0, 2, 2, 1)), [], np.zeros((3, 2, 2, 1)), 1, 1), "not empty; got 0 and 0"),
         (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, -1], np.zeros((3, 2, 2, 1)), 1, 1), "without a label among the labelled"),
+        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [[0], [1]], np.zeros((3, 2, 2, 1)), 1, 1), r"labels must be whole numbers of shape \(N,\); got shape \(2, 1\)"),
+        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0.5, 1], np.zeros((3, 2, 2, 1)), 1, 1), "labels must be whole numbers .*float64"),
+        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2)), 1, 1), r"of the labelled ones, \(2, 2, 1\), and not empty; got \(3, 2, 2\)"),
+        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((0, 2, 2, 1)), 1, 1), r"and not empty; got \(0, 2, 2, 1\)"),
         (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 3, 1), "batch_size must be a whole number from 1 to 2; got 3"),
         (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 1, 4), "unlabelled_batch_size must be .* from 1 to 3; got 4"),
         (lambda: classification.classification(7), "data must be one of digits, faces, mnist, cifar10, svhn, or a path; got 7"),

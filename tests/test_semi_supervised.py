@@ -261,3 +261,15 @@ def test_fixmatch_counts_only_what_is_sure():
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_more_images_than_averages_are_named():
+    images = np.zeros((6, 8, 8, 1), "uint8")
+    model = compiled(TemporalEnsembling(network(), 10), keras.optimizers.SGD(0.0))
+    with pytest.raises(ValueError, match="num_images must be at least 12, .*; got 10"):
+        model.fit(Batches(images, np.zeros(6, int), images, 2, 2), verbose=0)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's XLA has no Beta distribution")
+def test_mixup_is_not_compiled_by_an_xla_that_cannot_draw_for_it():
+    assert not MixMatch(network()).supports_jit and MixMatch(network(), alpha=None).supports_jit

@@ -97,8 +97,6 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     """
     checks.integer("patience", patience, 1)
     checks.one_of("schedule", schedule, SCHEDULES)
-    if set("{}") & set(str(folder)):  # Keras fills them in
-        raise ValueError(f"output folder must have no braces in its name; got {str(folder)!r}")
     folder = writable(folder)
     log, backup, identity = folder / "log.csv", folder / "backup", folder / "run.json"
     mine = json.dumps(run, sort_keys=True)
@@ -111,15 +109,11 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     resumes = backup.exists()
     best = _best_so_far(log, monitor, mode) if resumes else None
     watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
-    partial = folder / ".best.partial.keras"
-    partial.unlink(missing_ok=True)
     worst = float("inf") if mode == "min" else -float("inf")
     found = [
         # Keras takes the first value for the best whatever it is, and nothing is better than NaN.
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({monitor: worst}) if np.isnan(logs.get(monitor, 0.0)) else None),
-        keras.callbacks.ModelCheckpoint(partial, save_best_only=True, initial_value_threshold=best, **watched),
-        # Its name once it is whole, so that a kill while it is written leaves the one before.
-        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs=None: partial.exists() and partial.replace(folder / "best.keras")),
+        *checkpoint(folder, "best.keras", save_best_only=True, initial_value_threshold=best, **watched),
         keras.callbacks.EarlyStopping(patience=patience, baseline=best, **watched),
         keras.callbacks.TerminateOnNaN(),
     ]
@@ -135,6 +129,17 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
     return found
 
 
+def checkpoint(folder, name, **options):
+    """Callbacks that save the model as folder/name after each epoch, under that name once it is whole: a kill while it is written leaves the one
+    before. options: of `keras.callbacks.ModelCheckpoint`."""
+    partial = Path(folder) / f".partial.{name}"
+    partial.unlink(missing_ok=True)
+    return [
+        keras.callbacks.ModelCheckpoint(partial, **options),
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs=None: partial.exists() and partial.replace(Path(folder) / name)),
+    ]
+
+
 def ended(folder, run):
     """Whether a training with `callbacks(folder, run=run)` came to its end there and left its best model."""
     folder = Path(folder)
@@ -142,7 +147,9 @@ def ended(folder, run):
 
 
 def writable(folder):
-    """The folder, made if missing; raises OSError naming it if nothing can be written there."""
+    """The folder, made if missing; raises OSError naming it if nothing can be written there, ValueError if its name holds braces, which Keras fills in."""
+    if set("{}") & set(str(folder)):
+        raise ValueError(f"output folder must have no braces in its name; got {str(folder)!r}")
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def data_folder():
-    """The folder of full data sets: the environment variable THESIS_DATA, or `data/` in the repository."""
-    return Path(os.environ.get("THESIS_DATA") or REPOSITORY / "data")
+    """The folder of full data sets: the environment variable THESIS_DATA, or `data`; a relative path starts at the repository."""
+    return REPOSITORY / (os.environ.get("THESIS_DATA") or "data")
 
 
 def mnist():

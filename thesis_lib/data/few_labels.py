@@ -57,8 +57,12 @@ class Batches(keras.utils.PyDataset):
         self.labels = np.asarray(labels)
         if not len(labelled) or len(labelled) != len(self.labels):
             raise ValueError(f"labelled and labels must be as many, and not empty; got {len(labelled)} and {len(self.labels)}")
+        if self.labels.ndim != 1 or self.labels.dtype.kind not in "iu":
+            raise ValueError(f"labels must be whole numbers of shape (N,); got shape {self.labels.shape}, {self.labels.dtype}")
         if self.labels.min() < 0:
             raise ValueError("labels must be classes, 0 or more; got an image without a label among the labelled ones")
+        if not len(unlabelled) or tuple(unlabelled.shape[1:]) != tuple(labelled.shape[1:]):
+            raise ValueError(f"unlabelled must be images of the shape of the labelled ones, {tuple(labelled.shape[1:])}, and not empty; got {tuple(unlabelled.shape)}")
         self.labelled, self.unlabelled = labelled, unlabelled
         self.batch_size = checks.integer("batch_size", batch_size, 1, len(labelled))
         self.unlabelled_batch_size = checks.integer("unlabelled_batch_size", unlabelled_batch_size, 1, len(unlabelled))

@@ -1,15 +1,16 @@
 """A folder (or zip file) of images with a CSV table of file names and labels; images are read when they are asked for."""
 
+import csv
 import io
 import os
 import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pandas as pd
 
 from thesis_lib import checks
 from thesis_lib.data import pictures
@@ -52,31 +53,58 @@ class ImageTable:
     def __getitem__(self, numbers):
         files = np.atleast_1d(self.files[numbers])
         images = np.empty((len(files), *self.shape[1:]), np.uint8)
-        if self.root.suffix == ".zip":
-            with zipfile.ZipFile(self.root) as archive:
-                for image, name in zip(images, files):
-                    image[...] = self._decode(name, archive.read(name))
-        else:
+        with _reader(self.root) as read:
             for image, name in zip(images, files):
-                image[...] = self._decode(name, (self.root / name).read_bytes())
+                image[...] = pictures.decode(read(name), self.mode, self.root / name, self.size)
         return images
 
-    def _decode(self, name, content):
-        return pictures.decode(content, self.mode, self.root / name, self.size)
+    def damaged(self):
+        """Decode every image once: a list with an error in words for each, or None where it is whole."""
+
+        def error(number):
+            try:
+                self[[number]]
+            except (ValueError, OSError) as found:
+                return str(found)
+
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(error, range(len(self))))
+
+    def check(self):
+        """Raise ValueError naming an image that cannot be decoded, if there is one, so that no training ends by it."""
+        if found := [error for error in self.damaged() if error]:
+            raise ValueError(f"{len(found)} of {len(self)} images cannot be read (skip_damaged leaves them out): {found[0]}")
+
+
+@contextmanager
+def _reader(root):
+    """A function from a name below a folder or in a zip file to the bytes there."""
+    if root.is_dir():
+        yield lambda name: (root / name).read_bytes()
+        return
+    with zipfile.ZipFile(root) as archive:
+
+        def read(name):
+            try:
+                return archive.read(name)
+            except Exception as error:  # of several kinds, none of which names the file
+                raise ValueError(f"{root / name} cannot be read: {error}") from error
+
+        yield read
 
 
 def image_table(root, table="labels.csv", file_column="file", label_column="label", size=(32, 32), mode="RGB", skip_damaged=False):
     """Read a table of images.
 
     Args:
-        root: a folder, or a .zip file, with the images and the table in it.
+        root: a folder, or a zip file, with the images and the table in it.
         table: the CSV's name below it, UTF-8, with a header.
         file_column, label_column: the columns with each image's name below `root` and its label; an empty label marks an image
             without one.
         size: (H, W) px to resize to.
         mode: "RGB" or "L" (grey); palette, grey, transparent and 16-bit images are converted.
-        skip_damaged: decode every image once and leave out, with a warning, those that cannot be; otherwise the first
-            one raises when it is read.
+        skip_damaged: decode every image once and leave out, with a warning, those that cannot be; otherwise each
+            raises when it is read, or all of them are named by `ImageTable.check`.
 
     Returns:
         ImageTable; class_names are the labels that occur, sorted.
@@ -86,47 +114,57 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
             or lie outside the folder, no label at all.
     """
     root = Path(root)
+    if np.shape(size) != (2,):
+        raise ValueError(f"size must be two lengths, height and width; got {size!r}")
     size = tuple(checks.integer("size", n, 1) for n in size)
     checks.one_of("mode", mode, pictures.MODES)
     if root.is_dir():
         there = {os.path.join(os.path.relpath(folder, root), name) for folder, _, names in os.walk(root) for name in names}
         there = {os.path.normpath(name).replace(os.sep, "/") for name in there}
-        read = lambda name: (root / name).read_bytes()
-    elif root.suffix == ".zip" and zipfile.is_zipfile(root):
+    elif root.is_file() and zipfile.is_zipfile(root):
         with zipfile.ZipFile(root) as archive:
             there = set(archive.namelist())
-        read = lambda name: zipfile.ZipFile(root).read(name)
     else:
         raise FileNotFoundError(f"data must be a folder or a zip file of images; got {str(root)!r}, which is neither")
     if table not in there:
         raise FileNotFoundError(f"{root} must hold the table {table!r} of file names and labels")
-    files, names = _columns(f"{root / table}", read(table), file_column, label_column)
-    _check_files(f"{root / table}", root, files, there)
+    with _reader(root) as read:
+        lines, files, names = _columns(f"{root / table}", read(table), file_column, label_column)
+    _check_files(f"{root / table}", root, lines, files, there)
     class_names = tuple(sorted(set(names) - {""}))
     if not class_names:
         raise ValueError(f"{root / table} must give some images a label; column {label_column!r} is empty")
     number = {name: k for k, name in enumerate(class_names)} | {"": -1}
-    found = ImageTable(root, files, np.array([number[name] for name in names]), class_names, size, mode)
+    found = ImageTable(root, np.array(files, object), np.array([number[name] for name in names]), class_names, size, mode)
     return _whole(found) if skip_damaged else found
 
 
 def _columns(name, content, file_column, label_column):
+    """(line, file, label) of each row, three lists; empty rows are none."""
     try:
-        rows = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (ValueError, csv.Error) as error:
         raise ValueError(f"{name} must be a CSV table in UTF-8: {error}") from error
-    missing = [column for column in (file_column, label_column) if column not in rows.columns]
-    if missing:
-        raise ValueError(f"{name} must have the column {missing[0]!r}; it has {', '.join(map(repr, rows.columns))}")
-    if rows.empty:
+    rows = [(line, row) for line, row in rows if any(row)]
+    head = rows[0][1] if rows else []
+    for column in (file_column, label_column):
+        if head.count(column) != 1:
+            raise ValueError(f"{name} must have the column {column!r} once; it has {', '.join(map(repr, head)) or 'none'}")
+    if len(rows) == 1:
         raise ValueError(f"{name} must name at least one image; it has no rows")
-    files = [str(PurePosixPath(file)) if file else "" for file in rows[file_column].str.strip()]
-    return np.array(files, object), rows[label_column].str.strip().tolist()
+    for line, row in rows[1:]:
+        if any(row[len(head) :]):
+            raise ValueError(f"{name}, row {line}: there must be no more than {len(head)} values; got {','.join(row)!r}")
+    file_at, label_at = head.index(file_column), head.index(label_column)
+    value = lambda row, at: row[at] if at < len(row) else ""
+    files = [str(PurePosixPath(file)) if file else "" for file in (value(row, file_at) for _, row in rows[1:])]
+    return [line for line, _ in rows[1:]], files, [value(row, label_at) for _, row in rows[1:]]
 
 
-def _check_files(name, root, files, there):
+def _check_files(name, root, lines, files, there):
     seen = set()
-    for row, file in enumerate(files, start=2):  # as a spreadsheet counts
+    for row, file in zip(lines, files):
         path = PurePosixPath(file)
         if not file or path.is_absolute() or ".." in path.parts or "\\" in file:
             raise ValueError(f"{name}, row {row}: file must be a path below {root}; got {file!r}")
@@ -140,14 +178,7 @@ def _check_files(name, root, files, there):
 
 
 def _whole(table):
-    def readable(number):
-        try:
-            table[[number]]
-        except ValueError as error:
-            return str(error)
-
-    with ThreadPoolExecutor() as pool:
-        errors = list(pool.map(readable, range(len(table))))
+    errors = table.damaged()
     good = np.array([error is None for error in errors])
     if not good.all():
         warnings.warn(f"{(~good).sum()} of {len(table)} images were left out; {next(filter(None, errors))}", stacklevel=3)

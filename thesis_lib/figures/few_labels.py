@@ -44,7 +44,7 @@ def margins(named):
 def embeddings(named, labels, class_names):
     """Scatter plots of two coordinates, coloured by true class: dict from title to (N, 2)."""
     figure, axes = plt.subplots(1, len(named), figsize=(4.2 * len(named), 4), squeeze=False, layout="constrained")
-    colours = sns.color_palette("tab10", len(class_names))
+    colours = sns.color_palette("tab10" if len(class_names) <= 10 else "husl", len(class_names))
     for axis, (title, points) in zip(axes[0], named.items()):
         for k, name in enumerate(class_names):
             axis.scatter(*points[labels == k].T, s=8, color=colours[k], label=name)

@@ -31,6 +31,8 @@ class MixMatch(SemiSupervised):
         self.decay = None if decay is None else checked_decay(decay)
         self.average = None if decay is None else shadow(classifier)
         self.seeds = keras.random.SeedGenerator()
+        if alpha is not None and keras.backend.backend() == "tensorflow":  # whose XLA draws from no Beta distribution
+            self.supports_jit = False
 
     @property
     def predictor(self):

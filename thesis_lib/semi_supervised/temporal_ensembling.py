@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
+from thesis_lib.data.few_labels import Batches
 from thesis_lib.semi_supervised.averages import checked_decay
 from thesis_lib.semi_supervised.base import SemiSupervised
 from thesis_lib.semi_supervised.targets import beliefs
@@ -30,6 +31,12 @@ class TemporalEnsembling(SemiSupervised):
         frozen = {"initializer": "zeros", "trainable": False}
         self.averages = self.add_weight(shape=(self.num_images, self.num_classes), name="averages", **frozen)
         self.visits = self.add_weight(shape=(self.num_images,), name="visits", **frozen)
+
+    def fit(self, x=None, *args, **options):
+        """As `SemiSupervised.fit`; raises if the batches are of more images than there are averages."""
+        if isinstance(x, Batches) and len(x.labelled) + len(x.unlabelled) > self.num_images:
+            raise ValueError(f"num_images must be at least {len(x.labelled) + len(x.unlabelled)}, that of the labelled and unlabelled images; got {self.num_images}")
+        return super().fit(x, *args, **options)
 
     def unlabelled_cost(self, inputs, outputs):
         index = ops.concatenate([inputs["labelled_index"], inputs["unlabelled_index"]])
