@@ -122,13 +122,13 @@ def magnitudes(table, panels, references, prior):
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.9), squeeze=False, layout="constrained")
     for axis, (metric, label) in zip(axes[0], panels.items()):
-        for objective, part in table.groupby("objective", sort=False):
+        for (objective, part), dash in zip(table.groupby("objective", sort=False), dashes(table["objective"].unique())):
             name, colour, marker = style(objective)
             grouped = part.groupby(1 - part["magnitude"])[metric]
-            axis.errorbar(grouped.mean().index, grouped.mean(), np.nan_to_num(grouped.std()), color=colour, marker=marker, ms=5, lw=1.2, capsize=2, label=name)
+            axis.errorbar(grouped.mean().index, grouped.mean(), np.nan_to_num(grouped.std()), color=colour, marker=marker, ms=5, lw=1.2, ls=dash, capsize=2, label=name)
         for objective, runs in references.items():
             name, colour, _ = style(objective)
-            axis.axhline(runs[metric].mean(), color=colour, ls="--", lw=1.2, label=name)
+            axis.axhline(runs[metric].mean(), color=colour, ls=(0, (6, 2, 1, 2, 1, 2)), lw=1.2, label=name)
         name, colour, marker = style("weighted_adjacent_prior")
         magnitude, runs = prior
         axis.axvline(1 - magnitude, color=colour, ls=":", lw=1)
