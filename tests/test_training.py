@@ -108,7 +108,7 @@ def test_a_killed_run_resumes_where_it_was(tmp_path):
 
 def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path):
     (tmp_path / "best.keras").write_text("the one before")
-    checkpoint, rename = training.callbacks(tmp_path, tensorboard=False)[:2]
+    checkpoint, rename = training.checkpoint(tmp_path, "best.keras", save_best_only=True, monitor="val_loss", mode="min")
     checkpoint.set_model(small_model())
     checkpoint.on_epoch_end(0, {"val_loss": 1.0})
     assert (tmp_path / "best.keras").read_text() == "the one before"
