@@ -82,11 +82,11 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"results must be a folder of runs; got {str(folder)!r}, which is not there")
-    rows, paths = [], sorted(folder.rglob("row.json"))
-    if runs is not None and (others := [path for path in paths if path.parent.name not in runs]):
-        warnings.warn(f"{len(others)} runs are not of the experiment and were left out, the first in {others[0].parent}", stacklevel=2)
-        paths = [path for path in paths if path not in others]
-    for path in paths:
+    rows, others = [], 0
+    for path in sorted(folder.rglob("row.json")):
+        if runs is not None and path.parent.name not in runs:
+            others += 1
+            continue
         try:
             row = json.loads(path.read_text())
             if not isinstance(row, dict) or not set(needed) <= row.keys():
@@ -94,6 +94,8 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
             rows.append({"run": path.parent.relative_to(folder).as_posix(), **row})
         except ValueError as error:
             warnings.warn(f"{path} is no whole result row and was skipped: {error}", stacklevel=2)
+    if others:
+        warnings.warn(f"{others} runs in {folder} are not of the experiment and were left out", stacklevel=2)
     if not rows:
         raise ValueError(f"results must hold at least one row.json; {str(folder)!r} holds none that can be read")
     return pd.DataFrame(rows)

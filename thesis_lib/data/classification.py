@@ -8,7 +8,7 @@ from PIL import Image
 
 from thesis_lib import checks
 from thesis_lib.data import digits
-from thesis_lib.data.image_table import image_table
+from thesis_lib.data.image_table import ImageTable, image_table
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
 FACES = digits.REPOSITORY / "sample_data" / "faces"
@@ -42,6 +42,12 @@ class Splits:
     @property
     def image_shape(self):
         return tuple(self.train.images.shape[1:])
+
+    def check(self):
+        """Decode every image in a file once, so that no training ends by a damaged one: see `ImageTable.check`."""
+        for part in (self.train, self.validation, self.test):
+            if isinstance(part.images, ImageTable):
+                part.images.check()
 
 
 def classification(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
