@@ -45,3 +45,13 @@ def test_scores_of_scenes_that_are_missing_or_damaged_are_reported_and_skipped(t
         found = provenance.read_scenes(tmp_path, ["a", "b", "c", "d"])
     assert found[0]["x"].sum() == 5000 * 4999 / 2 and found[1:] == [None] * 3
     assert sum("holds no scores" in str(warning.message) for warning in caught) == 3
+
+
+def test_runs_that_are_not_of_the_experiment_are_left_out_with_a_warning(tmp_path):
+    for name in ("one_hot-seed0", "forward-seed0", "gone-seed0"):
+        (tmp_path / name).mkdir()
+        provenance.write_json(tmp_path / name / "row.json", {"objective": name, "seed": 0})
+    with pytest.warns(UserWarning, match="1 runs in .* are not of the experiment and were left out"):
+        rows = provenance.read_rows(tmp_path, runs={"one_hot-seed0": {}, "forward-seed0": {}})
+    assert set(rows["run"]) == {"one_hot-seed0", "forward-seed0"}
+    assert len(provenance.read_rows(tmp_path)) == 3
