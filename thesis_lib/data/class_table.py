@@ -1,12 +1,13 @@
 """Classes and their colours: masks that are pictures become class maps, and back, exactly."""
 
-import csv
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.data.csv_rows import csv_rows
 
 BAND = 1 << 20  # pixels that are looked up at a time
 IGNORE = 255  # in class maps: what belongs to no class and is not to be learned
@@ -121,21 +122,19 @@ def read_class_table(path):
         ValueError: naming the file, the line, and what is wrong with it.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file, skipinitialspace=True)]
-        head = [name.lower() for name in lines[0]] if lines else []
+        rows = csv_rows(Path(path).read_bytes())
+        head = [name.lower() for name in rows[0][1]] if rows else []
         places = [head.index(column) for column in ("name", "r", "g", "b") if head.count(column) == 1]
         if "name" not in head or len(places) != len({"name", "r", "g", "b"} & set(head)) or len(places) not in (1, 4):
             raise ValueError(f"it must have a column 'name', and r, g, b or none of them, each once, with commas between; got {','.join(head)!r}")
-        rows = [(number, line) for number, line in enumerate(lines[1:], 2) if any(line)]
-        if not rows:
+        if len(rows) == 1:
             raise ValueError("it must have a row a class")
-        for number, line in rows:
+        for number, line in rows[1:]:
             if len(line) != len(head) or not line[places[0]]:
                 raise ValueError(f"line {number}: every class must have a name, and every column a value; got {','.join(line)!r}")
             if not all(line[at].isdecimal() and int(line[at]) <= 255 for at in places[1:]):
                 raise ValueError(f"line {number}: colours must be whole numbers from 0 to 255; got {','.join(line[at] for at in places[1:])!r}")
-        colours = tuple(tuple(int(line[at]) for at in places[1:]) for _, line in rows) if len(places) > 1 else None
-        return ClassTable(tuple(line[places[0]] for _, line in rows), colours)
-    except (ValueError, csv.Error) as error:
+        colours = tuple(tuple(int(line[at]) for at in places[1:]) for _, line in rows[1:]) if len(places) > 1 else None
+        return ClassTable(tuple(line[places[0]] for _, line in rows[1:]), colours)
+    except ValueError as error:
         raise ValueError(f"{path} must be a table of classes, name, r, g, b: {error}") from error

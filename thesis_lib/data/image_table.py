@@ -1,7 +1,5 @@
 """A folder (or zip file) of images with a CSV table of file names and labels; images are read when they are asked for."""
 
-import csv
-import io
 import os
 import warnings
 import zipfile
@@ -14,6 +12,7 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data import pictures
+from thesis_lib.data.csv_rows import csv_rows
 
 
 @dataclass(frozen=True)
@@ -142,11 +141,9 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
 def _columns(name, content, file_column, label_column):
     """(line, file, label) of each row, three lists; empty rows are none."""
     try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except (ValueError, csv.Error) as error:
+        rows = csv_rows(content)
+    except ValueError as error:
         raise ValueError(f"{name} must be a CSV table in UTF-8: {error}") from error
-    rows = [(line, row) for line, row in rows if any(row)]
     head = rows[0][1] if rows else []
     for column in (file_column, label_column):
         if head.count(column) != 1:
