@@ -38,6 +38,18 @@ def test_an_epoch_shows_every_unlabelled_image_once_and_labelled_ones_equally_of
     assert not np.array_equal(batches[0][0]["unlabelled"], seen[0]["unlabelled"])
 
 
+@pytest.mark.parametrize("count", [5, 7, 40])  # an epoch shows 12 labelled images
+def test_labelled_images_are_shown_equally_often_from_epoch_to_epoch(count):
+    images = np.zeros((20, 1, 1, 1))
+    batches, often = few_labels.Batches(np.zeros((count, 1, 1, 1)), np.zeros(count, int), images, 3, 5), np.zeros(count, int)
+    for _ in range(9):
+        for i in range(len(batches)):
+            np.add.at(often, batches[i][0]["labelled_index"], 1)
+        assert often.max() - often.min() <= 1
+        batches.on_epoch_end()
+    assert often.sum() == 9 * 12
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Six images of several sizes, formats and modes; the last two without a label."""

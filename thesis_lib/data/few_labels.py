@@ -40,7 +40,7 @@ class Batches(keras.utils.PyDataset):
     """What a method of `thesis_lib.semi_supervised` is fitted on: each batch holds labelled and unlabelled images.
 
     An epoch shows every unlabelled image once, in an order drawn anew (but for a last part that fills no batch), and the
-    labelled ones over and over, each as often as the others. Images are taken from the arrays, or read from files, a batch at a time.
+    labelled ones over and over, from epoch to epoch each as often as the others. Images are taken from the arrays, or read from files, a batch at a time.
 
     Args:
         labelled: uint8 images (L, H, W, C): an array, or anything of a length that takes an array of numbers, like `ImageTable`.
@@ -67,6 +67,7 @@ class Batches(keras.utils.PyDataset):
         self.batch_size = checks.integer("batch_size", batch_size, 1, len(labelled))
         self.unlabelled_batch_size = checks.integer("unlabelled_batch_size", unlabelled_batch_size, 1, len(unlabelled))
         self.generator = np.random.default_rng(checks.integer("seed", seed, 0))
+        self.known = np.empty(0, int)
         self.on_epoch_end()
 
     def __len__(self):
@@ -81,6 +82,8 @@ class Batches(keras.utils.PyDataset):
         },)  # fmt: skip
 
     def on_epoch_end(self):
-        rounds = -(-len(self) * self.batch_size // len(self.labelled))
-        self.known = np.concatenate([self.generator.permutation(len(self.labelled)) for _ in range(rounds)])
+        shown = len(self) * self.batch_size
+        rest = self.known[shown:]  # of the last round, whose other images the last epoch showed
+        rounds = -(-(shown - len(rest)) // len(self.labelled))
+        self.known = np.concatenate([rest, *(self.generator.permutation(len(self.labelled)) for _ in range(rounds))])
         self.unknown = self.generator.permutation(len(self.unlabelled))
