@@ -148,7 +148,7 @@ def test_a_teacher_without_memory_is_the_student():
 
 
 @pytest.mark.parametrize("make", [lambda net: MixMatch(net, decay=0.9), lambda net: FixMatch(net, decay=0.9)])
-def test_the_weights_at_the_start_have_no_share_in_the_average(make):
+def test_the_weights_at_the_start_count_once_in_the_average(make):
     """After two steps it is the plain mean of what the first two steps met: the random weights met in the first one are not counted twice."""
     model = compiled(make(network()))
     seen = []

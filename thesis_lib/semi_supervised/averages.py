@@ -17,7 +17,8 @@ def shadow(network):
 def follow(average, network, decay, step):
     """average <- d * average + (1 - d) * network, for every weight, batch-norm statistics included.
 
-    d is min(1 - 1 / (step + 1), decay): the true average of the first weights, in which the random ones at the start have no share.
+    d is min(1 - 1 / (step + 1), decay): at first the plain mean of the weights so far, the random ones at the start counted once
+    and not with the share decay^step.
     """
     step = ops.cast(step, "float32")
     decay = ops.minimum(1.0 - 1.0 / (step + 1.0), decay)

@@ -13,6 +13,9 @@ from thesis_lib.semi_supervised.targets import beliefs, cross_entropy, most_prob
 class FixMatch(SemiSupervised):
     """Cross-entropy of strongly augmented images with the class of the weakly augmented one, where that is sure (equation 4).
 
+    The strongly augmented images are a batch of their own for batch normalisation. Which augmentations are weak and strong is for the
+    caller to say; the paper's strong one is RandAugment or CTAugment with Cutout.
+
     Args:
         strong: a Keras layer, the strong augmentation; `augment` is the weak one.
         threshold: least probability of a class that counts, in [0, 1].

@@ -15,10 +15,11 @@ class MeanTeacher(SemiSupervised):
     """Squared difference of beliefs to the teacher's, on other augmentation and dropout; the teacher predicts (section 2).
 
     The decay starts at min(1 - 1 / (step + 1), decay), the true average of the first weights. A step first lets the teacher
-    follow the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics.
+    follow the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics. (The
+    paper raises the decay from 0.99 to 0.999 when the weight is whole; here it stays.)
 
     Args:
-        decay: of the average, in [0, 1); 0 makes the teacher the student itself, with other noise: the pi-model.
+        decay: of the average, in [0, 1); 0 makes the teacher the student itself, with other noise: the pi-model (but for batch normalisation).
         adversarial: weight of the virtual adversarial cost that is added, 0 or more (mean teacher + VAT).
         epsilon: of that cost, see `VirtualAdversarial`.
     """

@@ -13,8 +13,9 @@ from thesis_lib.semi_supervised.targets import beliefs, mixup_weights, sharpen, 
 class MixMatch(SemiSupervised):
     """Cross-entropy of mixed labelled images and squared difference of mixed unlabelled ones (algorithm 1, equations 2 to 5).
 
-    The guess is the sharpened mean of the beliefs about `views` augmentations. The paper's weight is
-    LinearRamp to 75. Compile with a loss on soft targets, `CategoricalCrossentropy(from_logits=True)`.
+    The guess is the sharpened mean of the beliefs about `views` augmentations; the pass that makes it also updates the averages of
+    batch normalisation. The paper's weight is LinearRamp to 75; it has as many labelled images in a batch as unlabelled ones, mixes
+    all of these, and adds a weight decay, which is left to the optimizer here. Compile with a loss on soft targets, `CategoricalCrossentropy(from_logits=True)`.
 
     Args:
         views: augmentations of an unlabelled image, 1 or more (K in the paper).

@@ -11,7 +11,7 @@ class PiModel(SemiSupervised):
     """Squared difference to the beliefs of a second pass with other augmentation and dropout (algorithm 1).
 
     The second pass is a target without gradient; by symmetry that halves the expected gradient of the paper, where both
-    passes have one, and the weight absorbs the factor. (The classification cost is a mean over the labelled images of a batch; the
+    passes have one, so that a weight here counts half as much as there. (The classification cost is a mean over the labelled images of a batch; the
     paper divides it by the size of the whole batch.)
     """
 

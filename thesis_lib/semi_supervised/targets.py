@@ -29,9 +29,10 @@ def mixup_weights(count, alpha, seed):
     return ops.maximum(weights, 1.0 - weights)
 
 
-def squared_difference(belief, target):
-    """Mean over images and classes of the squared difference of beliefs: a scalar."""
-    return ops.mean(ops.square(belief - ops.stop_gradient(target)))
+def squared_difference(belief, target, weights=None):
+    """Mean over images and classes of the squared difference of beliefs, each image weighted by (N,) if given: a scalar."""
+    each = ops.mean(ops.square(belief - ops.stop_gradient(target)), axis=-1)
+    return ops.mean(each if weights is None else weights * each)
 
 
 def cross_entropy(target, logits, weights=None):

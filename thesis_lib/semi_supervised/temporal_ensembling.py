@@ -7,7 +7,7 @@ from thesis_lib import checks
 from thesis_lib.data.few_labels import Batches
 from thesis_lib.semi_supervised.averages import checked_decay
 from thesis_lib.semi_supervised.base import SemiSupervised
-from thesis_lib.semi_supervised.targets import beliefs
+from thesis_lib.semi_supervised.targets import beliefs, squared_difference
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
@@ -47,7 +47,7 @@ class TemporalEnsembling(SemiSupervised):
         updated = self.decay * average + (1.0 - self.decay) * ops.stop_gradient(belief)
         self.averages.assign(ops.scatter_update(self.averages, index[:, None], updated))
         self.visits.assign(ops.scatter_update(self.visits, index[:, None], visits + 1.0))
-        return ops.mean(seen[:, None] * ops.square(belief - ops.stop_gradient(target)))
+        return squared_difference(belief, target, seen)
 
     def get_config(self):
         return {**super().get_config(), "num_images": self.num_images, "decay": self.decay}
