@@ -114,8 +114,8 @@ def test_wrong_values_are_named(values, message):
 
 
 def test_each_method_and_network_has_its_usual_weight_and_width():
-    assert {method: few_labels.Run(method).weight for method in few_labels.METHODS} == few_labels.WEIGHTS
-    assert {network: few_labels.Run("vat", network).width for network in few_labels.NETWORKS} == few_labels.WIDTHS
+    assert {name: few_labels.Run(name).weight for name in few_labels.METHODS} == {name: usual.weight for name, usual in few_labels.METHODS.items()}
+    assert {name: few_labels.Run("vat", name).width for name in few_labels.NETWORKS} == {name: usual.width for name, usual in few_labels.NETWORKS.items()}
     given = few_labels.Run("vat", weight=7.0, width=3)
     assert (given.weight, given.width) == (7.0, 3)
 

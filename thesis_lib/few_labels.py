@@ -1,7 +1,9 @@
 """One training run with few labels, from names to a row of results: what notebooks 5 to 7 and their tables are made of."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -26,14 +28,44 @@ from thesis_lib.semi_supervised import (
 )
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 
-NETWORKS = ("mlp", "mlp_dropout", "mlp_dropout_dae", "convnet13", "wide_resnet", "resnet")
-METHODS = ("supervised", "pseudo_label", "pi_model", "temporal_ensembling", "mean_teacher", "vat", "mean_teacher_vat",
-           "mix_match", "mix_match_no_mixup", "mix_match_no_ema", "fix_match")  # fmt: skip
-WEIGHTS = {  # of the unlabelled cost at the end of its ramp, where none is given
-    "pseudo_label": 3.0, "pi_model": 20.0, "temporal_ensembling": 20.0, "mean_teacher": 20.0, "vat": 1.0, "mean_teacher_vat": 20.0,
-    "mix_match": 20.0, "mix_match_no_mixup": 20.0, "mix_match_no_ema": 20.0, "fix_match": 1.0, "supervised": 0.0,
-}  # fmt: skip
-WIDTHS = {"mlp": 128, "mlp_dropout": 128, "mlp_dropout_dae": 128, "convnet13": 16, "wide_resnet": 2, "resnet": 18}  # of networks, where none is given
+
+class Method(NamedTuple):
+    """A method by its name: the usual weight of its unlabelled cost, and what makes the keras.Model of it from `Parts`."""
+
+    weight: float
+    build: Callable
+
+
+class Network(NamedTuple):
+    """A network by its name: what tables call it, its usual width, and what makes it from (run, num_classes, image_shape)."""
+
+    title: str
+    width: int
+    build: Callable
+
+
+METHODS = {
+    "supervised": Method(0.0, lambda p: Supervised(p.network, p.augment)),
+    "pseudo_label": Method(3.0, lambda p: PseudoLabel(p.network, p.augment, LinearRamp(p.end // 6, p.end, p.peak))),
+    "pi_model": Method(20.0, lambda p: PiModel(p.network, p.augment, p.sigmoid)),
+    "temporal_ensembling": Method(20.0, lambda p: TemporalEnsembling(p.network, p.num_images, p.augment, p.sigmoid)),
+    "mean_teacher": Method(20.0, lambda p: MeanTeacher(p.network, p.augment, p.sigmoid, p.run.decay)),
+    "vat": Method(1.0, lambda p: VirtualAdversarial(p.network, p.augment, p.peak)),
+    "mean_teacher_vat": Method(20.0, lambda p: MeanTeacher(p.network, p.augment, p.sigmoid, p.run.decay, 1.0 / p.peak if p.peak else 0.0)),
+    "mix_match": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, decay=p.run.decay)),
+    "mix_match_no_mixup": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, alpha=None, decay=p.run.decay)),
+    "mix_match_no_ema": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, decay=None)),
+    "fix_match": Method(1.0, lambda p: FixMatch(p.network, p.augment, augmentation(p.run, strong=True), p.peak, decay=p.run.decay)),
+}
+NETWORKS = {
+    "mlp": Network("dense", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.0, 0.0)),
+    "mlp_dropout": Network("dense + dropout", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.5, 0.2)),
+    "mlp_dropout_dae": Network("dense + dropout + auto-encoder", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.5, 0.2)),
+    "convnet13": Network("convolutional", 16, lambda run, k, shape: convnet13(k, shape, run.width)),
+    "wide_resnet": Network("Wide ResNet", 2, lambda run, k, shape: wide_resnet(k, shape, width=run.width)),
+    "resnet": Network("ResNet", 18, lambda run, k, shape: resnet_classifier(k, shape, run.width, run.weights)),
+}
+PRETRAINED = ("mlp_dropout_dae",)  # as denoising auto-encoders, on all images to train on
 
 
 @dataclass(frozen=True)
@@ -49,14 +81,14 @@ class Run:
         epochs: passes over the unlabelled images.
         batch_size, unlabelled_batch_size: images a batch, at most as many as there are.
         learning_rate: of Adam, falling to zero along a cosine.
-        weight: of the unlabelled cost at the end of its ramp; the method's of WEIGHTS if None.
+        weight: of the unlabelled cost at the end of its ramp; the method's usual one if None.
         ramp: share of the training after which the weight is whole, in (0, 1].
         decay: of averages of weights (mean teacher, MixMatch, FixMatch).
         shift: largest random translation, as a share of the image; 0 for none.
         noise: standard deviation of Gaussian noise on the pixels, 0-255; 0 for none.
         mirror: whether images are mirrored at random.
         width: of the network: units of an mlp's hidden layer, filters of convnet13's first block, factor of wide_resnet, depth of
-            resnet; the network's of WIDTHS if None.
+            resnet; the network's usual one if None.
         weights: of resnet: "imagenet", a folder, or None.
         pretraining_epochs: of mlp_dropout_dae's auto-encoder.
     """
@@ -83,7 +115,7 @@ class Run:
     def __post_init__(self):
         checks.one_of("method", self.method, METHODS)
         checks.one_of("network", self.network, NETWORKS)
-        for name, usual in (("weight", WEIGHTS[self.method]), ("width", WIDTHS[self.network])):
+        for name, usual in (("weight", METHODS[self.method].weight), ("width", NETWORKS[self.network].width)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, usual)
         if self.network == "resnet" and self.width not in BLOCKS:
@@ -103,16 +135,9 @@ class Run:
 
 
 def classifier(run, num_classes, image_shape, images=None):
-    """The network of a run; `images`, a list of arrays or image tables, are what mlp_dropout_dae is pretrained on."""
-    if run.network == "convnet13":
-        return convnet13(num_classes, image_shape, run.width)
-    if run.network == "wide_resnet":
-        return wide_resnet(num_classes, image_shape, width=run.width)
-    if run.network == "resnet":
-        return resnet_classifier(num_classes, image_shape, run.width, run.weights)
-    plain = run.network == "mlp"
-    network = mlp(num_classes, image_shape, (run.width,), 0.0 if plain else 0.5, 0.0 if plain else 0.2)
-    if run.network == "mlp_dropout_dae":
+    """The network of a run; `images`, a list of arrays or image tables, are what one of PRETRAINED is pretrained on."""
+    network = NETWORKS[run.network].build(run, num_classes, image_shape)
+    if run.network in PRETRAINED:
         pretrain(network, np.concatenate([part[:] for part in images]), epochs=run.pretraining_epochs)
     return network
 
@@ -130,6 +155,40 @@ def augmentation(run, strong=False):
     return keras.Sequential(parts) if parts else None
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What the methods are made of.
+
+    Args:
+        run: Run.
+        network: its classifier.
+        num_images: labelled and unlabelled ones together.
+        end: training step after which the weight of the unlabelled cost is whole.
+    """
+
+    run: Run
+    network: keras.Model
+    num_images: int
+    end: int
+
+    @property
+    def augment(self):
+        return augmentation(self.run)
+
+    @property
+    def peak(self):
+        """The whole weight."""
+        return float(self.run.weight)
+
+    @property
+    def linear(self):
+        return LinearRamp(0, self.end, self.peak)
+
+    @property
+    def sigmoid(self):
+        return SigmoidRamp(self.end, self.peak)
+
+
 def method(run, network, num_images, steps):
     """The keras.Model of a run's method, compiled.
 
@@ -139,23 +198,7 @@ def method(run, network, num_images, steps):
         num_images: labelled and unlabelled ones together.
         steps: of the whole training.
     """
-    end, peak = max(int(run.ramp * steps), 1), float(run.weight)
-    augment, linear, sigmoid = augmentation(run), LinearRamp(0, end, peak), SigmoidRamp(end, peak)
-    mixing = lambda **options: MixMatch(network, augment, linear, **{"decay": run.decay, **options})
-    make = {
-        "supervised": lambda: Supervised(network, augment),
-        "pseudo_label": lambda: PseudoLabel(network, augment, LinearRamp(end // 6, end, peak)),
-        "pi_model": lambda: PiModel(network, augment, sigmoid),
-        "temporal_ensembling": lambda: TemporalEnsembling(network, num_images, augment, sigmoid),
-        "mean_teacher": lambda: MeanTeacher(network, augment, sigmoid, run.decay),
-        "vat": lambda: VirtualAdversarial(network, augment, peak),
-        "mean_teacher_vat": lambda: MeanTeacher(network, augment, sigmoid, run.decay, adversarial=1.0 / peak if peak else 0.0),
-        "mix_match": mixing,
-        "mix_match_no_mixup": lambda: mixing(alpha=None),
-        "mix_match_no_ema": lambda: mixing(decay=None),
-        "fix_match": lambda: FixMatch(network, augment, augmentation(run, strong=True), peak, decay=run.decay),
-    }
-    model = make[run.method]()
+    model = METHODS[run.method].build(Parts(run, network, num_images, max(int(run.ramp * steps), 1)))
     soft = isinstance(model, MixMatch)
     loss = keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy
     rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, steps)
