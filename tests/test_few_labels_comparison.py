@@ -1,6 +1,7 @@
 """Rows of runs whose errors are known; no network is trained."""
 
 import pytest
+from scipy import stats
 
 from thesis_lib import few_labels, few_labels_comparison, provenance
 
@@ -30,6 +31,14 @@ def test_methods_are_compared_on_the_seeds_that_both_have(runs):
     ]
     assert table["difference"].tolist() == pytest.approx([-3.1, 15.0 - 18.9])
     assert -3.5 < table["low"][0] < -3.1 < table["high"][0] < -2.7  # errors differ by 7 points between seeds, their difference by 0.2
+
+
+def test_intervals_hold_for_all_pairs_together(runs):
+    alone = few_labels_comparison.paired_differences(few_labels_comparison.read(runs)).iloc[0]
+    write(runs, "pseudo_label", "mlp_dropout_dae", 2, 16.0)
+    first, second = few_labels_comparison.paired_differences(few_labels_comparison.read(runs)).itertuples()
+    halves = [alone["high"] - alone["low"], first.high - first.low]
+    assert halves[1] / halves[0] == pytest.approx(stats.t(2).ppf(1 - 0.05 / 4) / stats.t(2).ppf(1 - 0.05 / 2)) and second.seeds == 2
 
 
 def test_runs_that_are_not_alike_are_refused(runs):

@@ -39,7 +39,7 @@ def paired_differences(rows, level=0.95):
 
     Args:
         rows: of `read`.
-        level: of the intervals over seeds.
+        level: of the intervals over seeds, for all of them together (Bonferroni).
 
     Returns:
         DataFrame: data, labels, one and other (pairs of method and network), seeds, difference, low, high in points.
@@ -47,12 +47,15 @@ def paired_differences(rows, level=0.95):
     errors = rows.set_index([*KIND, "seed"])["error_percent"].sort_index()
     pairs = [((m, n), ("supervised", n)) for m, n in sorted(set(zip(rows["method"], rows["network"]))) if m != "supervised" and n != "mlp_dropout_dae"]
     pairs += [(("pseudo_label", "mlp_dropout_dae"), ("pseudo_label", "mlp_dropout"))]
-    found = []
+    found, apart = [], []
     for data, labels in dict.fromkeys(zip(rows["data"], rows["labels"])):
         for one, other in pairs:
             keys = [(data, *kind, labels) for kind in (one, other)]
             if all(key in errors.index for key in keys):
-                apart = (errors.loc[keys[0]] - errors.loc[keys[1]]).dropna()
-                if len(apart):
-                    found.append((data, labels, one, other, len(apart), *statistics.mean_interval(apart, level)))
+                difference = (errors.loc[keys[0]] - errors.loc[keys[1]]).dropna()
+                if len(difference):
+                    found.append((data, labels, one, other, len(difference)))
+                    apart.append(difference)
+    together = 1 - (1 - level) / max(sum(len(difference) > 1 for difference in apart), 1)
+    found = [(*row, *statistics.mean_interval(difference, together)) for row, difference in zip(found, apart)]
     return pd.DataFrame(found, columns=["data", "labels", "one", "other", "seeds", "difference", "low", "high"])

@@ -69,7 +69,8 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
             at = part[x] * (1 + 2 * shift) if log else part[x] + shift * (values[-1] - values[0])
             hollow = np.array([(target, value) in borrowed for value in part[x]])
             bounds = np.where(hollow, 0.0, np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]]))
-            axis.errorbar(at, part["mean"], bounds, color=colour, marker=marker, ms=5, lw=1.2, ls=dash, capsize=2, label=name)
+            bars = {"yerr": bounds, "capsize": 2} if bounds.any() else {}
+            axis.errorbar(at, part["mean"], **bars, color=colour, marker=marker, ms=5, lw=1.2, ls=dash, label=name)
             axis.plot(at[hollow], part["mean"][hollow], color=colour, marker=marker, ms=5, mfc="white", ls="none", zorder=3)
         means = table.loc[table["metric"] == metric, "mean"]
         if means.min() > 0 and means.max() > max(50 * means.min(), 1):  # scores between 0 and 1 stay as they are

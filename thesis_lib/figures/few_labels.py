@@ -3,8 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from matplotlib import ticker
 
-from thesis_lib.figures.style import dashes, grid, picture, style
+from thesis_lib.figures.style import TRUE, dashes, grid, picture, style
 
 
 def ramps(named, steps):
@@ -54,8 +55,8 @@ def embeddings(named, labels, class_names):
     return figure
 
 
-def progress(tables, y, label, student=None):
-    """A score by epoch: dict from method to DataFrame with epoch and `y`; `student` is drawn dotted in the same colour where a table has it."""
+def progress(tables, y, label, student=None, log=False):
+    """A score by epoch: dict from method to DataFrame with epoch and `y`; `student` is drawn dotted in the same colour where a table has it; `log`: on a logarithmic axis."""
     figure, axis = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
     for (method, table), dash in zip(tables.items(), dashes(tables)):
         name, colour, marker = style(method)
@@ -63,10 +64,14 @@ def progress(tables, y, label, student=None):
         axis.plot(table["epoch"], table[y], color=colour, marker=marker, ms=5, markevery=often, lw=1.3, ls=dash, label=name)
         if student in table:
             axis.plot(table["epoch"], table[student], color=colour, ls=":", lw=1.3, label=f"{name}: the student")
-    axis.set(xlabel="epoch", ylabel=label)
-    axis.locator_params(axis="x", integer=True)
+    axis.set(xlabel="epoch", ylabel=label, yscale="log" if log else "linear")
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    if log:
+        axis.yaxis.set(major_locator=ticker.LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter=ticker.NullFormatter())
     axis.grid(axis="y", alpha=0.3)
-    axis.legend(fontsize=8)
+    many = len(axis.lines) > 4  # beside the lines, not on them
+    figure.set_figwidth(8.5 if many else 6.5)
+    axis.legend(fontsize=8, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if many else {}))
     return figure
 
 
@@ -106,21 +111,22 @@ def guesses(images, steps, class_names, true=None):
     for i, row in enumerate(axes):
         _shown(row[0], images[i])
         for axis, (title, beliefs) in zip(row[1:], steps.items()):
-            colours = ["#0072B2" if true is not None and k == true[i] else "#bbbbbb" for k in at]
+            colours = [TRUE if true is not None and k == true[i] else "#bbbbbb" for k in at]
             axis.bar(at, beliefs[i], color=colours)
             axis.set(ylim=(0, 1), yticks=[0, 1])
             axis.set_xticks(at, class_names if i == len(images) - 1 else [""] * len(at), fontsize=7, rotation=0 if max(map(len, class_names)) < 3 else 30)
             if i == 0:
                 axis.set_title(title, fontsize=9)
     axes[0, 1].set_ylabel("probability", fontsize=8)
+    axes[-1, 1].set_xlabel("class", fontsize=8)
     return figure
 
 
 def mixup_weights(draws):
-    """Densities of MixUp's weight of the first image: dict from alpha to draws in [1/2, 1]."""
+    """How MixUp's weight of the first image is distributed: dict from alpha to draws in [1/2, 1]."""
     figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
     for (alpha, values), colour in zip(draws.items(), sns.color_palette("crest", len(draws))):
-        axis.hist(values, np.linspace(0.5, 1, 41), density=True, histtype="step", lw=1.6, color=colour, label=f"alpha = {alpha:g}")
-    axis.set(xlabel="weight of the image itself", ylabel="density", xlim=(0.5, 1))
+        axis.plot(np.sort(values), np.arange(1, len(values) + 1) / len(values), lw=1.6, color=colour, label=f"alpha = {alpha:g}")
+    axis.set(xlabel="weight of the image itself", ylabel="share of images below", xlim=(0.5, 1), ylim=(0, 1))
     axis.legend(fontsize=8)
     return figure

@@ -52,17 +52,21 @@ def save(figure, folder, name):
 def style(objective):
     """(name, colour, marker) of an objective or a method; an unknown one is shown in grey under its own name.
 
-    A variant, "objective, how it differs", has the objective's colour and a star.
+    A variant, "objective, how it differs", has the objective's colour and a star; "method, network" has the method's marker.
     """
     base, _, variant = objective.partition(", ")
     name, colour, marker = (OBJECTIVE_STYLE | METHOD_STYLE).get(base, (base, "#666666", "x"))
-    return (f"{name}, {variant}", colour, "*") if variant else (name, colour, marker)
+    return (f"{name}, {variant}", colour, marker if base in METHOD_STYLE else "*") if variant else (name, colour, marker)
 
 
 def dashes(names):
-    """A line style for each of several objectives or methods: those of one colour differ."""
+    """A line style for each of several objectives or methods: those of one colour differ; "method, network" has one for each network."""
+    names, kinds = list(names), ("-", "--", ":", "-.")
+    networks = [name.partition(", ")[2] for name in names]
+    if all(networks) and all(name.partition(", ")[0] in METHOD_STYLE for name in names):
+        return [kinds[sorted(set(networks)).index(network) % 4] for network in networks]
     colours = [style(name)[1] for name in names]
-    return [("-", "--", ":", "-.")[colours[:i].count(colour) % 4] for i, colour in enumerate(colours)]
+    return [kinds[colours[:i].count(colour) % 4] for i, colour in enumerate(colours)]
 
 
 def grid(rows, columns, width=2.4, height=2.0, **options):
