@@ -2,9 +2,11 @@
 PYTHON ?= python3
 PROFILE ?= sample
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+# CPU threads of each run.
+THREADS ?= 1
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/python -m snakemake
-OPTIONS = --cores $(JOBS) --config profile=$(PROFILE) --keep-going --rerun-incomplete --nolock \
+OPTIONS = --cores $$(($(JOBS) * $(THREADS))) --config profile=$(PROFILE) threads=$(THREADS) --keep-going --rerun-incomplete --nolock \
 	--rerun-triggers mtime params code --quiet rules host reason
 
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
@@ -35,8 +37,8 @@ test: setup
 		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --nbval --nbval-current-env tests notebooks
 
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
-# A notebook whose committed outputs are of these rows is run again.
-TABLES = reports/reference$(if $(filter sample early,$(PROFILE)),/$(PROFILE))
+# A notebook whose committed outputs are of these rows is run again. Tables of the two large sweeps lie one folder higher.
+TABLES = reports/reference$(if $(filter-out compare mnist_few_labels,$(PROFILE)),/$(PROFILE))
 reference: profile
 	mkdir -p reports/reference/$(PROFILE)/figures
 	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
@@ -62,6 +64,7 @@ bench: setup
 lock:
 	uv pip compile -q pyproject.toml --extra test --universal --python-version 3.11 --no-annotate -o requirements.lock
 
-# What runs of one's own have written to reports/ stays.
+# What else is in reports/ stays: it may be of one's own runs.
 clean: profile
-	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info reports/$(PROFILE) reports/notebooks reports/index.html
+	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info reports/$(PROFILE) reports/index.html
+	find . -name __pycache__ -prune -exec rm -rf {} +

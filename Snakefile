@@ -31,14 +31,14 @@ shell.prefix(
 
 
 # The sample's runs take seconds: they are redone when the library changes. Those of a long sweep stay until they are deleted.
-LIBRARY = [path.read_text() for path in sorted(Path("thesis_lib").rglob("*.py"))] if PROFILE == "sample" else []
+LIBRARY = [path.read_text() for path in sorted(Path("thesis_lib").rglob("*.py"))]
 
 
-def code(notebook):
-    """A digest of a notebook's code: a run is redone when the code changes, not when outputs are saved."""
+def code(notebook, library=True):
+    """A digest of a notebook's code and the library's: a run is redone when these change, not when outputs are saved."""
     cells = json.loads(open(f"notebooks/{notebook}.ipynb").read())["cells"]
     source = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-    return hashlib.sha256(json.dumps(source + LIBRARY).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(source + LIBRARY * library).encode()).hexdigest()
 
 
 # Python's path is not part of it, so that a finished sweep that is moved is not done again.
@@ -81,7 +81,7 @@ for number, part in enumerate(PARTS):
         threads: THREADS
         params:
             folder=f"{REPORT}/runs/{{run}}",
-            code=code(NOTEBOOKS["run"]),
+            code=code(NOTEBOOKS["run"], library=PROFILE == "sample"),
             values=lambda wildcards: parameters({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
         shell:
             PAPERMILL + " {input.notebook} {params.folder}/notebook.ipynb -y {params.values:q} > {log} 2>&1"

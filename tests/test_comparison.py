@@ -157,6 +157,16 @@ def test_means_and_pooled_reliability(sweep):
     assert comparison.reliability(rows.drop(columns="reliability")) is None
 
 
+def test_annotators_that_differ_in_any_parameter_are_cases_of_their_own(tmp_path):
+    for width in (1, 2):
+        write_run(tmp_path, f"w{width}", 0, 0, objective="one_hot", annotator="morphological", annotator_parameters={"low": -1, "high": 1, "some_width": width})
+    assert read(tmp_path)["case"].tolist() == ["morphological, some width 1", "morphological, some width 2"]
+
+
+def test_a_metric_that_the_rows_do_not_hold_is_left_out(sweep):
+    assert "ece_band" not in set(comparison.means(read(sweep).drop(columns="ece_band"), ["case", "target"])["metric"])
+
+
 def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):
     write_run(tmp_path / "a", "one", 0, 0, objective="one_hot")
     write_run(tmp_path / "a", "two", 0, 0, objective="one_hot")

@@ -28,6 +28,8 @@ def test_an_experiment_file_becomes_named_runs(tmp_path):
     (tmp_path / "e.yaml").write_text("stories: {01_boundary_prior: {}, 99_nothing: {}}\ngrid: []")
     with pytest.raises(ValueError, match="must name notebooks that are in notebooks/; got '99_nothing'"):
         experiments.notebooks(tmp_path / "e.yaml")
+    (tmp_path / "e.yaml").write_text("stories:\n  # 01_boundary_prior: {}\ngrid: []")
+    assert experiments.notebooks(tmp_path / "e.yaml")["stories"] == {}
     for wrong in ("grid", "parameters: {}", ":\n- ]", "grid: [{objective: forward}]", "grid: [{a: [..]}]",
                   "grid: [{a: [x], b: [y-z]}, {a: [x-y], b: [z]}]"):  # fmt: skip
         (tmp_path / "e.yaml").write_text(wrong)

@@ -170,6 +170,19 @@ def test_a_link_that_leads_outside_is_refused(folder, tmp_path_factory):
         image_table(folder)
 
 
+def test_the_contents_of_a_zip_file_are_listed_once(folder, tmp_path_factory, monkeypatch):
+    path = Path(shutil.make_archive(tmp_path_factory.mktemp("zip") / "images", "zip", folder))
+    listed, whole = [], zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *args: listed.append(args) or whole(*args))
+    table = image_table(path)
+    table.check()
+    assert len(table[:]) == 6 and len(listed) <= 2  # once to see what there is
+    monkeypatch.undo()
+    Image.new("L", (9, 12), 77).save(folder / "a.png")
+    shutil.make_archive(path.with_suffix(""), "zip", folder)
+    assert (table[[0]] == 77).all()  # another archive at the same place is read anew
+
+
 def test_listing_many_files_opens_and_asks_for_none_of_them(tmp_path, monkeypatch):
     """So 100,000 files take seconds: the folder is listed once, and nothing is read but the table."""
     Image.new("L", (2, 2)).save(tmp_path / "0.png")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from thesis_lib.models.augmented import AugmentedSegmenter, augmentation
-from thesis_lib.models.unet import Block, symmetric, unet
+from thesis_lib.models.unet import Block, PadToMultiple, symmetric, unet
 
 
 @pytest.mark.parametrize("size", [(64, 84), (33, 50), (1, 1), (7, 128)])
@@ -13,8 +13,14 @@ def test_the_unet_takes_images_of_any_size_and_crops_its_logits_back(size):
     assert logits.shape == (2, *size, 5) and keras.backend.standardize_dtype(logits.dtype) == "float32"
 
 
-def test_padding_does_not_change_what_whole_images_give():
-    """An image that the poolings divide gives the same logits in the fixed-size and in the any-size network."""
+def test_padding_is_of_zeros_below_and_to_the_right():
+    image = 1 + np.random.default_rng(0).random((2, 13, 17, 3)).astype("float32")
+    padded = np.array(PadToMultiple(4)(image))
+    assert padded.shape == (2, 16, 20, 3) and np.array_equal(padded[:, :13, :17], image)
+    assert not padded[:, 13:].any() and not padded[:, :, 17:].any()
+
+
+def test_a_network_for_any_size_gives_what_one_for_that_size_gives():
     keras.utils.set_random_seed(0)
     free = unet(3, **symmetric(2, 2))
     fixed = unet(3, **symmetric(2, 2), image_shape=(16, 24, 1))

@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -147,11 +148,16 @@ def test_few_effective_observations_do_not_blow_up_the_variance():
     assert max(scales) < 3 * min(scales)
 
 
-def test_deviations_from_the_consensus_of_m_annotators_are_corrected_by_m_over_m_minus_1():
-    for m in (2, 3, 5):
-        d = np.random.default_rng(m).normal(0, 2, (m, 100_000))
-        assert np.var(d - d.mean(0)) * m / (m - 1) == pytest.approx(4.0, rel=0.02)
-        assert np.var(d[0] - d[1]) == pytest.approx(2 * 4.0, rel=0.02)
+def test_errors_that_go_beyond_the_reach_are_warned_of_and_found_with_a_longer_one():
+    row, column = np.ogrid[:260, :260]
+    discs = np.repeat(((row - 130) ** 2 + (column - 130) ** 2 < 90**2)[None].astype(np.uint8), 4, axis=0)
+    first, second = (DisplacementField(6.0, 20.0, background=0)(discs, seed) for seed in (0, 1))
+    for fit in (lambda **reach: BoundaryPrior().fit(first, discs, 0, **reach), lambda **reach: BoundaryPrior().fit_pair(first, second, 0, **reach)):
+        with pytest.warns(UserWarning, match="reach must be at least four times sigma; at 10 px the measured sigma"):
+            short = fit()
+        with warnings.catch_warnings(action="error"):
+            low, high = fit(reach=40.0).sigma_interval()
+        assert low < 6 < high and short.sigma_interval()[1] < 6
 
 
 def test_inside_probability_is_a_half_on_an_unbiased_boundary_and_less_where_the_annotator_draws_outside():

@@ -110,10 +110,12 @@ def test_a_damaged_image_of_any_part_is_named_before_training(folder):
 
 
 def test_other_data_have_another_fingerprint(folder):
-    before = segmentation_folder(folder).fingerprint
+    path = folder / "train_labels_b" / "scene0.png"
+    Image.new("RGB", (30, 20)).save(path, compress_level=0)
+    size, before = path.stat().st_size, segmentation_folder(folder).fingerprint
     assert before == segmentation_folder(folder).fingerprint != segmentation_folder(folder, classes=["roof"]).fingerprint
-    Image.new("RGB", (30, 20)).save(folder / "train_labels_b" / "scene0.png")
-    assert segmentation_folder(folder).fingerprint != before
+    Image.new("RGB", (30, 20), (255, 0, 0)).save(path, compress_level=0)
+    assert path.stat().st_size == size and segmentation_folder(folder).fingerprint != before
 
 
 def test_a_table_outside_and_links_to_nowhere_are_not_followed(folder, tmp_path_factory):

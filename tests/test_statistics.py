@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from thesis_lib import statistics
+from thesis_lib.metrics.of_scenes import mean
 
 MEAN = lambda scenes, weights: weights @ scenes["x"] / weights.sum(1)
 
@@ -54,6 +55,20 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says(seeds, of_s
         held += found.low < 0.3 < found.high
     cautious = of_scenes > 0  # degrees of freedom are those of the seeds, though the scenes vary more
     assert 0.92 <= held / 400 <= (1.0 if cautious else 0.985)
+
+
+def test_resamples_without_a_scene_that_has_a_score_are_left_out():
+    """Of 12 scenes three have a score: one resample in thirty holds none of them."""
+    generator = np.random.default_rng(0)
+    few, all_of_them = np.full((5, 12), np.nan), generator.normal(size=(5, 3))
+    few[:, :3] = all_of_them
+    (_, of_scenes) = mean("x")
+    with pytest.warns(UserWarning, match=r"\d+ of 2000 resamples hold no scene that has a score"):
+        found = statistics.paired_bootstrap(of_scenes, runs(few + 1), runs(few), resamples=2000)
+        assert found == pytest.approx((1, 1, 1, 0))
+        noisy = statistics.paired_bootstrap(of_scenes, runs(few + generator.normal(1, 0.1, (5, 1))), runs(few), resamples=2000)
+        ranked = statistics.ranks(of_scenes, {"a": runs(few), "b": runs(few + 1)}, "lower", resamples=2000)
+    assert 0.8 < noisy.low < noisy.high < 1.2 and ranked["low"].tolist() == [1, 2] == ranked["high"].tolist()
 
 
 def test_one_seed_gives_no_interval():

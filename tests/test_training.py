@@ -211,26 +211,27 @@ def test_warm_restarts_fall_to_zero_three_times():
     assert max(values[9], values[29], values[69]) < 0.003
 
 
+def followed(folder, patience, monitor, values, schedule="cosine", mode="min"):
+    """Trains while `monitor` has the given values: (number of epochs, when best.keras was last written, after each)."""
+    model, kept = small_model(), []
+    given = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({monitor: values[epoch]}))
+    when = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append((folder / "best.keras").stat().st_mtime_ns))
+    found = training.callbacks(folder, patience, schedule, tensorboard=False, monitor=monitor, mode=mode)
+    model.fit(*small_problem(8), epochs=len(values), verbose=0, callbacks=[given, *found, when])
+    return len(kept), kept
+
+
 def test_the_epoch_with_the_largest_score_is_kept_when_that_is_asked_for(tmp_path):
-    found = training.callbacks(tmp_path, 3, "plateau", tensorboard=False, monitor="val_iou", mode="max")
-    watching = [c for c in found if hasattr(c, "monitor")]
-    assert len(watching) == 3 and all(c.monitor == "val_iou" for c in watching)
-    (tmp_path / "log.csv").write_text("epoch,val_iou\n0,0.2\n1,0.7\n2,0.5\n")
-    (tmp_path / "backup").mkdir()
+    epochs, kept = followed(tmp_path, 2, "val_iou", (0.2, 0.7, 0.5, 0.6, 0.9), schedule="plateau", mode="max")
+    assert epochs == 4 and kept[0] < kept[1] == kept[2] == kept[3]  # two epochs without a better one end the training
     assert training._best_so_far(tmp_path / "log.csv", "val_iou", "max") == 0.7
     with pytest.raises(ValueError, match="mode must be one of max, min; got 'most'"):
         training.callbacks(tmp_path / "other", 3, mode="most")
 
 
 def test_a_first_epoch_without_a_value_is_not_the_best(tmp_path):
-    images, labels = small_problem(8)
-    model = small_model()
-    spoil = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update({"val_loss": (float("nan"), 3.0, 2.0, 2.5)[epoch]}))
-    found = [spoil, *training.callbacks(tmp_path, 2, "cosine", tensorboard=False)]
-    kept = []
-    found.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.append((tmp_path / "best.keras").stat().st_mtime_ns)))
-    model.fit(images, labels, epochs=4, verbose=0, callbacks=found)
-    assert len(kept) == 4 and kept[0] < kept[1] < kept[2] == kept[3]
+    epochs, kept = followed(tmp_path, 2, "val_loss", (float("nan"), 3.0, 2.0, 2.5))
+    assert epochs == 4 and kept[0] < kept[1] < kept[2] == kept[3]
 
 
 def test_a_folder_that_keras_would_format_is_named(tmp_path):

@@ -4,5 +4,3 @@ Arrays come in through `data`, `annotators` may spoil them, `prior` says how bad
 `losses` turn that into what is optimised, `models` and Keras's own `fit` do the training, `metrics`
 and `statistics` judge it, and `figures` show it.
 """
-
-__version__ = "0.1.0"

@@ -1,7 +1,6 @@
 """The prior from people: what several annotators of the same images, or gold-standard masks, say of their boundary error."""
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy import ndimage, optimize, stats
 from thesis_lib import checks
 from thesis_lib.boundaries import background_class, continued, signed_distance
 from thesis_lib.data.class_table import IGNORE
-from thesis_lib.displacements import autocorrelation_time, displacements_by_pair
+from thesis_lib.displacements import autocorrelation_time, check_reach, displacements_by_pair
 from thesis_lib.prior import BoundaryPrior
 
 
@@ -118,7 +117,8 @@ def agreement(annotations, references=None, background=None, reach=10.0):
             one at a time, so a sequence may read them from files.
         references: the true maps of the same images, or None, which takes two annotators or more.
         background: the background's class; the most frequent of the first image if None.
-        reach: the largest displacement looked for, px; take at least four times the expected sigma. A warning says where it was too small.
+        reach: the largest displacement looked for, px; take at least four times the expected sigma. A warning says where the bias and three times the measured sigma
+            go beyond it.
 
     Returns:
         Agreement.
@@ -159,8 +159,7 @@ def agreement(annotations, references=None, background=None, reach=10.0):
             centred.setdefault(pair, []).extend(math.sqrt(shared) * (s - taken_out) for s in several)
     everything = [s for several in centred.values() for s in several]
     spread, farthest = float(np.concatenate(everything).std()), max(abs(prior.mean) for prior in priors.values())
-    if farthest + 3 * spread > reach:
-        warnings.warn(f"reach must be at least four times sigma; at {reach:g} px the measured sigma of {spread:.1f} px and bias of {farthest:.1f} px are too small", stacklevel=2)
+    check_reach(reach, spread, farthest)
     return Agreement(_fit(everything, shared), priors, pooled(centred, shared))
 
 

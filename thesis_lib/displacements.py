@@ -1,5 +1,7 @@
 """Measuring boundary error: signed displacements between two label maps, and how far along a boundary they correlate."""
 
+import warnings
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -28,6 +30,12 @@ def boundary_displacements(annotation, reference, background=None, reach=10.0):
     """
     series = displacement_series(annotation, reference, background, reach)
     return np.concatenate(series) if series else np.zeros(0)
+
+
+def check_reach(reach, spread, bias, stacklevel=3):
+    """Warn where measured displacements (px) come so near to `reach` that larger ones must have been missed."""
+    if abs(bias) + 3 * spread > reach:
+        warnings.warn(f"reach must be at least four times sigma; at {reach:g} px the measured sigma of {spread:.1f} px and bias of {abs(bias):.1f} px are too small", stacklevel=stacklevel)
 
 
 def displacement_series(annotation, reference, background=None, reach=10.0):

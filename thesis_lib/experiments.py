@@ -52,7 +52,7 @@ def notebooks(path):
     """
     content = yaml.safe_load(Path(path).read_text())
     usual = {"run": "03_train_segmentation", "comparison": "04_compare_targets", "stories": {}}
-    found = {key: content.get(key, value) for key, value in usual.items()}
+    found = {key: content.get(key) or value for key, value in usual.items()}
     missing = [n for n in (found["run"], found["comparison"], *found["stories"]) if not (REPOSITORY / "notebooks" / f"{n}.ipynb").is_file()]
     if missing:
         raise ValueError(f"{path} must name notebooks that are in notebooks/; got {missing[0]!r}")

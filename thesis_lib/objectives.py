@@ -20,11 +20,10 @@ OBJECTIVES = (
 
 USES_PRIOR = ("weighted_adjacent_prior", "posterior", "forward", "forward_uniform", "forward_dice")
 USES_ADJACENCY = (*RULES, "weighted_adjacent_prior")
-USES_MAGNITUDE = ("uniform", *RULES, "forward_uniform")
 WEIGHS_NO_CLASSES = ("forward_dice", "dice", "jaccard", "one_hot_dice")
 
 
-def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, class_weights=None):
+def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=None):
     """The loss of that name, on integer labels (N, H, W) and logits (N, H, W, K).
 
     Args:
@@ -34,8 +33,7 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, cla
             uniformly smoothed labels and by cross-entropy + dice.
         prior: BoundaryPrior, for USES_PRIOR.
         adjacency: (K, K) counts, for USES_ADJACENCY.
-        magnitude: weight kept on the annotated class, for USES_MAGNITUDE.
-        sigma: px, of spatially_varying.
+        magnitude: weight kept on the annotated class, for uniform, forward_uniform and the class-level rules.
         class_weights: K weights; not for WEIGHS_NO_CLASSES.
 
     Returns:
@@ -60,7 +58,7 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, sigma=1.0, cla
     elif name == "weighted_adjacent_prior":
         rule = ClassMatrix(posterior_class_matrix(prior, adjacency))
     elif name == "spatially_varying":
-        rule = SpatiallyVarying(sigma)
+        rule = SpatiallyVarying()
     elif name == "posterior":
         rule = Posterior(prior)
     else:

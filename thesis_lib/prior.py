@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special, stats
 
 from thesis_lib import checks
-from thesis_lib.displacements import as_series, autocorrelation_time, boundary_displacements, displacement_series
+from thesis_lib.displacements import as_series, autocorrelation_time, boundary_displacements, check_reach, displacement_series
 
 __all__ = [
     "BoundaryPrior", "autocorrelation_time", "boundary_displacements", "displacement_series", "gaussian_taps",
@@ -107,18 +107,19 @@ class BoundaryPrior:
             ),
         )
 
-    def fit(self, annotations, references, background=None):
+    def fit(self, annotations, references, background=None, reach=10.0):
         """The posterior after measuring annotations against references: `update` with both times estimated.
 
         Args:
-            annotations, references, background: as for `boundary_displacements`.
+            annotations, references, background, reach: as for `boundary_displacements`. A warning says where `reach`, px, is too small.
 
         Returns:
             BoundaryPrior.
         """
-        return self._update_with_times(displacement_series(annotations, references, background))
+        series = displacement_series(annotations, references, background, reach)
+        return self._update_with_times(series, series, reach)
 
-    def fit_pair(self, first, second, background=None):
+    def fit_pair(self, first, second, background=None, reach=10.0):
         """The posterior from two annotators of the same images and no reference.
 
         The difference of their boundaries has variance 2 sigma^2, so measured differences are divided by sqrt(2). Of
@@ -128,17 +129,20 @@ class BoundaryPrior:
 
         Args:
             first, second, background: as annotation and reference for `boundary_displacements`.
+            reach: the largest difference looked for, px; take at least six times the expected sigma. A warning says where it is too small.
 
         Returns:
             BoundaryPrior.
         """
-        series = displacement_series(first, second, background)
+        series = displacement_series(first, second, background, reach)
         apart = np.concatenate(series).mean() if series else 0.0
-        return self._update_with_times([self.mean + (s - apart) / math.sqrt(2) for s in series])
+        return self._update_with_times([self.mean + (s - apart) / math.sqrt(2) for s in series], series, reach)
 
-    def _update_with_times(self, series):
+    def _update_with_times(self, series, measured, reach):
         if not series:
             raise ValueError("both label maps must share at least one object with a boundary; got none")
+        values = np.concatenate(measured)
+        check_reach(reach, values.std(), values.mean(), stacklevel=4)
         return self.update(series, autocorrelation_time(series), autocorrelation_time(series, squared=True))
 
     def predictive(self):

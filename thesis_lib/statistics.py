@@ -4,6 +4,7 @@ A run is one seed: one draw of labels and weights. Runs of several methods are p
 scenes; both vary, so both are resampled (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics, 2007).
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -54,7 +55,7 @@ def paired_bootstrap(statistic, first, second, level=0.95, resamples=20000, seed
         seed: of the resampling.
 
     Returns:
-        Difference; all but the difference is NaN for a single seed.
+        Difference; all but the difference is NaN for a single seed. Resamples that hold no scene with a score are left out, with a warning.
     """
     if len(first) != len(second) or not first:
         raise ValueError(f"first and second must have one entry a seed, as many; got {len(first)} and {len(second)}")
@@ -125,8 +126,13 @@ def _resample(statistic, sets, resamples, seed):
         weights = _how_often(generator, len(chosen), scenes)
         values = np.stack([[statistic(run, weights) for run in runs] for runs in sets])  # (sets, seeds, resamples)
         draws.append(np.where(chosen.T, chosen.T * values, 0.0).sum(1).T / seeds)
-    found = [np.mean([statistic(run, np.ones((1, scenes)))[0] for run in runs]) for runs in sets]
-    return np.array(found), np.concatenate(draws)
+    found = np.array([np.mean([statistic(run, np.ones((1, scenes)))[0] for run in runs]) for runs in sets])
+    draws = np.concatenate(draws)
+    whole = np.isfinite(draws).all(1)
+    if np.isfinite(found).all() and not whole.all():
+        warnings.warn(f"{(~whole).sum()} of {resamples} resamples hold no scene that has a score, and are left out: few scenes have one", stacklevel=3)
+        draws = draws[whole]
+    return found, draws
 
 
 def _how_often(generator, draws, n):

@@ -79,8 +79,9 @@ def _cases(rows):
     """The name of each run's case: the error, and what else varies between runs."""
     parts = [rows["error"]]
     for annotator, values in rows.groupby("annotator")["annotator_parameters"]:
-        named = [p for p in ("correlation_length", "steps", "theta1", "theta2", "theta3", "low", "high")
-                 if _varies(values.map(lambda v: v.get(p)))] if annotator != "none" else []  # fmt: skip
+        in_error = ("sigma", "mean") if annotator == "displacement" else ()
+        names = [p for p in dict.fromkeys(p for v in values for p in v or ()) if p not in in_error]
+        named = [p for p in names if _varies(values.map(lambda v: v.get(p)))] if annotator != "none" else []
         if named:
             text = values.map(lambda v: ", ".join(f"{p.replace('_', ' ')} {v.get(p)}" for p in named))
             parts.append(text.reindex(rows.index, fill_value=""))

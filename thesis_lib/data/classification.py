@@ -9,10 +9,10 @@ from PIL import Image
 from thesis_lib import checks
 from thesis_lib.data import digits
 from thesis_lib.data.image_table import ImageTable, image_table
+from thesis_lib.data.splits import counts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
 FACES = digits.REPOSITORY / "sample_data" / "faces"
-FRACTIONS = (0.7, 0.15, 0.15)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _random(whole, class_names, seed):
         order = generator.permutation(np.flatnonzero(whole.labels == k))
         if len(order) < 3:
             raise ValueError(f"data must hold at least 3 images of each class, to train, validate and test; {class_names[k]!r} has {len(order)}")
-        held = max(round(FRACTIONS[1] * len(order)), 1)
-        for part, chosen in zip(parts, np.split(order, [len(order) - 2 * held, len(order) - held])):
+        train, validation, _ = counts(len(order))
+        for part, chosen in zip(parts, np.split(order, [train, train + validation])):
             part.append(chosen)
     return Splits(*(whole[np.sort(np.concatenate(part))] for part in parts), class_names)

@@ -12,7 +12,7 @@ class Crops(keras.utils.PyDataset):
     """Batches (images, class maps) of crops, each from a raster that is read for it alone.
 
     An epoch takes `crops_per_image` crops of every raster, in an order drawn anew; each crop's place, mirroring and turn depend on the seed, the
-    epoch and its number only, so workers change nothing. A raster smaller than the crop is padded: images by black, masks by IGNORE.
+    epoch, its number and how many annotators there are, so workers change nothing. A raster smaller than the crop is padded: images by black, masks by IGNORE.
 
     Args:
         rasters: `segmentation_folder.Rasters`.

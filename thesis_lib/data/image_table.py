@@ -4,8 +4,8 @@ import os
 import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -52,9 +52,8 @@ class ImageTable:
     def __getitem__(self, numbers):
         files = np.atleast_1d(self.files[numbers])
         images = np.empty((len(files), *self.shape[1:]), np.uint8)
-        with _reader(self.root) as read:
-            for image, name in zip(images, files):
-                image[...] = pictures.decode(read(name), self.mode, self.root / name, self.size)
+        for image, name in zip(images, files):
+            image[...] = pictures.decode(_bytes(self.root, name), self.mode, self.root / name, self.size)
         return images
 
     def damaged(self):
@@ -75,21 +74,20 @@ class ImageTable:
             raise ValueError(f"{len(found)} of {len(self)} images cannot be read (skip_damaged leaves them out): {found[0]}")
 
 
-@contextmanager
-def _reader(root):
-    """A function from a name below a folder or in a zip file to the bytes there."""
+def _bytes(root, name):
+    """What the file `name` below a folder or in a zip file holds."""
     if root.is_dir():
-        yield lambda name: (root / name).read_bytes()
-        return
-    with zipfile.ZipFile(root) as archive:
+        return (root / name).read_bytes()
+    try:
+        return _archive(root, root.stat().st_mtime_ns, os.getpid()).read(name)
+    except Exception as error:  # of several kinds, none of which names the file
+        raise ValueError(f"{root / name} cannot be read: {error}") from error
 
-        def read(name):
-            try:
-                return archive.read(name)
-            except Exception as error:  # of several kinds, none of which names the file
-                raise ValueError(f"{root / name} cannot be read: {error}") from error
 
-        yield read
+@lru_cache(maxsize=4)
+def _archive(root, changed, process):
+    """A zip file whose list of contents is read once, not for each image. (A worker process needs its own: it shares no place in the file.)"""
+    return zipfile.ZipFile(root)
 
 
 def image_table(root, table="labels.csv", file_column="file", label_column="label", size=(32, 32), mode="RGB", skip_damaged=False):
@@ -127,8 +125,7 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
         raise FileNotFoundError(f"data must be a folder or a zip file of images; got {str(root)!r}, which is neither")
     if table not in there:
         raise FileNotFoundError(f"{root} must hold the table {table!r} of file names and labels")
-    with _reader(root) as read:
-        lines, files, names = _columns(f"{root / table}", read(table), file_column, label_column)
+    lines, files, names = _columns(f"{root / table}", _bytes(root, table), file_column, label_column)
     _check_files(f"{root / table}", root, lines, files, there)
     class_names = tuple(sorted(set(names) - {""}))
     if not class_names:

@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from thesis_lib import checks
 from thesis_lib.data import pictures
 from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
+from thesis_lib.data.splits import counts
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 PARTS = {"train": "train", "validation": "val", "test": "test"}
@@ -83,12 +85,20 @@ class RasterSplits:
     def num_classes(self):
         return len(self.classes.names)
 
-    @property
+    @cached_property
     def fingerprint(self):
-        """A digest of the classes and of the names and sizes of all files, in hexadecimal: the same for the same data."""
+        """A digest of the classes and of the names and contents of all files, in hexadecimal: the same for the same data."""
         parts = (self.train, self.validation, self.test)
-        files = [(path.parent.name, path.name, path.stat().st_size) for part in parts for paths in (part.images, *part.masks.values()) for path in paths]
+        paths = [path for part in parts for of_kind in (part.images, *part.masks.values()) for path in of_kind]
+        with ThreadPoolExecutor() as pool:
+            contents = list(pool.map(_digest, paths))
+        files = [(path.parent.name, path.name, content) for path, content in zip(paths, contents)]
         return hashlib.sha256(repr((self.classes.names, self.classes.colours, files)).encode()).hexdigest()
+
+
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def segmentation_folder(root, classes=None, unknown="error", seed=0):
@@ -129,8 +139,8 @@ def segmentation_folder(root, classes=None, unknown="error", seed=0):
         if len(images) < 3:
             raise ValueError(f"{root}/images must hold at least 3 images, to train, validate and test; got {len(images)}")
         order = np.random.default_rng(seed).permutation(len(images))
-        held = max(round(0.15 * len(images)), 1)
-        chosen = dict(zip(PARTS, np.split(order, [len(order) - 2 * held, len(order) - held])))
+        train, validation, _ = counts(len(images))
+        chosen = dict(zip(PARTS, np.split(order, [train, train + validation])))
         pick = lambda paths, numbers: tuple(paths[i] for i in sorted(numbers))
         found = {part: (pick(images, n), {a: pick(paths, n) for a, paths in masks.items()}) for part, n in chosen.items()}
     else:

@@ -10,7 +10,7 @@ from thesis_lib.data import digits, m2nist
 from thesis_lib.data.scenes import Scenes, load_npz, open_array
 
 SAMPLE = digits.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
-FRACTIONS = (0.7, 0.15, 0.15)
+HELD = 0.15  # the share of the scenes that validate, and that test
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,9 @@ def _sample():
 
 
 def counts(total):
-    """How many of `total` (3 or more) scenes train, validate and test: 70 / 15 / 15%, at least one each."""
-    validation = max(round(total * FRACTIONS[1]), 1)
-    test = max(round(total * FRACTIONS[2]), 1)
-    return total - validation - test, validation, test
+    """How many of `total` (3 or more) scenes or images train, validate and test: 70 / 15 / 15%, at least one each."""
+    held = max(round(total * HELD), 1)
+    return total - 2 * held, held, held
 
 
 def _full(total, seed):

@@ -8,6 +8,8 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
+from thesis_lib.metrics.summary import BAND, TOLERANCE
+
 
 class Metric(NamedTuple):
     """A score: its name in tables, whether "higher" or "lower" is better, how it follows from scores of scenes (which arrays of
@@ -68,11 +70,11 @@ METRICS = {
     "log_loss": Metric("log loss, nats", "lower", *mean("log_loss")),
     "brier": Metric("Brier score", "lower", *mean("brier")),
     "ece": Metric("ECE", "lower", most=1.0),
-    "ece_band": Metric("ECE within 3 px of boundaries", "lower", most=1.0),
+    "ece_band": Metric(f"ECE within {BAND:g} px of boundaries", "lower", most=1.0),
     "surface_distance": Metric("mean surface distance, px", "lower", *mean("surface_distance")),
     "surface_distance_median": Metric("surface distance of the median scene, px", "lower", *median("surface_distance")),
     "hausdorff95": Metric("95% Hausdorff distance, px", "lower", *mean("hausdorff95")),
-    "surface_dice": Metric("surface Dice at 1 px", "higher", *mean("surface_dice"), most=1.0),
+    "surface_dice": Metric(f"surface Dice at {TOLERANCE:g} px", "higher", *mean("surface_dice"), most=1.0),
     "nothing_found": Metric("scenes where nothing is found", "lower"),
 }
 PAIRED = tuple(name for name, metric in METRICS.items() if metric.of_scenes)
