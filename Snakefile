@@ -30,7 +30,6 @@ shell.prefix(
 )
 
 
-# The sample's runs take seconds: they are redone when the library changes. Those of a long sweep stay until they are deleted.
 LIBRARY = [path.read_text() for path in sorted(Path("thesis_lib").rglob("*.py"))]
 
 
@@ -81,6 +80,7 @@ for number, part in enumerate(PARTS):
         threads: THREADS
         params:
             folder=f"{REPORT}/runs/{{run}}",
+            # The sample's runs take seconds: they are redone when the library changes. Those of a long sweep stay until they are deleted.
             code=code(NOTEBOOKS["run"], library=PROFILE == "sample"),
             values=lambda wildcards: parameters({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
         shell:
