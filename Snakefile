@@ -37,7 +37,7 @@ def code(notebook, library=True):
     """A digest of a notebook's code and the library's: a run is redone when these change, not when outputs are saved."""
     cells = json.loads(open(f"notebooks/{notebook}.ipynb").read())["cells"]
     source = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
-    return hashlib.sha256(json.dumps(source + LIBRARY * library).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(source + (LIBRARY if library else [])).encode()).hexdigest()
 
 
 # Python's path is not part of it, so that a finished sweep that is moved is not done again.

@@ -60,9 +60,9 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says(seeds, of_s
 def test_resamples_without_a_scene_that_has_a_score_are_left_out():
     """Of 12 scenes three have a score: one resample in thirty holds none of them."""
     generator = np.random.default_rng(0)
-    few, all_of_them = np.full((5, 12), np.nan), generator.normal(size=(5, 3))
-    few[:, :3] = all_of_them
-    (_, of_scenes) = mean("x")
+    few = np.full((5, 12), np.nan)
+    few[:, :3] = generator.normal(size=(5, 3))
+    _, of_scenes = mean("x")
     with pytest.warns(UserWarning, match=r"\d+ of 2000 resamples hold no scene that has a score"):
         found = statistics.paired_bootstrap(of_scenes, runs(few + 1), runs(few), resamples=2000)
         assert found == pytest.approx((1, 1, 1, 0))

@@ -17,9 +17,9 @@ def on_shared_seeds(rows):
 
 def means(rows, by, level=0.95):
     """Mean of every metric that the rows hold over seeds with its interval, cut at the metric's range: a DataFrame in long form: `by`, metric, mean, low, high, seeds."""
-    found = []
+    found, held = [], {name: metric for name, metric in METRICS.items() if name in rows}
     for key, part in rows.groupby(list(by), sort=False, dropna=False):
-        for name, metric in ((name, metric) for name, metric in METRICS.items() if name in rows):
+        for name, metric in held.items():
             average, *bounds = statistics.mean_interval(part[name], level)
             low, high = np.clip(bounds, 0.0, metric.most)
             found.append({**dict(zip(by, key)), "metric": name, "seeds": len(part), "mean": average, "low": low, "high": high})

@@ -47,15 +47,14 @@ def paired_differences(rows, level=0.95):
     errors = rows.set_index([*KIND, "seed"])["error_percent"].sort_index()
     pairs = [((m, n), ("supervised", n)) for m, n in sorted(set(zip(rows["method"], rows["network"]))) if m != "supervised" and n != "mlp_dropout_dae"]
     pairs += [(("pseudo_label", "mlp_dropout_dae"), ("pseudo_label", "mlp_dropout"))]
-    found, apart = [], []
+    found = []
     for data, labels in dict.fromkeys(zip(rows["data"], rows["labels"])):
         for one, other in pairs:
             keys = [(data, *kind, labels) for kind in (one, other)]
             if all(key in errors.index for key in keys):
                 difference = (errors.loc[keys[0]] - errors.loc[keys[1]]).dropna()
                 if len(difference):
-                    found.append((data, labels, one, other, len(difference)))
-                    apart.append(difference)
-    together = 1 - (1 - level) / max(sum(len(difference) > 1 for difference in apart), 1)
-    found = [(*row, *statistics.mean_interval(difference, together)) for row, difference in zip(found, apart)]
-    return pd.DataFrame(found, columns=["data", "labels", "one", "other", "seeds", "difference", "low", "high"])
+                    found.append(((data, labels, one, other), difference))
+    together = 1 - (1 - level) / max(sum(len(difference) > 1 for _, difference in found), 1)
+    table = [(*pair, len(difference), *statistics.mean_interval(difference, together)) for pair, difference in found]
+    return pd.DataFrame(table, columns=["data", "labels", "one", "other", "seeds", "difference", "low", "high"])

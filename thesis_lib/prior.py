@@ -116,8 +116,7 @@ class BoundaryPrior:
         Returns:
             BoundaryPrior.
         """
-        series = displacement_series(annotations, references, background, reach)
-        return self._update_with_times(series, series, reach)
+        return self._update_with_times(_measured(annotations, references, background, reach))
 
     def fit_pair(self, first, second, background=None, reach=10.0):
         """The posterior from two annotators of the same images and no reference.
@@ -134,15 +133,11 @@ class BoundaryPrior:
         Returns:
             BoundaryPrior.
         """
-        series = displacement_series(first, second, background, reach)
-        apart = np.concatenate(series).mean() if series else 0.0
-        return self._update_with_times([self.mean + (s - apart) / math.sqrt(2) for s in series], series, reach)
+        series = _measured(first, second, background, reach)
+        apart = np.concatenate(series).mean()
+        return self._update_with_times([self.mean + (s - apart) / math.sqrt(2) for s in series])
 
-    def _update_with_times(self, series, measured, reach):
-        if not series:
-            raise ValueError("both label maps must share at least one object with a boundary; got none")
-        values = np.concatenate(measured)
-        check_reach(reach, values.std(), values.mean(), stacklevel=4)
+    def _update_with_times(self, series):
         return self.update(series, autocorrelation_time(series), autocorrelation_time(series, squared=True))
 
     def predictive(self):
@@ -246,3 +241,13 @@ def gaussian_taps(sigma, radius):
         return (np.arange(-radius, radius + 1) == 0).astype(float)
     edges = np.arange(-radius - 0.5, radius + 1.0)
     return np.diff(special.ndtr(edges / sigma))
+
+
+def _measured(annotation, reference, background, reach):
+    """`displacement_series`, which must hold one; a warning says where `reach` is too small."""
+    series = displacement_series(annotation, reference, background, reach)
+    if not series:
+        raise ValueError("both label maps must share at least one object with a boundary; got none")
+    values = np.concatenate(series)
+    check_reach(reach, values.std(), values.mean(), stacklevel=4)
+    return series

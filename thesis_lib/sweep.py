@@ -1,7 +1,6 @@
 """The runs of a sweep, read and labelled: of which case each is, and with which target it trained."""
 
 import numpy as np
-import pandas as pd
 
 from thesis_lib import objectives, provenance
 from thesis_lib.annotators import ANNOTATORS

@@ -79,14 +79,18 @@ def _bytes(root, name):
     if root.is_dir():
         return (root / name).read_bytes()
     try:
-        return _archive(root, root.stat().st_mtime_ns, os.getpid()).read(name)
+        return _archive(root).read(name)
     except Exception as error:  # of several kinds, none of which names the file
         raise ValueError(f"{root / name} cannot be read: {error}") from error
 
 
-@lru_cache(maxsize=4)
-def _archive(root, changed, process):
+def _archive(root):
     """A zip file whose list of contents is read once, not for each image. (A worker process needs its own: it shares no place in the file.)"""
+    return _opened(root, root.stat().st_mtime_ns, os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _opened(root, changed, process):
     return zipfile.ZipFile(root)
 
 
@@ -119,8 +123,7 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
         there = {os.path.join(os.path.relpath(folder, root), name) for folder, _, names in os.walk(root) for name in names}
         there = {os.path.normpath(name).replace(os.sep, "/") for name in there}
     elif root.is_file() and zipfile.is_zipfile(root):
-        with zipfile.ZipFile(root) as archive:
-            there = set(archive.namelist())
+        there = set(_archive(root).namelist())
     else:
         raise FileNotFoundError(f"data must be a folder or a zip file of images; got {str(root)!r}, which is neither")
     if table not in there:

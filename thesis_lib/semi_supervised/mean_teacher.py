@@ -14,7 +14,7 @@ from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost
 class MeanTeacher(SemiSupervised):
     """Squared difference of beliefs to the teacher's, on other augmentation and dropout; the teacher predicts (section 2).
 
-    The decay starts at min(1 - 1 / (step + 1), decay), the true average of the first weights. A step first lets the teacher
+    The decay is lower in the first steps (`averages.follow`). A step first lets the teacher
     follow the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics. (The
     paper raises the decay from 0.99 to 0.999 when the weight is whole; here it stays.)
 
