@@ -1,6 +1,5 @@
 """Trained networks for other programs: as a SavedModel and as ONNX, each checked to predict alike."""
 
-
 import keras
 import numpy as np
 
