@@ -82,8 +82,8 @@ class Kill(keras.callbacks.Callback):
 
 images, labels = small_problem()
 model = small_model()
-batches = Batches(images, labels, 8, seed=0)
-model.fit(batches, validation_data=(images, labels), epochs=4, verbose=0,
+batches = Batches(images, labels, 3, seed=0)
+model.fit(batches, validation_data=(images, labels), epochs=4, verbose=0, shuffle=False,
           callbacks=[*training.callbacks({folder!r}, tensorboard=False, batches=batches), Kill()])
 """
 
@@ -101,7 +101,7 @@ def test_a_killed_run_resumes_where_it_was(tmp_path):
     whole = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "whole"))
     subprocess.run([sys.executable, "-c", whole, "99"], check=True, capture_output=True)
     expected = pd.read_csv(tmp_path / "whole" / "log.csv")
-    np.testing.assert_allclose(log.drop_duplicates("epoch", keep="last")["val_loss"], expected["val_loss"], rtol=1e-3)
+    np.testing.assert_allclose(log.drop_duplicates("epoch", keep="last")["val_loss"], expected["val_loss"], rtol=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "ended", "log.csv", "run.json", "whole"]
     assert training.ended(tmp_path, None) and not training.ended(tmp_path, {"objective": "dice"})
 

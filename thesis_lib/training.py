@@ -90,7 +90,8 @@ def callbacks(folder, patience=10, schedule="plateau", tensorboard=None, run=Non
         monitor: a loss or metric of the epochs' logs; mode: "min" where the least is best, "max" where the largest is.
         run: the run's parameters, a dict that JSON can hold, kept in `run.json`: only the same run resumes.
         tensorboard: whether to write TensorBoard logs; they need TensorFlow, and None writes them where it is there.
-        batches: what `fit` is given, with a method `start(epoch)`: a run that resumes then sees what it would have seen without a kill.
+        batches: what `fit(..., shuffle=False)` is given, with a method `start(epoch)`: a run that resumes then sees what it would have seen
+            without a kill, in the same order.
 
     Returns:
         list of keras.callbacks.Callback.
