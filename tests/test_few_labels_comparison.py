@@ -55,3 +55,23 @@ def test_two_runs_of_one_seed_are_named(runs):
 
 def test_every_setting_of_a_run_is_looked_at():
     assert {"unlabelled", "weight", "decay", "size"} < set(few_labels_comparison.SETTINGS) < set(few_labels.Run.__dataclass_fields__) | {"size"}
+
+
+def test_the_lowest_error_is_that_on_the_seeds_that_all_methods_of_a_family_have(runs):
+    found = few_labels_comparison.lowest(few_labels_comparison.read(runs)).set_index("family")
+    assert found.loc["dense", ["methods", "seeds", "network", "error_percent"]].tolist() == [3, [1], "mlp_dropout_dae", 15.0]
+    assert found.loc["convolutional", ["methods", "seeds", "method", "error_percent"]].tolist() == [1, [0], "mix_match", 2.0]
+    write(runs, "vat", "convnet13", 5, 3.0)
+    apart = few_labels_comparison.lowest(few_labels_comparison.read(runs)).set_index("family").loc["convolutional"]
+    assert apart["methods"] == 2 and apart["seeds"] == [] and apart[["method", "network", "error_percent"]].isna().all()
+
+
+def test_errors_are_held_against_the_published_ones_of_their_method_and_number_of_labels(runs):
+    found = few_labels_comparison.against_published(few_labels_comparison.read(runs)).set_index(["method", "network"])
+    assert len(found) == 3 and set(found["labels"]) == {100}
+    plain = found.loc[("supervised", "mlp_dropout")]
+    assert plain["difference"] == pytest.approx(23.0 - 21.89) and plain["above"] == 2 and plain["seeds"] == 3 and plain["low"] < 1.11 < plain["high"]
+    alone = found.loc[("pseudo_label", "mlp_dropout_dae")]
+    assert alone["difference"] == pytest.approx(15.0 - 10.49) and alone["low"] != alone["low"]
+    write(runs, "supervised", "mlp", 0, 11.0, data="digits")
+    assert len(few_labels_comparison.against_published(few_labels_comparison.read(runs))) == 3

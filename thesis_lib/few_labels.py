@@ -37,9 +37,10 @@ class Method(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A network by its name: what tables call it, its usual width, and what makes it from (run, num_classes, image_shape)."""
+    """A network by its name: what tables call it, its family, its usual width, and what makes it from (run, num_classes, image_shape)."""
 
     title: str
+    family: str
     width: int
     build: Callable
 
@@ -57,13 +58,17 @@ METHODS = {
     "mix_match_no_ema": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, decay=None)),
     "fix_match": Method(1.0, lambda p: FixMatch(p.network, p.augment, augmentation(p.run, strong=True), p.peak, decay=p.run.decay)),
 }
+def _dropout_mlp(run, num_classes, image_shape):
+    return mlp(num_classes, image_shape, (run.width,), 0.5, 0.2)
+
+
 NETWORKS = {
-    "mlp": Network("dense", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.0, 0.0)),
-    "mlp_dropout": Network("dense + dropout", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.5, 0.2)),
-    "mlp_dropout_dae": Network("dense + dropout + auto-encoder", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.5, 0.2)),
-    "convnet13": Network("convolutional", 16, lambda run, k, shape: convnet13(k, shape, run.width)),
-    "wide_resnet": Network("Wide ResNet", 2, lambda run, k, shape: wide_resnet(k, shape, width=run.width)),
-    "resnet": Network("ResNet", 18, lambda run, k, shape: resnet_classifier(k, shape, run.width, run.weights)),
+    "mlp": Network("dense", "dense", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.0, 0.0)),
+    "mlp_dropout": Network("dense + dropout", "dense", 128, _dropout_mlp),
+    "mlp_dropout_dae": Network("dense + dropout + auto-encoder", "dense", 128, _dropout_mlp),
+    "convnet13": Network("convolutional", "convolutional", 16, lambda run, k, shape: convnet13(k, shape, run.width)),
+    "wide_resnet": Network("Wide ResNet", "convolutional", 2, lambda run, k, shape: wide_resnet(k, shape, width=run.width)),
+    "resnet": Network("ResNet", "convolutional", 18, lambda run, k, shape: resnet_classifier(k, shape, run.width, run.weights)),
 }
 PRETRAINED = ("mlp_dropout_dae",)  # as denoising auto-encoders, on all images to train on
 

@@ -5,8 +5,14 @@ from dataclasses import fields
 import pandas as pd
 
 from thesis_lib import provenance, statistics
-from thesis_lib.few_labels import Run
+from thesis_lib.few_labels import NETWORKS, Run
 
+PUBLISHED = {  # test error on MNIST, %, by number of labels (Lee, 2013, table 1; its first row from Weston et al., 2008)
+    ("supervised", "mlp"): {100: 25.81, 600: 11.44, 1000: 10.7, 3000: 6.04},
+    ("supervised", "mlp_dropout"): {100: 21.89, 600: 8.57, 1000: 6.59, 3000: 3.72},
+    ("pseudo_label", "mlp_dropout"): {100: 16.15, 600: 5.03, 1000: 4.30, 3000: 2.80},
+    ("pseudo_label", "mlp_dropout_dae"): {100: 10.49, 600: 4.01, 1000: 3.46, 3000: 2.69},
+}
 KIND = ("data", "method", "network", "labels")
 SETTINGS = (*(field.name for field in fields(Run) if field.name not in (*KIND, "seed")), "size")
 
@@ -58,3 +64,44 @@ def paired_differences(rows, level=0.95):
     together = 1 - (1 - level) / max(sum(len(difference) > 1 for _, difference in found), 1)
     table = [(*pair, len(difference), *statistics.mean_interval(difference, together)) for pair, difference in found]
     return pd.DataFrame(table, columns=["data", "labels", "one", "other", "seeds", "difference", "low", "high"])
+
+
+def lowest(rows):
+    """The method with the lowest mean error, of each family of networks, on the seeds that all methods of the family ran with.
+
+    Args:
+        rows: of `read`.
+
+    Returns:
+        DataFrame: data, labels, family, methods (how many), seeds (a list), and the best one's method, network and error (%), NaN where
+        the methods share no seed.
+    """
+    family = rows["network"].map(lambda name: NETWORKS[name].family)
+    found = []
+    for (data, labels, name), part in rows.groupby(["data", "labels", family]):
+        errors = part.pivot(index="seed", columns=["method", "network"], values="error_percent")
+        shared = errors.dropna()
+        best = shared.mean().idxmin() if len(shared) else (None, None)
+        found.append((data, labels, name, len(errors.columns), shared.index.tolist(), *best, shared.mean().min()))
+    return pd.DataFrame(found, columns=["data", "labels", "family", "methods", "seeds", "method", "network", "error_percent"])
+
+
+def against_published(rows, level=0.95):
+    """Errors on MNIST minus those of PUBLISHED, which are means that were published without their spread.
+
+    Args:
+        rows: of `read`.
+        level: of each interval over seeds.
+
+    Returns:
+        DataFrame: method, network, labels, published, seeds, difference, low, high in points, above (seeds whose error is above the published one).
+    """
+    found = []
+    for (method, network), errors in PUBLISHED.items():
+        for labels, published in errors.items():
+            chosen = (rows["data"] == "mnist") & (rows["method"] == method) & (rows["network"] == network) & (rows["labels"] == labels)
+            ours = rows.loc[chosen, "error_percent"]
+            if len(ours):
+                interval = statistics.mean_interval(ours - published, level)
+                found.append((method, network, labels, published, len(ours), *interval, (ours > published).sum()))
+    return pd.DataFrame(found, columns=["method", "network", "labels", "published", "seeds", "difference", "low", "high", "above"])
