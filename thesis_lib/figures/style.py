@@ -49,6 +49,14 @@ def save(figure, folder, name):
     figure.savefig(folder / f"{name}.pdf", bbox_inches="tight", metadata={"CreationDate": None})
 
 
+def show(figure, name, folder, title=None):
+    """Save a figure, see `save`, under a title where one is given, and show it."""
+    if title:
+        figure.suptitle(title, fontsize=10)
+    save(figure, folder, name)
+    plt.show()
+
+
 def style(objective):
     """(name, colour, marker) of an objective or a method; an unknown one is shown in grey under its own name.
 
