@@ -12,7 +12,7 @@ OPTIONS = --cores $$(($(JOBS) * $(THREADS))) --config profile=$(PROFILE) threads
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup profile report test reference resume lab bench clean lock
+.PHONY: setup profile cores report test reference resume lab bench clean lock
 
 setup: .venv/ready
 
@@ -26,13 +26,17 @@ setup: .venv/ready
 profile:
 	@test -f experiments/$(PROFILE).yaml || { echo "PROFILE must be one of: $(notdir $(basename $(wildcard experiments/*.yaml))); got $(PROFILE)"; exit 2; }
 
-report: profile setup
+cores:
+	@for given in "JOBS=$(JOBS)" "THREADS=$(THREADS)"; do case "$${given#*=}" in "" | *[!0-9]* | 0*) \
+		echo "$${given%%=*} must be a whole number, 1 or more; got $${given#*=}"; exit 2;; esac; done
+
+report: cores profile setup
 	@$(SNAKEMAKE) runs $(OPTIONS) || true
 	@$(SNAKEMAKE) index $(OPTIONS) || true
 	@$(BIN)/python -m thesis_lib.report $(PROFILE)
 
 # Side by side, a file or a notebook to each process; none may take a whole GPU for itself.
-test: setup
+test: cores setup
 	TF_FORCE_GPU_ALLOW_GROWTH=true XLA_PYTHON_CLIENT_PREALLOCATE=false \
 		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --nbval --nbval-current-env tests notebooks
 

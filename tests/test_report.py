@@ -81,6 +81,14 @@ def test_a_profile_that_is_none_is_named_and_nothing_is_removed(workspace, profi
     assert (workspace / "reports" / "mine").is_dir()
 
 
+@pytest.mark.parametrize("given", ["JOBS=zero", "JOBS=0", "THREADS=-1", "THREADS="])
+def test_a_number_of_cores_that_is_none_is_named(workspace, given):
+    for target in ("report", "test"):
+        run = command(workspace, "make", target, given, "BIN=/bin", "-o", "setup")
+        out, _ = run.communicate()
+        assert run.returncode == 2 and f"{given.split('=')[0]} must be a whole number, 1 or more; got {given.split('=')[1]}\n" in out, out
+
+
 def test_a_report_that_is_killed_five_times_loses_no_finished_run_and_names_the_failed_one(workspace):
     make = ("make", "report", "PROFILE=tiny", "JOBS=2", f"BIN={Path(sys.executable).parent}", "-o", "setup")
     runs, log = workspace / "reports" / "tiny" / "runs", workspace / "make.log"
