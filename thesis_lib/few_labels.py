@@ -58,6 +58,8 @@ METHODS = {
     "mix_match_no_ema": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, decay=None)),
     "fix_match": Method(1.0, lambda p: FixMatch(p.network, p.augment, augmentation(p.run, strong=True), p.peak, decay=p.run.decay)),
 }
+
+
 def _dropout_mlp(run, num_classes, image_shape):
     return mlp(num_classes, image_shape, (run.width,), 0.5, 0.2)
 

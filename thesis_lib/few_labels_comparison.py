@@ -18,7 +18,8 @@ SETTINGS = (*(field.name for field in fields(Run) if field.name not in (*KIND, "
 
 
 def read(folder, runs=None):
-    """Every run of notebook 9 below a folder: DataFrame with the columns of its rows; `labels` is -1 where all images keep theirs.
+    """Every run of notebook 9 below a folder: DataFrame with the columns of its rows, and `family` of the network; `labels` is -1 where all images
+    keep theirs.
     runs: names of those wanted; None: all.
 
     Raises:
@@ -26,6 +27,7 @@ def read(folder, runs=None):
     """
     rows = provenance.read_rows(folder, ("method", "network", "labels", "seed"), runs)
     rows["labels"] = rows["labels"].fillna(-1).astype(int)
+    rows["family"] = rows["network"].map({name: network.family for name, network in NETWORKS.items()})
     twice = rows.duplicated([*KIND, "seed"], keep=False)
     if twice.any():
         raise ValueError(f"results must hold one run for each method, network, number of labels and seed; got several: {rows.loc[twice, 'run'].tolist()}")
@@ -76,13 +78,12 @@ def lowest(rows):
         DataFrame: data, labels, family, methods (how many), seeds (a list), and the best one's method, network and error (%), NaN where
         the methods share no seed.
     """
-    family = rows["network"].map(lambda name: NETWORKS[name].family)
     found = []
-    for (data, labels, name), part in rows.groupby(["data", "labels", family]):
+    for (data, labels, family), part in rows.groupby(["data", "labels", "family"]):
         errors = part.pivot(index="seed", columns=["method", "network"], values="error_percent")
         shared = errors.dropna()
         best = shared.mean().idxmin() if len(shared) else (None, None)
-        found.append((data, labels, name, len(errors.columns), shared.index.tolist(), *best, shared.mean().min()))
+        found.append((data, labels, family, len(errors.columns), shared.index.tolist(), *best, shared.mean().min()))
     return pd.DataFrame(found, columns=["data", "labels", "family", "methods", "seeds", "method", "network", "error_percent"])
 
 

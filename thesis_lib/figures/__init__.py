@@ -23,7 +23,7 @@ from thesis_lib.figures.few_labels import (
     progress,
     ramps,
 )
-from thesis_lib.figures.style import DRAWN, METHOD_STYLE, OBJECTIVE_STYLE, PRIOR, TRUE, save, show, style
+from thesis_lib.figures.style import DRAWN, METHOD_STYLE, OBJECTIVE_STYLE, PRIOR, TRUE, show, style
 from thesis_lib.figures.targets import (
     assumed_sigma,
     class_average_ratio,
@@ -72,7 +72,6 @@ __all__ = [
     "ramps",
     "rankings",
     "reliability",
-    "save",
     "show",
     "style",
     "where_drawings_differ",
