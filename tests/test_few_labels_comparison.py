@@ -47,6 +47,21 @@ def test_runs_that_are_not_alike_are_refused(runs):
         few_labels_comparison.read(runs)
 
 
+def test_settings_are_chosen_by_validation_error_on_shared_seeds(tmp_path):
+    errors = {(0.1, 0): 20.0, (0.1, 1): 22.0, (0.2, 0): 25.0, (0.2, 1): 16.0, (0.2, 2): 90.0}
+    for (rate, seed), error in errors.items():
+        write(tmp_path, "vat", "mlp", seed, 1.0 / error, learning_rate=rate, validation_error_percent=error)
+    with pytest.raises(ValueError, match="results must hold one run for each method"):
+        few_labels_comparison.read(tmp_path)
+    with pytest.raises(ValueError, match="vary must be one of .*; got 'learning'"):
+        few_labels_comparison.read(tmp_path, vary=["learning"])
+    table = few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=["learning_rate"]), ["learning_rate"])
+    assert table["mean"].tolist() == [21.0, 20.5] and table["chosen"].tolist() == [False, True] and 2 not in table
+    write(tmp_path, "vat", "mlp", 3, 1.0, learning_rate=0.3, validation_error_percent=1.0)
+    with pytest.raises(ValueError, match="must share a seed; those of mnist, vat, mlp, 100 share none"):
+        few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=["learning_rate"]), ["learning_rate"])
+
+
 def test_two_runs_of_one_seed_are_named(runs):
     write(runs, "supervised", "mlp_dropout", 1, 21.0)
     with pytest.raises(ValueError, match="one run for each method, network, number of labels and seed; got several: .*supervised-mlp_dropout-1"):

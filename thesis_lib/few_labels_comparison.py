@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pandas as pd
 
-from thesis_lib import provenance, statistics
+from thesis_lib import checks, provenance, statistics
 from thesis_lib.few_labels import NETWORKS, Run
 
 PUBLISHED = {  # test error on MNIST, %, by number of labels (Lee, 2013, table 1; its first row from Weston et al., 2008)
@@ -17,26 +17,59 @@ KIND = ("data", "method", "network", "labels")
 SETTINGS = (*(field.name for field in fields(Run) if field.name not in (*KIND, "seed")), "size")
 
 
-def read(folder, runs=None):
-    """Every run of notebook 9 below a folder: DataFrame with the columns of its rows, and `family` of the network; `labels` is -1 where all images
-    keep theirs.
-    runs: names of those wanted; None: all.
+def read(folder, runs=None, vary=()):
+    """Every run of notebook 9 below a folder.
+
+    Args:
+        folder: of the runs.
+        runs: names of those wanted; None: all.
+        vary: settings in which runs of one kind may differ, among SETTINGS.
+
+    Returns:
+        DataFrame with the columns of the runs' rows, and `family` of the network; `labels` is -1 where all images keep theirs.
 
     Raises:
-        ValueError: if two runs are of one kind and seed, or runs of one kind differ in a setting.
+        ValueError: if two runs are of one kind, seed and varied settings, or runs of one kind differ in another setting.
     """
+    for name in vary:
+        checks.one_of("vary", name, SETTINGS)
     rows = provenance.read_rows(folder, ("method", "network", "labels", "seed"), runs)
     rows["labels"] = rows["labels"].fillna(-1).astype(int)
     rows["family"] = rows["network"].map({name: network.family for name, network in NETWORKS.items()})
-    twice = rows.duplicated([*KIND, "seed"], keep=False)
+    twice = rows.duplicated([*KIND, *vary, "seed"], keep=False)
     if twice.any():
         raise ValueError(f"results must hold one run for each method, network, number of labels and seed; got several: {rows.loc[twice, 'run'].tolist()}")
     settings = rows.reindex(columns=SETTINGS).fillna({"size": 32})  # of rows from before it could be chosen
-    for name in SETTINGS:
+    for name in (name for name in SETTINGS if name not in vary):
         several = settings[name].map(repr).groupby([rows[k] for k in KIND]).nunique()
         if (several > 1).any():
             raise ValueError(f"results must be of one {name} for each method, network and number of labels; {', '.join(map(str, several.idxmax()))} has {several.max()}")
     return rows
+
+
+def choose(rows, vary):
+    """The settings of each kind that err least on validation images, on the seeds that all of its settings ran with.
+
+    Args:
+        rows: of `read`, with the same `vary`.
+        vary: the settings to choose.
+
+    Returns:
+        DataFrame with the index KIND and `vary`: a column of validation errors (%) for each seed, `mean`, and `chosen`.
+
+    Raises:
+        ValueError: if the settings of a kind have no seed in common.
+    """
+    errors = rows.set_index([*KIND, *vary, "seed"])["validation_error_percent"].unstack("seed")
+    found = []
+    for kind, part in errors.groupby(level=list(KIND), sort=False):
+        part = part.dropna(axis="columns")
+        if part.empty:
+            raise ValueError(f"all settings of a method, network and number of labels must share a seed; those of {', '.join(map(str, kind))} share none")
+        mean = part.mean(axis="columns")
+        found.append(part.assign(mean=mean, chosen=mean.index == mean.idxmin()))
+    table = pd.concat(found)
+    return table[[*sorted(set(table) - {"mean", "chosen"}), "mean", "chosen"]]
 
 
 def paired_differences(rows, level=0.95):

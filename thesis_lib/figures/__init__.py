@@ -14,6 +14,7 @@ from thesis_lib.figures.annotation import (
 from thesis_lib.figures.comparison import lines, magnitudes, paired_differences, rankings
 from thesis_lib.figures.few_labels import (
     augmentations,
+    choices,
     embeddings,
     entropies,
     gallery,
@@ -45,6 +46,7 @@ __all__ = [
     "augmentations",
     "autocorrelation",
     "belief_about_sigma",
+    "choices",
     "class_average_ratio",
     "class_maps",
     "convergence",

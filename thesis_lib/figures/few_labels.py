@@ -75,6 +75,33 @@ def progress(tables, y, label, student=None, log=False):
     return figure
 
 
+def choices(table, titles, label):
+    """A score of several settings, an axis a method: dots for single seeds, the mean in the method's colour, filled where it was chosen.
+
+    Args:
+        table: DataFrame with a row a setting: the columns method, title (of the method), setting (in words), mean, chosen, and a column for each seed.
+        titles: names of the seeds' columns.
+        label: of the score.
+    """
+    kinds = list(dict.fromkeys(table["title"]))
+    counts = [(table["title"] == kind).sum() for kind in kinds]
+    figure, axes = plt.subplots(len(kinds), 1, figsize=(7, 0.3 * sum(counts) + 0.45 * len(kinds) + 0.6), squeeze=False, sharex=True,
+                                height_ratios=counts, layout="constrained")  # fmt: skip
+    for axis, kind in zip(axes[:, 0], kinds):
+        part = table[table["title"] == kind].sort_values("mean", ascending=False)
+        for y, (_, row) in enumerate(part.iterrows()):
+            _, colour, marker = style(row["method"])
+            single = row[list(titles)].dropna().astype(float)
+            axis.plot(single, [y] * len(single), ls="none", marker=".", color=colour, alpha=0.5)
+            axis.plot(row["mean"], y, ls="none", marker=marker, ms=7, color=colour, mfc=colour if row["chosen"] else "white")
+        axis.set_yticks(range(len(part)), part["setting"], fontsize=8)
+        axis.set_ylim(-0.6, len(part) - 0.4)
+        axis.set_title(kind, fontsize=9, loc="left")
+        axis.grid(axis="x", alpha=0.3)
+    axes[-1, 0].set_xlabel(label)
+    return figure
+
+
 def gallery(images, titles):
     """Images (N, H, W, C), 0-255, side by side under their titles."""
     figure, axes = grid(1, len(images), 1.2, 1.35)
