@@ -33,7 +33,7 @@ def test_the_numbers_of_the_readme_are_those_of_the_table(compared):
     cases = {
         "nothing": "no error", "0.5 px": "sigma 0.5 px", "1 px": "sigma 1 px", "1 px, and 1 px too far out": BIASED, "2 px": "sigma 2 px", "Markov boundary": "markov",
         "-1, 0 or 1 px, the same all over an image": "morphological", "1 px; 90 epochs": MORE_EPOCHS, "1 px; 100 scenes, 120 epochs": FEWER_SCENES,
-        "1 px; 4000 scenes, 6 epochs (three seeds)": MORE_SCENES,
+        "1 px; 4,000 scenes, 6 epochs (three seeds)": MORE_SCENES,
     }  # fmt: skip
     for name, case in cases.items():
         said = [cell.strip() for cell in re.search(rf"\| {re.escape(name)} \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|", text).groups()]
