@@ -9,12 +9,14 @@ from thesis_lib.semi_supervised.targets import cross_entropy, most_probable
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class PseudoLabel(SemiSupervised):
-    """Cross-entropy of unlabelled images with their own most probable class (equations 14 and 15).
+    """Cross-entropy of unlabelled images with the class that the network predicts for them (equations 14 and 15).
 
-    The class is taken from the same pass, so it is drawn anew with each step's weights and dropout. The paper's weight
-    is LinearRamp from 0 at epoch 100 to 3 at epoch 600; its outputs are sigmoids, those here a softmax.
+    The class is that of a prediction, so without dropout, by each step's weights; the paper does not say whether its is. (That of the
+    pass with dropout would only make beliefs surer of what they are; this one also asks all that dropout leaves to agree.) The
+    paper's weight is LinearRamp from 0 at epoch 100 to 3 at epoch 600; its outputs are sigmoids, those here a softmax.
     """
 
     def unlabelled_cost(self, inputs, outputs):
-        logits = outputs["all_logits"][ops.shape(inputs["labelled"])[0] :]
-        return cross_entropy(most_probable(logits), logits)
+        count = ops.shape(inputs["labelled"])[0]
+        predicted = self.classifier(outputs["images"][count:], training=False)
+        return cross_entropy(most_probable(predicted), outputs["all_logits"][count:])
