@@ -72,6 +72,17 @@ def test_pseudo_labels_cost_the_cross_entropy_with_the_most_probable_class():
     assert cost == pytest.approx(-np.log(softmax(logits[4:]).max(-1)).mean(), rel=1e-4)
 
 
+def test_pseudo_labels_are_the_classes_of_predictions_and_are_learned_with_dropout():
+    inputs = batch()
+    model = compiled(PseudoLabel(keras.Sequential([network(), layers.Dropout(0.5, seed=0)])), keras.optimizers.SGD(0.0))
+    predicted = np.array(model.classifier(np.concatenate([inputs["labelled"], inputs["unlabelled"]])))[4:].argmax(-1)
+    outputs = model(inputs, training=True)
+    noisy = np.array(outputs["all_logits"])[4:]
+    assert (noisy.argmax(-1) != predicted).any()
+    expected = -np.log(softmax(noisy)[np.arange(len(noisy)), predicted]).mean()
+    assert float(model.unlabelled_cost(inputs, outputs)) == pytest.approx(expected, rel=1e-4)
+
+
 @keras.saving.register_keras_serializable("tests")
 class Brighter(layers.Layer):
     """An augmentation that adds 20, then 40, then 60, ...: so that two passes differ in a known way."""
