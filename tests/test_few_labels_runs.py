@@ -105,12 +105,21 @@ def test_a_batch_larger_than_its_set_is_named(name, largest, faces):
         ({"decay": 1.1}, "decay must be .*; got 1.1"),
         ({"weight": -3}, "weight must be .*; got -3"),
         ({"noise": -1}, "noise must be .*; got -1"),
+        ({"network": "convnet13", "dropout": 1.0}, r"dropout must be a finite number in \[0, 1\); got 1.0"),
+        ({"network": "mlp", "dropout": 0.0}, "dropout must be None for the network mlp, which has none to choose; got 0.0"),
         ({"network": "resnet", "width": 128}, "width of a resnet is its depth, one of 18, 50, 101; got 128"),
     ],
 )
 def test_wrong_values_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         few_labels.Run(**{"method": "supervised", **values})
+
+
+@pytest.mark.parametrize("network", [name for name, usual in few_labels.NETWORKS.items() if usual.dropout is not None])
+def test_dropout_is_what_was_asked_for(network):
+    usual, given = (few_labels.NETWORKS[network].build(few_labels.Run("supervised", network, width=4, dropout=rate), 3, (28, 28, 1)) for rate in (None, 0.0))
+    rates = lambda model: [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout) and layer.name != "dropout_input"]
+    assert set(rates(usual)) == {few_labels.NETWORKS[network].dropout} and not any(rates(given))
 
 
 def test_each_method_and_network_has_its_usual_weight_and_width():

@@ -37,11 +37,13 @@ class Method(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A network by its name: what tables call it, its family, its usual width, and what makes it from (run, num_classes, image_shape)."""
+    """A network by its name: what tables call it, its family, its usual width and rate of dropout (None: it has none to choose), and what makes
+    it from (run, num_classes, image_shape)."""
 
     title: str
     family: str
     width: int
+    dropout: float | None
     build: Callable
 
 
@@ -61,16 +63,16 @@ METHODS = {
 
 
 def _dropout_mlp(run, num_classes, image_shape):
-    return mlp(num_classes, image_shape, (run.width,), 0.5, 0.2)
+    return mlp(num_classes, image_shape, (run.width,), run.dropout, 0.2)
 
 
 NETWORKS = {
-    "mlp": Network("dense", "dense", 128, lambda run, k, shape: mlp(k, shape, (run.width,), 0.0, 0.0)),
-    "mlp_dropout": Network("dense + dropout", "dense", 128, _dropout_mlp),
-    "mlp_dropout_dae": Network("dense + dropout + auto-encoder", "dense", 128, _dropout_mlp),
-    "convnet13": Network("convolutional", "convolutional", 16, lambda run, k, shape: convnet13(k, shape, run.width)),
-    "wide_resnet": Network("Wide ResNet", "convolutional", 2, lambda run, k, shape: wide_resnet(k, shape, width=run.width)),
-    "resnet": Network("ResNet", "convolutional", 18, lambda run, k, shape: resnet_classifier(k, shape, run.width, run.weights)),
+    "mlp": Network("dense", "dense", 128, None, lambda run, k, shape: mlp(k, shape, (run.width,), 0.0, 0.0)),
+    "mlp_dropout": Network("dense + dropout", "dense", 128, 0.5, _dropout_mlp),
+    "mlp_dropout_dae": Network("dense + dropout + auto-encoder", "dense", 128, 0.5, _dropout_mlp),
+    "convnet13": Network("convolutional", "convolutional", 16, 0.5, lambda run, k, shape: convnet13(k, shape, run.width, run.dropout)),
+    "wide_resnet": Network("Wide ResNet", "convolutional", 2, None, lambda run, k, shape: wide_resnet(k, shape, width=run.width)),
+    "resnet": Network("ResNet", "convolutional", 18, None, lambda run, k, shape: resnet_classifier(k, shape, run.width, run.weights)),
 }
 PRETRAINED = ("mlp_dropout_dae",)  # as denoising auto-encoders, on all images to train on
 
@@ -96,6 +98,7 @@ class Run:
         mirror: whether images are mirrored at random.
         width: of the network: units of an mlp's hidden layer, filters of convnet13's first block, factor of wide_resnet, depth of
             resnet; the network's usual one if None.
+        dropout: rate in [0, 1) of mlp_dropout's hidden units or of convnet13; the network's usual one if None.
         weights: of resnet: "imagenet", a folder, or None.
         pretraining_epochs: of mlp_dropout_dae's auto-encoder.
     """
@@ -116,13 +119,17 @@ class Run:
     noise: float = 0.0
     mirror: bool = False
     width: int | None = None
+    dropout: float | None = None
     weights: str | None = None
     pretraining_epochs: int = 10
 
     def __post_init__(self):
         checks.one_of("method", self.method, METHODS)
         checks.one_of("network", self.network, NETWORKS)
-        for name, usual in (("weight", METHODS[self.method].weight), ("width", NETWORKS[self.network].width)):
+        network = NETWORKS[self.network]
+        if network.dropout is None and self.dropout is not None:
+            raise ValueError(f"dropout must be None for the network {self.network}, which has none to choose; got {self.dropout!r}")
+        for name, usual in (("weight", METHODS[self.method].weight), ("width", network.width), ("dropout", network.dropout)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, usual)
         if self.network == "resnet" and self.width not in BLOCKS:
@@ -139,6 +146,8 @@ class Run:
         checks.real("shift", self.shift, 0.0, 1.0)
         checks.real("noise", self.noise, 0.0, 255.0)
         checks.real("weight", self.weight, 0.0)
+        if self.dropout is not None:
+            checks.real("dropout", self.dropout, 0.0, 1.0, open_high=True)
 
 
 def classifier(run, num_classes, image_shape, images=None):

@@ -36,6 +36,8 @@ def read(folder, runs=None, vary=()):
     rows = provenance.read_rows(folder, ("method", "network", "labels", "seed"), runs)
     rows["labels"] = rows["labels"].fillna(-1).astype(int)
     rows["family"] = rows["network"].map({name: network.family for name, network in NETWORKS.items()})
+    usual = rows["network"].map({name: network.dropout for name, network in NETWORKS.items()})
+    rows["dropout"] = rows["dropout"].fillna(usual) if "dropout" in rows else usual  # of rows from before it could be chosen
     twice = rows.duplicated([*KIND, *vary, "seed"], keep=False)
     if twice.any():
         raise ValueError(f"results must hold one run for each method, network, number of labels and seed; got several: {rows.loc[twice, 'run'].tolist()}")
