@@ -55,8 +55,12 @@ def test_settings_are_chosen_by_validation_error_on_shared_seeds(tmp_path):
         few_labels_comparison.read(tmp_path)
     with pytest.raises(ValueError, match="vary must be one of .*; got 'learning'"):
         few_labels_comparison.read(tmp_path, vary=["learning"])
-    table = few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=["learning_rate"]), ["learning_rate"])
-    assert table["mean"].tolist() == [21.0, 20.5] and table["chosen"].tolist() == [False, True] and 2 not in table
+    with pytest.raises(ValueError, match="vary must be a list of settings; got 'learning_rate'"):
+        few_labels_comparison.read(tmp_path, vary="learning_rate")
+    vary = ["ramp", "learning_rate"]
+    table = few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=vary), vary)
+    assert table["mean"].tolist() == [21.0, 20.5] and table["chosen"].tolist() == [False, True] and "seed 2" not in table
+    assert table["seed 1"].tolist() == [22.0, 16.0] and table["setting"].tolist() == ["learning_rate 0.1", "learning_rate 0.2"]
     write(tmp_path, "vat", "mlp", 3, 1.0, learning_rate=0.3, validation_error_percent=1.0)
     with pytest.raises(ValueError, match="must share a seed; those of mnist, vat, mlp, 100 share none"):
         few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=["learning_rate"]), ["learning_rate"])

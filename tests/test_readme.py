@@ -1,5 +1,6 @@
 """What the README says of results is what the committed tables and notebooks hold."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 
 from thesis_lib import comparison, statistics, sweep
+from thesis_lib.few_labels_comparison import PUBLISHED
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BIASED, OF_TEN = "sigma 1 px, bias +1 px", "forward, prior fitted on 10"
@@ -132,6 +134,10 @@ def test_what_the_readme_says_of_few_labels_is_what_was_measured():
     assert low > 0 and "corrected for four comparisons" in text
     _, low, high = statistics.mean_interval(dropout - pseudo)
     assert low < 0 < high
+    again = REPOSITORY / "reports/reference/mnist_settings/runs"
+    few, more = (json.loads((again / f"pseudo_label-{name}/row.json").read_text())["error_percent"] for name in ("learning_rate0.0005-ramp0.5-labels100", "learning_rate0.002-ramp0.5-labels1000"))
+    assert f"to {few:.1f}% with 100 labels and from 6.3 to {more:.1f}% with 1,000" in text
+    assert f"where the published figure is {PUBLISHED['pseudo_label', 'mlp_dropout'][1000]:.1f}%" in text
 
 
 def test_what_the_readme_says_of_roofs_is_what_was_measured():

@@ -6,6 +6,7 @@ import pandas as pd
 
 from thesis_lib import checks, provenance, statistics
 from thesis_lib.few_labels import NETWORKS, Run
+from thesis_lib.figures import style
 
 PUBLISHED = {  # test error on MNIST, %, by number of labels (Lee, 2013, table 1; its first row from Weston et al., 2008)
     ("supervised", "mlp"): {100: 25.81, 600: 11.44, 1000: 10.7, 3000: 6.04},
@@ -31,22 +32,31 @@ def read(folder, runs=None, vary=()):
     Raises:
         ValueError: if two runs are of one kind, seed and varied settings, or runs of one kind differ in another setting.
     """
+    if isinstance(vary, str):
+        raise ValueError(f"vary must be a list of settings; got {vary!r}")
     for name in vary:
         checks.one_of("vary", name, SETTINGS)
     rows = provenance.read_rows(folder, ("method", "network", "labels", "seed"), runs)
     rows["labels"] = rows["labels"].fillna(-1).astype(int)
     rows["family"] = rows["network"].map({name: network.family for name, network in NETWORKS.items()})
     usual = rows["network"].map({name: network.dropout for name, network in NETWORKS.items()})
-    rows["dropout"] = rows["dropout"].fillna(usual) if "dropout" in rows else usual  # of rows from before it could be chosen
+    rows["dropout"] = rows["dropout"].fillna(usual) if "dropout" in rows else usual  # of rows from before these two could be chosen
+    settings = rows.reindex(columns=SETTINGS).fillna({"size": 32})
+    rows = rows.assign(**settings[list(vary)])
     twice = rows.duplicated([*KIND, *vary, "seed"], keep=False)
     if twice.any():
-        raise ValueError(f"results must hold one run for each method, network, number of labels and seed; got several: {rows.loc[twice, 'run'].tolist()}")
-    settings = rows.reindex(columns=SETTINGS).fillna({"size": 32})  # of rows from before it could be chosen
-    for name in (name for name in SETTINGS if name not in vary):
+        each = ", ".join(["method", "network", "number of labels", *vary])
+        raise ValueError(f"results must hold one run for each {each} and seed; got several: {rows.loc[twice, 'run'].tolist()}")
+    for name in settings.columns.difference(vary):
         several = settings[name].map(repr).groupby([rows[k] for k in KIND]).nunique()
         if (several > 1).any():
             raise ValueError(f"results must be of one {name} for each method, network and number of labels; {', '.join(map(str, several.idxmax()))} has {several.max()}")
     return rows
+
+
+def titled(method, network):
+    """What tables and figures call a method on a network."""
+    return f"{style(method)[0]}, {NETWORKS[network].title}"
 
 
 def choose(rows, vary):
@@ -57,21 +67,26 @@ def choose(rows, vary):
         vary: the settings to choose.
 
     Returns:
-        DataFrame with the index KIND and `vary`: a column of validation errors (%) for each seed, `mean`, and `chosen`.
+        DataFrame with a row a setting, supervised training first: KIND and `vary`, the kind's title, the setting (in words, by what differs
+        within the kind), validation errors (%) of "seed 0", "seed 1", ..., their mean, and whether it is chosen.
 
     Raises:
         ValueError: if the settings of a kind have no seed in common.
     """
-    errors = rows.set_index([*KIND, *vary, "seed"])["validation_error_percent"].unstack("seed")
+    rows = rows.sort_values(["data", "labels", "method", "network", *vary], ascending=[True, True, False, True, *[True] * len(vary)])
     found = []
-    for kind, part in errors.groupby(level=list(KIND), sort=False):
-        part = part.dropna(axis="columns")
-        if part.empty:
+    for kind, part in rows.groupby(list(KIND), sort=False):
+        differing = [name for name in vary if part[name].nunique(dropna=False) > 1] or vary
+        words = [", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in zip(differing, row)) for row in part[differing].values.tolist()]
+        part = part.assign(setting=words, title=titled(*kind[1:3]))
+        errors = part.pivot(index="setting", columns="seed", values="validation_error_percent").dropna(axis="columns")
+        if errors.empty:
             raise ValueError(f"all settings of a method, network and number of labels must share a seed; those of {', '.join(map(str, kind))} share none")
-        mean = part.mean(axis="columns")
-        found.append(part.assign(mean=mean, chosen=mean.index == mean.idxmin()))
-    table = pd.concat(found)
-    return table[[*sorted(set(table) - {"mean", "chosen"}), "mean", "chosen"]]
+        errors = errors.add_prefix("seed ").assign(mean=errors.mean(axis="columns"))
+        chosen = part.drop_duplicates("setting")[[*KIND, *vary, "title", "setting"]].join(errors, on="setting")
+        found.append(chosen.assign(chosen=chosen.index == chosen["mean"].idxmin()))
+    table = pd.concat(found, ignore_index=True)
+    return table[[name for name in table if name not in ("mean", "chosen")] + ["mean", "chosen"]]
 
 
 def paired_differences(rows, level=0.95):

@@ -75,12 +75,11 @@ def progress(tables, y, label, student=None, log=False):
     return figure
 
 
-def choices(table, titles, label):
+def choices(table, label):
     """A score of several settings, an axis a method: dots for single seeds, the mean in the method's colour, filled where it was chosen.
 
     Args:
-        table: DataFrame with a row a setting: the columns method, title (of the method), setting (in words), mean, chosen, and a column for each seed.
-        titles: names of the seeds' columns.
+        table: of `few_labels_comparison.choose`.
         label: of the score.
     """
     kinds = list(dict.fromkeys(table["title"]))
@@ -91,7 +90,7 @@ def choices(table, titles, label):
         part = table[table["title"] == kind].sort_values("mean", ascending=False)
         for y, (_, row) in enumerate(part.iterrows()):
             _, colour, marker = style(row["method"])
-            single = row[list(titles)].dropna().astype(float)
+            single = row.filter(like="seed ").dropna().astype(float)
             axis.plot(single, [y] * len(single), ls="none", marker=".", color=colour, alpha=0.5)
             axis.plot(row["mean"], y, ls="none", marker=marker, ms=7, color=colour, mfc=colour if row["chosen"] else "white")
         axis.set_yticks(range(len(part)), part["setting"], fontsize=8)
