@@ -66,6 +66,14 @@ def test_settings_are_chosen_by_validation_error_on_shared_seeds(tmp_path):
         few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=["learning_rate"]), ["learning_rate"])
 
 
+def test_kinds_are_in_the_order_of_networks_then_methods(tmp_path):
+    kinds = [("mix_match", "convnet13"), ("vat", "convnet13"), ("supervised", "convnet13"), ("pseudo_label", "mlp_dropout"), ("supervised", "mlp")]
+    for kind in kinds:
+        write(tmp_path, *kind, 0, 1.0, weight=1.0, validation_error_percent=1.0)
+    table = few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=["weight"]), ["weight"])
+    assert list(zip(table["method"], table["network"])) == kinds[::-1]
+
+
 def test_two_runs_of_one_seed_are_named(runs):
     write(runs, "supervised", "mlp_dropout", 1, 21.0)
     with pytest.raises(ValueError, match="one run for each method, network, number of labels and seed; got several: .*supervised-mlp_dropout-1"):

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pandas as pd
 
 from thesis_lib import checks, provenance, statistics
-from thesis_lib.few_labels import NETWORKS, Run
+from thesis_lib.few_labels import METHODS, NETWORKS, Run
 from thesis_lib.figures import style
 
 PUBLISHED = {  # test error on MNIST, %, by number of labels (Lee, 2013, table 1; its first row from Weston et al., 2008)
@@ -67,13 +67,14 @@ def choose(rows, vary):
         vary: the settings to choose.
 
     Returns:
-        DataFrame with a row a setting, supervised training first: KIND and `vary`, the kind's title, the setting (in words, by what differs
-        within the kind), validation errors (%) of "seed 0", "seed 1", ..., their mean, and whether it is chosen.
+        DataFrame with a row a setting, in the order of NETWORKS and METHODS: KIND and `vary`, the kind's title, the setting (in words, by
+        what differs within the kind), validation errors (%) of "seed 0", "seed 1", ..., their mean, and whether it is chosen.
 
     Raises:
         ValueError: if the settings of a kind have no seed in common.
     """
-    rows = rows.sort_values(["data", "labels", "method", "network", *vary], ascending=[True, True, False, True, *[True] * len(vary)])
+    order = {"network": list(NETWORKS), "method": list(METHODS)}
+    rows = rows.sort_values(["data", "labels", *order, *vary], key=lambda column: column.map(order[column.name].index) if column.name in order else column)
     found = []
     for kind, part in rows.groupby(list(KIND), sort=False):
         differing = [name for name in vary if part[name].nunique(dropna=False) > 1] or vary
