@@ -1,14 +1,13 @@
 """What the README says of results is what the committed tables and notebooks hold."""
 
-import json
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from thesis_lib import comparison, statistics, sweep
-from thesis_lib.few_labels_comparison import PUBLISHED
+from thesis_lib import comparison, few_labels_comparison, statistics, sweep
+from thesis_lib.few_labels_comparison import PUBLISHED, titled
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BIASED, OF_TEN = "sigma 1 px, bias +1 px", "forward, prior fitted on 10"
@@ -122,22 +121,26 @@ def test_what_the_readme_calls_established_is(compared):
 
 
 def test_what_the_readme_says_of_few_labels_is_what_was_measured():
-    text = " ".join((REPOSITORY / "README.md").read_text().split())
-    table = pd.read_csv(REPOSITORY / "reports/reference/mnist_few_labels.csv").query("labels == 100 and width == 500")
-    errors = table.pivot(index="seed", columns=["method", "network"], values="error_percent")
-    kinds = [("supervised", "mlp_dropout"), ("pseudo_label", "mlp_dropout"), ("pseudo_label", "mlp_dropout_dae")]
-    assert len(errors) == 3 and errors[kinds].notna().all(axis=None)
-    said = re.search(r"three seeds\) errs on (\S+)% of the test images, with pseudo-labels on (\S+)%, and .*? auto-encoder on (\S+)%\. The last step, (\S+) points", text).groups()
-    dropout, pseudo, auto_encoder = (errors[kind] for kind in kinds)
-    assert [float(n) for n in said] == pytest.approx([dropout.mean(), pseudo.mean(), auto_encoder.mean(), (pseudo - auto_encoder).mean()], abs=0.06)
-    _, low, high = statistics.mean_interval(pseudo - auto_encoder, 1 - 0.05 / 4)
-    assert low > 0 and "corrected for four comparisons" in text
-    _, low, high = statistics.mean_interval(dropout - pseudo)
-    assert low < 0 < high
-    again = REPOSITORY / "reports/reference/mnist_settings/runs"
-    few, more = (json.loads((again / f"pseudo_label-{name}/row.json").read_text())["error_percent"] for name in ("learning_rate0.0005-ramp0.5-labels100", "learning_rate0.002-ramp0.5-labels1000"))
-    assert f"to {few:.1f}% with 100 labels and from 6.3 to {more:.1f}% with 1,000" in text
-    assert f"where the published figure is {PUBLISHED['pseudo_label', 'mlp_dropout'][1000]:.1f}%" in text
+    text = (REPOSITORY / "README.md").read_text()
+    runs = pd.read_csv(REPOSITORY / "reports/reference/mnist_few_labels.csv")
+    found = {}
+    for kind, rows in runs.groupby(["method", "network"]):
+        cells = found[titled(*kind)] = []
+        for labels in (100, 600, 1000, 3000):
+            errors, published = rows.loc[rows["labels"] == labels, "error_percent"], PUBLISHED.get(kind, {}).get(labels)
+            cells.append("" if len(errors) < 3 else f"{errors.mean():.2f}" + (f" ({published:.2f})" if published else ""))
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text[text.index("| method, network |") :].split("\n\n")[0].splitlines()[2:]]
+    assert {title: cells for title, *cells in table} == found and len(table) == len(found)
+    text = " ".join(text.split())
+    few = runs[runs["labels"] == 100].pivot(index="seed", columns=["method", "network"], values="error_percent")
+    assert len(few) == 3 and (few.mean()[list(PUBLISHED)] < pd.Series({kind: errors[100] for kind, errors in PUBLISHED.items()})).all()
+    seeds = [f"{error:.1f}" for error in sorted(few["pseudo_label", "mlp_dropout"])]
+    assert f"the pseudo-labelled dense network errs on {seeds[0]}, {seeds[1]} and {seeds[2]}%" in text
+    differences = few_labels_comparison.paired_differences(few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_few_labels/runs"))
+    several = differences[differences["seeds"] > 1].set_index("one")
+    assert (several["low"] < 0).all() and (several["high"] > 0).all() and len(several) == 5 and "corrected for five comparisons, no gain is established" in text
+    mix_match = several.loc[[("mix_match", "convnet13")]].iloc[0]
+    assert f"labelled images alone, {-mix_match['difference']:.2f} points [{-mix_match['high']:.2f}, {-mix_match['low']:.2f}]" in text
 
 
 def test_what_the_readme_says_of_roofs_is_what_was_measured():
