@@ -132,15 +132,35 @@ def test_what_the_readme_says_of_few_labels_is_what_was_measured():
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text[text.index("| method, network |") :].split("\n\n")[0].splitlines()[2:]]
     assert {title: cells for title, *cells in table} == found and len(table) == len(found)
     text = " ".join(text.split())
+    convolutional = runs["network"] == "convnet13"
+    assert (runs.loc[~convolutional, "width"] == 500).all() and (runs.loc[convolutional, ["width", "epochs"]] == [8, 5]).all(axis=None)
     few = runs[runs["labels"] == 100].pivot(index="seed", columns=["method", "network"], values="error_percent")
     assert len(few) == 3 and (few.mean()[list(PUBLISHED)] < pd.Series({kind: errors[100] for kind, errors in PUBLISHED.items()})).all()
     seeds = [f"{error:.1f}" for error in sorted(few["pseudo_label", "mlp_dropout"])]
     assert f"the pseudo-labelled dense network errs on {seeds[0]}, {seeds[1]} and {seeds[2]}%" in text
-    differences = few_labels_comparison.paired_differences(few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_few_labels/runs"))
+    rows = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_few_labels/runs")
+    assert dict(zip(runs["run"], runs["error_percent"])) == pytest.approx(dict(zip(rows["run"], rows["error_percent"])), rel=1e-5)
+    differences = few_labels_comparison.paired_differences(rows)
     several = differences[differences["seeds"] > 1].set_index("one")
     assert (several["low"] < 0).all() and (several["high"] > 0).all() and len(several) == 5 and "corrected for five comparisons, no gain is established" in text
     mix_match = several.loc[[("mix_match", "convnet13")]].iloc[0]
     assert f"labelled images alone, {-mix_match['difference']:.2f} points [{-mix_match['high']:.2f}, {-mix_match['low']:.2f}]" in text
+
+
+def test_the_runs_with_few_labels_have_the_settings_that_were_chosen():
+    vary = ["learning_rate", "ramp", "weight", "dropout", "unlabelled_batch_size"]
+    tried = few_labels_comparison.choose(few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_settings/runs", vary=vary), vary)
+    chosen = tried[tried["chosen"]].set_index(["method", "network", "labels"])
+    runs = pd.read_csv(REPOSITORY / "reports/reference/mnist_few_labels.csv")
+    assert not set(runs["seed"]) & {int(name.removeprefix("seed ")) for name in tried.filter(like="seed ")}
+    dense = runs[runs["network"] != "convnet13"]
+    for run in dense.itertuples():
+        best = chosen.loc[run.method, run.network, 100 if run.labels == 100 else 1000]
+        assert (run.learning_rate, run.ramp, run.unlabelled_batch_size) == tuple(best[["learning_rate", "ramp", "unlabelled_batch_size"]])
+    larger = chosen["learning_rate"].xs(("convnet13", 100), level=("network", "labels"))
+    convolutional = runs[runs["network"] == "convnet13"]
+    assert (convolutional["learning_rate"] == 0.003).all()
+    assert {method for method in convolutional["method"] if larger[method] <= 0.003} == {"vat"}
 
 
 def test_what_the_readme_says_of_roofs_is_what_was_measured():
