@@ -129,6 +129,19 @@ def test_each_method_and_network_has_its_usual_weight_and_width():
     assert (given.weight, given.width) == (7.0, 3)
 
 
+@pytest.mark.parametrize("method", few_labels.METHODS)
+def test_a_method_has_the_settings_that_it_is_said_to_have(method):
+    def config(**changed):
+        keras.backend.clear_session()  # names are numbered
+        run = few_labels.Run(method, "mlp", **{"weight": 3.0, "ramp": 0.5, "decay": 0.5, "shift": 0.0, **changed})
+        return few_labels.method(run, keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(2, name="y")], name="net"), 5, 12).get_config()
+
+    usual = config()
+    changed = {"weight": 2.0, "ramp": 1.0, "decay": 0.9}
+    assert {name for name, value in changed.items() if config(**{name: value}) != usual} == set(few_labels.METHODS[method].settings)
+    assert set(few_labels.METHOD_SETTINGS) == set(changed)
+
+
 def test_more_labels_than_there_are_is_named(faces):
     with pytest.raises(ValueError, match="count of labelled images must be a whole number from 2 to 68; got 500"):
         few_labels.prepare(few_labels.Run("supervised", labels=500), faces)

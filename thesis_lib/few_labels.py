@@ -30,9 +30,10 @@ from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 
 
 class Method(NamedTuple):
-    """A method by its name: the usual weight of its unlabelled cost, and what makes the keras.Model of it from `Parts`."""
+    """A method by its name: the usual weight of its unlabelled cost, which of METHOD_SETTINGS it has, and what makes the keras.Model of it from `Parts`."""
 
     weight: float
+    settings: tuple[str, ...]
     build: Callable
 
 
@@ -47,18 +48,19 @@ class Network(NamedTuple):
     build: Callable
 
 
+METHOD_SETTINGS = ("weight", "ramp", "decay")  # fields of Run that some methods have and others ignore
 METHODS = {
-    "supervised": Method(0.0, lambda p: Supervised(p.network, p.augment)),
-    "pseudo_label": Method(3.0, lambda p: PseudoLabel(p.network, p.augment, LinearRamp(p.end // 6, p.end, p.peak))),
-    "pi_model": Method(20.0, lambda p: PiModel(p.network, p.augment, p.sigmoid)),
-    "temporal_ensembling": Method(20.0, lambda p: TemporalEnsembling(p.network, p.num_images, p.augment, p.sigmoid)),
-    "mean_teacher": Method(20.0, lambda p: MeanTeacher(p.network, p.augment, p.sigmoid, p.run.decay)),
-    "vat": Method(1.0, lambda p: VirtualAdversarial(p.network, p.augment, p.peak)),
-    "mean_teacher_vat": Method(20.0, lambda p: MeanTeacher(p.network, p.augment, p.sigmoid, p.run.decay, 1.0 / p.peak if p.peak else 0.0)),
-    "mix_match": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, decay=p.run.decay)),
-    "mix_match_no_mixup": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, alpha=None, decay=p.run.decay)),
-    "mix_match_no_ema": Method(20.0, lambda p: MixMatch(p.network, p.augment, p.linear, decay=None)),
-    "fix_match": Method(1.0, lambda p: FixMatch(p.network, p.augment, augmentation(p.run, strong=True), p.peak, decay=p.run.decay)),
+    "supervised": Method(0.0, (), lambda p: Supervised(p.network, p.augment)),
+    "pseudo_label": Method(3.0, ("weight", "ramp"), lambda p: PseudoLabel(p.network, p.augment, LinearRamp(p.end // 6, p.end, p.peak))),
+    "pi_model": Method(20.0, ("weight", "ramp"), lambda p: PiModel(p.network, p.augment, p.sigmoid)),
+    "temporal_ensembling": Method(20.0, ("weight", "ramp"), lambda p: TemporalEnsembling(p.network, p.num_images, p.augment, p.sigmoid)),
+    "mean_teacher": Method(20.0, METHOD_SETTINGS, lambda p: MeanTeacher(p.network, p.augment, p.sigmoid, p.run.decay)),
+    "vat": Method(1.0, ("weight",), lambda p: VirtualAdversarial(p.network, p.augment, p.peak)),
+    "mean_teacher_vat": Method(20.0, METHOD_SETTINGS, lambda p: MeanTeacher(p.network, p.augment, p.sigmoid, p.run.decay, 1.0 / p.peak if p.peak else 0.0)),
+    "mix_match": Method(20.0, METHOD_SETTINGS, lambda p: MixMatch(p.network, p.augment, p.linear, decay=p.run.decay)),
+    "mix_match_no_mixup": Method(20.0, METHOD_SETTINGS, lambda p: MixMatch(p.network, p.augment, p.linear, alpha=None, decay=p.run.decay)),
+    "mix_match_no_ema": Method(20.0, ("weight", "ramp"), lambda p: MixMatch(p.network, p.augment, p.linear, decay=None)),
+    "fix_match": Method(1.0, ("weight", "decay"), lambda p: FixMatch(p.network, p.augment, augmentation(p.run, strong=True), p.peak, decay=p.run.decay)),
 }
 
 
