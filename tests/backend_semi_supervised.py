@@ -16,6 +16,7 @@ from thesis_lib.semi_supervised import (
     TemporalEnsembling,
     VirtualAdversarial,
 )
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_direction
 
 inputs = batch()
 methods = {
@@ -39,4 +40,11 @@ for name, make in methods.items():
         logs = model.train_on_batch(inputs, return_dict=True)
     results |= {f"{name}_{k}": float(v) for k, v in logs.items()}
     results |= {f"{name}_{i}": np.array(w) for i, w in enumerate(model.weights)}
+linear = keras.Sequential([keras.Input((4, 4, 1)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
+linear.set_weights([np.random.default_rng(2).normal(0, 0.3, w.shape) for w in linear.weights])
+images = keras.ops.convert_to_tensor(inputs["unlabelled"].astype("float32"))
+results["direction"] = np.abs(np.array(adversarial_direction(linear, images, seed=1)))  # drawn at random, and found, but for its sign
+for name, model in {"mixed": MixMatch(linear), "both": MeanTeacher(linear, adversarial=0.5)}.items():  # with random parts
+    logs = compiled(model).train_on_batch({**inputs, "labels": inputs["labels"] % 2}, return_dict=True)
+    results[f"{name}_finite"] = np.array(all(np.isfinite(float(v)) for v in logs.values()))
 np.savez(sys.argv[1], **results)

@@ -5,6 +5,7 @@ import pytest
 from thesis_lib.models.convnet13 import convnet13
 from thesis_lib.models.mlp import MaskingNoise, mlp, pretrain
 from thesis_lib.models.resnet import resnet_backbone, resnet_classifier
+from thesis_lib.models.small_convnet import small_convnet
 from thesis_lib.models.wide_resnet import wide_resnet
 from thesis_lib.semi_supervised import MeanTeacher
 
@@ -12,6 +13,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1)).astype(np.uin
 CLASSIFIERS = {
     "mlp": lambda: mlp(4, (16, 16, 1), hidden=(8, 6)),
     "convnet13": lambda: convnet13(4, (16, 16, 1), width=2),
+    "small_convnet": lambda: small_convnet(4, (16, 16, 1), width=2),
     "wide_resnet": lambda: wide_resnet(4, (16, 16, 1), depth=10, width=1),
     "resnet": lambda: resnet_classifier(4, (16, 16, 1), weights=None),
 }

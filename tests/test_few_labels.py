@@ -4,6 +4,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -205,6 +206,9 @@ def test_splits_hold_every_class_and_share_nothing(folder):
         for part in parts:
             assert part.images.shape[0] == len(part.labels) and set(part.labels) == set(range(len(split.class_names)))
         assert sum(map(len, parts)) == {"digits": 1797, "faces": 100}[data]
+        if data == "digits":
+            whole = sorted(image.tobytes() for image in classification.bundled_digits()[0])
+            assert sorted(image.tobytes() for part in parts for image in part.images) == whole
     files = [set(part.images.files) for part in parts]
     assert not files[0] & files[1] and not files[0] & files[2] and not files[1] & files[2]
     assert np.array_equal(classification.classification("faces", 1).test.images.files, split.test.images.files)
@@ -220,6 +224,25 @@ def test_images_without_a_label_train(folder):
     write(folder, "file,label\na.png,cat\ne.tif,cat\nf.bmp,dog\nd.png,cat\n")
     with pytest.raises(ValueError, match="at least 3 images of each class, .*; 'dog' has 1"):
         classification.classification(folder)
+
+
+def test_cifar10_is_taken_from_keras(monkeypatch):
+    generator = np.random.default_rng(0)
+    draw = lambda n: (generator.integers(0, 256, (n, 32, 32, 3)).astype(np.uint8), generator.integers(0, 10, (n, 1)).astype(np.uint8))
+    train, test = draw(5200), draw(30)
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: (train, test))
+    split = classification.classification("cifar10")
+    assert (len(split.train), len(split.validation), len(split.test)) == (200, 5000, 30) and split.class_names[9] == "truck"
+    assert np.array_equal(split.test.images, test[0]) and np.array_equal(split.test.labels, test[1].ravel())
+    seen = {image.tobytes(): label for image, label in zip(*train)}
+    assert all(seen[image.tobytes()] == label for part in (split.train, split.validation) for image, label in zip(part.images, part.labels))
+
+    def fails():
+        raise OSError("no network")
+
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", fails)
+    with pytest.raises(FileNotFoundError, match="CIFAR-10 is not in Keras's folder .*no network"):
+        classification.classification("cifar10")
 
 
 def test_svhn_is_read_from_its_files(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import papermill
 import pytest
+from scipy.special import softmax
 
 from thesis_lib import few_labels
 from thesis_lib.data import classification, digits
@@ -25,7 +26,7 @@ def test_every_method_trains_from_its_name(method, faces):
     assert 0 <= found["error_percent"] <= 100 and 0 <= found["f1"] <= 1
 
 
-@pytest.mark.parametrize("network, width", [("mlp", 8), ("mlp_dropout_dae", 8), ("convnet13", 2), ("wide_resnet", 1), ("resnet", 18)])
+@pytest.mark.parametrize("network, width", [("mlp", 8), ("mlp_dropout_dae", 8), ("convnet13", 2), ("small_convnet", 2), ("wide_resnet", 1), ("resnet", 18)])
 def test_every_network_trains_from_its_name(network, width, faces):
     model, history = few_labels.train(few_labels.Run("supervised", network, width=width, pretraining_epochs=1, **QUICK), faces)
     assert np.isfinite(history["loss"]).all() and few_labels.logits(model, faces.test.images).shape == (len(faces.test), 2)
@@ -67,11 +68,16 @@ def test_labelled_and_unlabelled_images_are_apart_and_as_many_as_asked(faces):
 
 
 def test_student_and_teacher_are_scored_after_each_epoch(faces):
-    scored = few_labels.Scored(faces.test)
-    model, _ = few_labels.train(few_labels.Run("mean_teacher", "mlp_dropout", width=8, **{**QUICK, "epochs": 2}), faces, [scored])
+    run = few_labels.Run("mean_teacher", "mlp_dropout", width=8, **{**QUICK, "epochs": 2})
+    labelled = few_labels.prepare(run, faces)[0]
+    scored = few_labels.Scored(faces.test, labelled)
+    model, _ = few_labels.train(run, faces, [scored])
     last = scored.history[-1]
     assert last["epoch"] == 2 and last["error_percent"] == few_labels.scores(model, faces.test)["error_percent"]
     assert last["student_error_percent"] == few_labels.scores(model.classifier, faces.test)["error_percent"]
+    for name, network in (("", model), ("student_", model.classifier)):
+        beliefs = softmax(few_labels.logits(network, labelled.images), axis=-1)
+        assert last[f"{name}classification_cost"] == pytest.approx(-np.log(beliefs[np.arange(10), labelled.labels]).mean(), rel=1e-4)
 
 
 def test_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_the_last_good_model(tmp_path, faces):
@@ -85,6 +91,38 @@ def test_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_the_last_good_mod
     with pytest.raises(ValueError, match="learning_rate and weight must be small enough to train with; the loss was nan at step 1 of epoch 3"):
         few_labels.train(run, faces, [Break(), kept])
     assert np.isfinite(few_labels.logits(keras.saving.load_model(tmp_path / "model.keras"), faces.test.images)).all()
+
+
+def test_weights_that_the_last_step_of_an_epoch_breaks_are_not_kept(tmp_path, faces):
+    class Break(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.epoch == 1 and batch == self.params["steps"] - 1:
+                self.model.classifier.set_weights([np.full_like(w, np.inf) for w in self.model.classifier.get_weights()])
+
+    kept = keras.callbacks.ModelCheckpoint(tmp_path / "model.keras")
+    run = few_labels.Run("mean_teacher", "mlp", width=8, **{**QUICK, "epochs": 3})
+    with pytest.raises(ValueError, match="weights were not finite after the last step of epoch 2"):
+        few_labels.train(run, faces, [Break(), kept])
+    assert np.isfinite(few_labels.logits(keras.saving.load_model(tmp_path / "model.keras"), faces.test.images)).all()
+
+
+def test_preparing_copies_no_array():
+    split = classification.classification("digits")
+    for part in few_labels.prepare(few_labels.Run("supervised"), split):
+        assert part.images.images is split.train.images and part.images.shape == (len(part), 16, 16, 1)
+        assert np.array_equal(part.images[np.array([3, 1])], split.train.images[part.images.numbers[[3, 1]]])
+
+
+def test_threads_that_read_files_change_nothing(faces):
+    run = few_labels.Run("pi_model", "mlp", width=8, **{**QUICK, "epochs": 2})
+    one, several = (few_labels.train(run, faces, workers=workers)[0].get_weights() for workers in (1, 3))
+    for a, b in zip(one, several):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    with pytest.raises(ValueError, match="workers must be a whole number from 1; got 0"):
+        few_labels.train(run, faces, workers=0)
 
 
 @pytest.mark.parametrize("name, largest", [("batch_size", 10), ("unlabelled_batch_size", 58)])

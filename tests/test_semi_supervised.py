@@ -54,6 +54,7 @@ def test_mixup_draws_have_the_moments_of_the_larger_part_of_a_beta(alpha):
 def test_ramps_by_hand():
     linear, sigmoid = LinearRamp(100, 600, 3.0), SigmoidRamp(80, 10.0)
     assert [float(linear(s)) for s in (0, 100, 350, 600, 9999)] == pytest.approx([0, 0, 1.5, 3, 3])
+    assert [float(LinearRamp(5, 5, 3.0)(s)) for s in (4, 5, 6)] == [0, 3, 3]
     assert [float(sigmoid(s)) for s in (0, 40, 80, 99)] == pytest.approx([10 * np.exp(-5), 10 * np.exp(-1.25), 10, 10])
 
 
@@ -158,6 +159,32 @@ def test_a_teacher_without_memory_is_the_student():
     assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
 
 
+def test_the_student_agrees_with_the_average_of_its_weights():
+    """In the second step the teacher is the mean of the weights before the first and after it, the student the latter."""
+    inputs, net = batch(), network()
+    model, mean = compiled(MeanTeacher(net, decay=0.6)), network()
+    before = net.get_weights()
+    model.train_on_batch(inputs)
+    after = net.get_weights()
+    mean.set_weights([(a + b) / 2 for a, b in zip(before, after)])
+    expected = ((moved(net, inputs, 0) - moved(mean, inputs, 0)) ** 2).mean()
+    model.reset_metrics()
+    cost = float(model.train_on_batch(inputs, return_dict=True)["unlabelled_cost"])
+    assert cost == pytest.approx(expected, rel=1e-3) and expected > 1e-6
+
+
+def test_mean_teacher_with_vat_adds_both_costs():
+    inputs = batch()
+    alone, _ = unlabelled_cost(MeanTeacher(network(), Brighter()), inputs)
+    model = MeanTeacher(network(), Brighter(), adversarial=0.3, epsilon=1.5)
+    model.seeds = keras.random.SeedGenerator(5)
+    both, _ = unlabelled_cost(model, inputs)
+    net, images = network(), np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32") + 20
+    outputs = {"images": ops.convert_to_tensor(images), "all_logits": net(images)}
+    added = float(adversarial_cost(net, outputs, 1.5, seed=keras.random.SeedGenerator(5)))
+    assert both - alone == pytest.approx(0.3 * added, rel=1e-3) and added > 1e-3
+
+
 @pytest.mark.parametrize("make", [lambda net: MixMatch(net, decay=0.9), lambda net: FixMatch(net, decay=0.9)])
 def test_the_weights_at_the_start_count_once_in_the_average(make):
     """After two steps it is the plain mean of what the first two steps met: the random weights met in the first one are not counted twice."""
@@ -198,6 +225,8 @@ def test_labels_beyond_the_classifier_and_evaluation_on_training_batches_are_ref
     wrong = Batches(images, np.arange(len(images)), images, 2, 2)
     with pytest.raises(ValueError, match="labels must be classes below the classifier's 3 outputs; got 5"):
         model.fit(wrong, verbose=0)
+    with pytest.raises(ValueError, match="labels must hold an image of each of the classifier's 3 classes; none is of 1"):
+        model.fit(Batches(images, np.array([0, 2, 0, 2, 2, 2]), images, 2, 2), verbose=0)
     with pytest.raises(ValueError, match="evaluate and validate on plain images and their labels"):
         model.evaluate(Batches(images, np.zeros(len(images), int), images, 2, 2), verbose=0)
 
@@ -252,10 +281,41 @@ def test_fixmatch_counts_only_what_is_sure():
     assert cost == pytest.approx((-np.log(confidence) * (confidence >= threshold)).sum() / 6, rel=1e-3)
 
 
+def test_fixmatch_learns_the_strongly_augmented_image():
+    inputs, net = batch(), network()
+    named = np.array(net(inputs["unlabelled"])).argmax(-1)
+    cost, _ = unlabelled_cost(FixMatch(net, strong=Brighter(), threshold=0.0), inputs)
+    assert cost == pytest.approx(-np.log(moved(net, inputs, 20, slice(4, None))[np.arange(6), named]).mean(), rel=1e-3)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the gradient of all weights is asked of TensorFlow")
+def test_no_gradient_flows_into_guessed_and_mixed_labels():
+    import tensorflow
+
+    model = MixMatch(network(), alpha=0.75, decay=None)
+    with tensorflow.GradientTape() as tape:
+        out = model({k: ops.convert_to_tensor(v) for k, v in batch().items()}, training=True)
+        weighed = sum(ops.sum(out[name] * np.arange(3, dtype="float32")) for name in ("labels", "guessed"))
+    assert all(g is None or not np.array(g).any() for g in tape.gradient(weighed, model.trainable_weights))
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+def two_outputs():
+    images = keras.Input(SHAPE)
+    return keras.Model(images, [layers.Dense(2)(layers.Flatten()(images))] * 2)
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
         (lambda: PiModel("net"), "classifier must be a keras.Model"),
+        (lambda: PiModel(Subclassed()), "classifier must be a keras.Model, functional or sequential and built"),
+        (lambda: PiModel(keras.Sequential([layers.Flatten(), layers.Dense(3)])), "classifier must be a keras.Model, functional or sequential and built"),
+        (lambda: PiModel(two_outputs()), "classifier must be a keras.Model, .* to logits"),
         (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, inf\); got -1.0"),
         (lambda: TemporalEnsembling(network(), 10, decay=1.0), r"decay must be a finite number in \[0, 1\); got 1.0"),
         (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\); got 1.5"),

@@ -1,6 +1,7 @@
 """One training run with few labels, from names to a row of results: what notebooks 5 to 7 and their tables are made of."""
 
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,9 +13,11 @@ from sklearn.metrics import f1_score
 
 from thesis_lib import checks
 from thesis_lib.data import few_labels
+from thesis_lib.data.image_table import ImageTable
 from thesis_lib.models.convnet13 import convnet13
 from thesis_lib.models.mlp import mlp, pretrain
 from thesis_lib.models.resnet import BLOCKS, resnet_classifier
+from thesis_lib.models.small_convnet import small_convnet
 from thesis_lib.models.wide_resnet import wide_resnet
 from thesis_lib.semi_supervised import (
     FixMatch,
@@ -73,6 +76,7 @@ NETWORKS = {
     "mlp_dropout": Network("dense + dropout", "dense", 128, 0.5, _dropout_mlp),
     "mlp_dropout_dae": Network("dense + dropout + auto-encoder", "dense", 128, 0.5, _dropout_mlp),
     "convnet13": Network("convolutional", "convolutional", 16, 0.5, lambda run, k, shape: convnet13(k, shape, run.width, run.dropout)),
+    "small_convnet": Network("small convolutional", "convolutional", 16, 0.3, lambda run, k, shape: small_convnet(k, shape, run.width, run.dropout)),
     "wide_resnet": Network("Wide ResNet", "convolutional", 2, None, lambda run, k, shape: wide_resnet(k, shape, width=run.width)),
     "resnet": Network("ResNet", "convolutional", 18, None, lambda run, k, shape: resnet_classifier(k, shape, run.width, run.weights)),
 }
@@ -98,9 +102,10 @@ class Run:
         shift: largest random translation, as a share of the image; 0 for none.
         noise: standard deviation of Gaussian noise on the pixels, 0-255; 0 for none.
         mirror: whether images are mirrored at random.
-        width: of the network: units of an mlp's hidden layer, filters of convnet13's first block, factor of wide_resnet, depth of
+        width: of the network: units of an mlp's hidden layer, filters of convnet13's first block or of
+            small_convnet's first layer, factor of wide_resnet, depth of
             resnet; the network's usual one if None.
-        dropout: rate in [0, 1) of mlp_dropout's hidden units or of convnet13; the network's usual one if None.
+        dropout: rate in [0, 1) of mlp_dropout's hidden units, of convnet13 or small_convnet; the network's usual one if None.
         weights: of resnet: "imagenet", a folder, or None.
         pretraining_epochs: of mlp_dropout_dae's auto-encoder.
     """
@@ -153,10 +158,10 @@ class Run:
 
 
 def classifier(run, num_classes, image_shape, images=None):
-    """The network of a run; `images`, a list of arrays or image tables, are what one of PRETRAINED is pretrained on."""
+    """The network of a run; `images`, an array or an `ImageTable`, are what one of PRETRAINED is pretrained on."""
     network = NETWORKS[run.network].build(run, num_classes, image_shape)
     if run.network in PRETRAINED:
-        pretrain(network, np.concatenate([part[:] for part in images]), epochs=run.pretraining_epochs)
+        pretrain(network, images, epochs=run.pretraining_epochs, seed=run.seed)
     return network
 
 
@@ -224,8 +229,8 @@ def method(run, network, num_images, steps):
     return model
 
 
-def prepare(run, splits):
-    """(labelled, unlabelled) images of a run, from those to train on."""
+def _numbers(run, splits):
+    """Which of the images to train on are the run's labelled and unlabelled ones."""
     kept = np.flatnonzero(splits.train.labels >= 0)
     if run.labels is not None:
         kept = few_labels.choose(splits.train.labels, run.labels, run.seed)
@@ -235,16 +240,22 @@ def prepare(run, splits):
             raise ValueError(f"unlabelled must be None where all images keep their label; got {run.unlabelled}")
         count = checks.integer("unlabelled", run.unlabelled, 1, len(rest))
         rest = np.random.default_rng(run.seed).choice(rest, count, replace=False)
-    return splits.train[kept], splits.train[rest if len(rest) else kept]  # all labelled: the images themselves
+    return kept, rest if len(rest) else kept  # all labelled: the images themselves
 
 
-def train(run, splits, callbacks=(), verbose=0):
+def prepare(run, splits):
+    """(labelled, unlabelled) `Images` of a run, from those to train on; no array is copied."""
+    return tuple(map(splits.train.view, _numbers(run, splits)))
+
+
+def train(run, splits, callbacks=(), verbose=0, workers=None):
     """Train one run.
 
     Args:
         run: Run.
         splits: of `data.classification`.
         callbacks, verbose: of `fit`.
+        workers: threads that read images from files, 1 or more; None: one for each core. Arrays need none.
 
     Returns:
         (model, history): the trained method, and a dict of lists by epoch.
@@ -254,11 +265,11 @@ def train(run, splits, callbacks=(), verbose=0):
     """
     labelled, unlabelled = prepare(run, splits)
     keras.utils.set_random_seed(run.seed)
-    batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, run.batch_size, run.unlabelled_batch_size, run.seed)
-    network = classifier(run, len(splits.class_names), splits.image_shape, [labelled.images, unlabelled.images])
+    threads = checks.integer("workers", os.cpu_count() if workers is None else workers, 1) if isinstance(splits.train.images, ImageTable) else 1
+    batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, run.batch_size, run.unlabelled_batch_size, run.seed, workers=threads)
+    network = classifier(run, len(splits.class_names), splits.image_shape, splits.train.view(np.union1d(*_numbers(run, splits))).images)
     model = method(run, network, len(labelled) + len(unlabelled), run.epochs * len(batches))
-    # The batches have an order of their own; Keras would draw another, which depends on how much else a method draws.
-    return model, model.fit(batches, epochs=run.epochs, callbacks=[Finite(), *callbacks], verbose=verbose, shuffle=False).history
+    return model, model.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=verbose).history
 
 
 def logits(model, images, batch_size=32):
@@ -273,27 +284,28 @@ def scores(model, images):
     return {"error_percent": 100 * float(np.mean(predicted != images.labels)), "f1": float(f1_score(images.labels, predicted, average="macro"))}
 
 
-class Finite(keras.callbacks.Callback):
-    """Stops training by an error that names the step where the loss is not finite; no callback saves that epoch's weights."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if not np.isfinite(logs["loss"]):
-            raise ValueError(f"learning_rate and weight must be small enough to train with; the loss was {logs['loss']} at step {batch + 1} of epoch {self.epoch + 1}")
-
-
 class Scored(keras.callbacks.Callback):
-    """Scores the model that is fitted on an `Images` after each epoch, and the student beside its teacher where there are two."""
+    """Scores the model that is fitted after each epoch, and the student beside its teacher where there are two.
 
-    def __init__(self, images):
+    Args:
+        images: `Images`, for error and F1.
+        labelled: `Images`, for the classification cost (mean cross-entropy, nats), without augmentation and dropout; none if None.
+    """
+
+    def __init__(self, images, labelled=None):
         super().__init__()
-        self.images = images
+        self.images, self.labelled = images, labelled
         self.history = []
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, **(logs or {}), **scores(self.model, self.images)}
+        row = {"epoch": epoch + 1, **(logs or {}), **self._found(self.model)}
         if self.model.predictor is not self.model.classifier:
-            row["student_error_percent"] = scores(self.model.classifier, self.images)["error_percent"]
+            row |= {f"student_{name}": value for name, value in self._found(self.model.classifier).items()}
         self.history.append(row)
+
+    def _found(self, model):
+        found = scores(model, self.images)
+        if self.labelled is not None:
+            costs = keras.losses.sparse_categorical_crossentropy(self.labelled.labels, logits(model, self.labelled.images), from_logits=True)
+            found["classification_cost"] = float(np.mean(np.array(costs)))
+        return found

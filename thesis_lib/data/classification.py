@@ -29,6 +29,27 @@ class Images:
         images = self.images[numbers] if isinstance(self.images, np.ndarray) else self.images.part(numbers)
         return Images(images, self.labels[numbers])
 
+    def view(self, numbers):
+        """As images[numbers], numbers an int array, without a copy of an array."""
+        return Images(View(self.images, numbers), self.labels[numbers]) if isinstance(self.images, np.ndarray) else self[numbers]
+
+
+class View:
+    """Some images of an array (N, H, W, C), copied only as they are asked for."""
+
+    def __init__(self, images, numbers):
+        self.images, self.numbers = images, numbers
+
+    def __len__(self):
+        return len(self.numbers)
+
+    @property
+    def shape(self):
+        return (len(self), *self.images.shape[1:])
+
+    def __getitem__(self, numbers):
+        return self.images[self.numbers[numbers]]
+
 
 @dataclass(frozen=True)
 class Splits:

@@ -66,9 +66,8 @@ class Batches(keras.utils.PyDataset):
         self.labelled, self.unlabelled = labelled, unlabelled
         self.batch_size = checks.integer("batch_size", batch_size, 1, len(labelled))
         self.unlabelled_batch_size = checks.integer("unlabelled_batch_size", unlabelled_batch_size, 1, len(unlabelled))
-        self.generator = np.random.default_rng(checks.integer("seed", seed, 0))
-        self.known = np.empty(0, int)
-        self.on_epoch_end()
+        self.seed = checks.integer("seed", seed, 0)
+        self.start(-1)
 
     def __len__(self):
         return len(self.unlabelled) // self.unlabelled_batch_size
@@ -80,6 +79,13 @@ class Batches(keras.utils.PyDataset):
             "labelled": self.labelled[known], "labels": self.labels[known], "labelled_index": known,
             "unlabelled": self.unlabelled[unknown], "unlabelled_index": unknown + len(self.labelled),
         },)  # fmt: skip
+
+    def start(self, epoch):
+        """Take the order that `fit` shows in an epoch, counted from 0, whatever came before; -1: what Keras looks at before the first."""
+        self.generator = np.random.default_rng(self.seed)
+        self.known = np.empty(0, int)
+        for _ in range(epoch + 2):
+            self.on_epoch_end()
 
     def on_epoch_end(self):
         shown = len(self) * self.batch_size

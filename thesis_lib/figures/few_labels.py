@@ -26,18 +26,18 @@ def entropies(named, classes):
     for (method, title), beliefs in named.items():
         entropy = -(beliefs * np.log(np.maximum(beliefs, 1e-12))).sum(-1)
         axis.hist(entropy, bins, histtype="step", lw=1.8, color=style(method)[1], label=f"{title}, mean {entropy.mean():.2f}")
-    axis.set(xlabel="entropy of a test image's prediction, nats", ylabel="test images", yscale="log")
+    axis.set(xlabel="entropy of a prediction on a test image, nats", ylabel="predictions", yscale="log")
     axis.legend(fontsize=8)
     return figure
 
 
 def margins(named):
-    """Share of images whose two most probable classes lie closer than a margin: dict from (method, title) to beliefs (N, K)."""
+    """Share of predictions whose two most probable classes lie closer than a margin: dict from (method, title) to beliefs (N, K)."""
     figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
     for (method, title), beliefs in named.items():
         second, first = np.sort(beliefs, axis=-1)[:, -2:].T
         axis.step(np.sort(first - second), np.arange(1, len(beliefs) + 1) / len(beliefs), color=style(method)[1], label=title)
-    axis.set(xlabel="margin: first minus second probability (0: on the decision boundary)", ylabel="share of test images below", xlim=(0, 1), ylim=(0, None))
+    axis.set(xlabel="margin: largest minus second largest probability (0: on the decision boundary)", ylabel="share of predictions below", xlim=(0, 1), ylim=(0, None))
     axis.legend(fontsize=8)
     return figure
 
@@ -61,7 +61,7 @@ def progress(tables, y, label, student=None, log=False):
     for (method, table), dash in zip(tables.items(), dashes(tables)):
         name, colour, marker = style(method)
         often = max(len(table) // 10, 1)
-        axis.plot(table["epoch"], table[y], color=colour, marker=marker, ms=5, markevery=often, lw=1.3, ls=dash, label=name)
+        axis.plot(table["epoch"], table[y], color=colour, marker=marker, ms=5, markevery=(len(axis.lines) % often, often), lw=1.3, ls=dash, label=name)
         if student in table:
             axis.plot(table["epoch"], table[student], color=colour, ls=":", lw=1.3, label=f"{name}: the student")
     axis.set(xlabel="epoch", ylabel=label, yscale="log" if log else "linear")
@@ -69,7 +69,7 @@ def progress(tables, y, label, student=None, log=False):
     if log:
         axis.yaxis.set(major_locator=ticker.LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter=ticker.NullFormatter())
     axis.grid(axis="y", alpha=0.3)
-    many = len(axis.lines) > 4  # beside the lines, not on them
+    many = len(axis.lines) > 3  # beside the lines, not on them
     figure.set_figwidth(8.5 if many else 6.5)
     axis.legend(fontsize=8, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if many else {}))
     return figure
@@ -133,13 +133,13 @@ def guesses(images, steps, class_names, true=None):
         true: classes (N,), whose bars are filled; none if None.
     """
     figure, axes = grid(len(images), 1 + len(steps), 1.9, 1.35)
-    at = np.arange(len(class_names))
+    at, top = np.arange(len(class_names)), min(np.ceil(5 * max(beliefs.max() for beliefs in steps.values())) / 5, 1.0)
     for i, row in enumerate(axes):
         _shown(row[0], images[i])
         for axis, (title, beliefs) in zip(row[1:], steps.items()):
             colours = [TRUE if true is not None and k == true[i] else "#bbbbbb" for k in at]
             axis.bar(at, beliefs[i], color=colours)
-            axis.set(ylim=(0, 1), yticks=[0, 1])
+            axis.set(ylim=(0, top), yticks=[0, top / 2, top])
             axis.set_xticks(at, class_names if i == len(images) - 1 else [""] * len(at), fontsize=7, rotation=0 if max(map(len, class_names)) < 3 else 30)
             if i == 0:
                 axis.set_title(title, fontsize=9)

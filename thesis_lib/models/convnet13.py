@@ -9,6 +9,9 @@ from thesis_lib import checks
 def convnet13(num_classes, image_shape=(32, 32, 3), width=128, dropout=0.5):
     """Three blocks of three convolutions; 128, 256 and 512-256-128 filters in the papers.
 
+    It has batch normalisation where the papers have weight normalisation with mean-only batch normalisation, and leaves their noise on
+    the input (Gaussian, standard deviation 0.15) to the augmentation.
+
     Args:
         num_classes: K.
         image_shape: (H, W, C); H and W from 12 up, since the third block's first convolution is not padded.

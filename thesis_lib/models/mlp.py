@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from thesis_lib import checks
+from thesis_lib.data.batches import Batches
 
 
 def mlp(num_classes, image_shape, hidden=(5000,), dropout=0.5, input_dropout=0.2):
@@ -49,7 +50,19 @@ class MaskingNoise(layers.Layer):
         return {**super().get_config(), "rate": self.rate}
 
 
-def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rate=1e-3, verbose=0):
+class _Inputs(Batches):
+    """Batches of what the layers below make of images, as input and as target."""
+
+    def __init__(self, below, images, batch_size, seed):
+        super().__init__(images, images, batch_size, seed)
+        self.below = below
+
+    def __getitem__(self, index):
+        inputs = np.array(self.below(super().__getitem__(index)[0], training=False))
+        return inputs, inputs
+
+
+def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rate=1e-3, seed=0, verbose=0):
     """Train the hidden layers of an `mlp` in place, one by one, to restore their input from a part of it.
 
     Each layer and a sigmoid (for pixels) or ReLU (for hidden units) decoder form a denoising auto-encoder with masking
@@ -57,22 +70,22 @@ def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rat
 
     Args:
         network: a model from `mlp`.
-        images: (N, H, W, C), 0-255, labels are not needed.
+        images: (N, H, W, C), 0-255: an array, or anything of a length that takes an array of numbers, like `ImageTable`; a batch at a time is taken.
         noise: share of inputs set to zero, in [0, 1].
         epochs, batch_size, learning_rate: of each layer's training by Adam.
+        seed: of the order of the images.
 
     Returns:
         list with the last epoch's loss of each layer.
     """
     checks.integer("epochs", epochs, 1)
-    inputs = np.asarray(images, "float32").reshape(len(images), -1) / 255
-    found = []
+    below, found = network.get_layer("flatten"), []
     for i, layer in enumerate(layer for layer in network.layers if layer.name.startswith("hidden")):
-        pixels = i == 0
-        decoder = layers.Dense(inputs.shape[-1], activation="sigmoid" if pixels else "relu")
-        auto_encoder = keras.Sequential([keras.Input(inputs.shape[1:]), MaskingNoise(noise), layer, decoder])
+        pixels, size = i == 0, below.output.shape[-1]
+        decoder = layers.Dense(size, activation="sigmoid" if pixels else "relu")
+        auto_encoder = keras.Sequential([keras.Input((size,)), MaskingNoise(noise), layer, decoder])
         auto_encoder.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy" if pixels else "mse")
-        history = auto_encoder.fit(inputs, inputs, batch_size=batch_size, epochs=epochs, verbose=verbose)
-        found.append(history.history["loss"][-1])
-        inputs = np.concatenate([np.array(layer(inputs[start : start + 1024])) for start in range(0, len(inputs), 1024)])
+        batches = _Inputs(keras.Model(network.input, below.output), images, batch_size, seed)
+        found.append(auto_encoder.fit(batches, epochs=epochs, verbose=verbose, shuffle=False).history["loss"][-1])
+        below = layer
     return found

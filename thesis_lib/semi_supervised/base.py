@@ -11,27 +11,47 @@ from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 PARTS = ("classifier", "augment", "weight")
 
 
+class Finite(keras.callbacks.Callback):
+    """Stops training by an error that names the step where the loss, or the epoch after which a weight, is not finite; no callback saves that epoch's weights."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            self._stop(f"the loss was {logs['loss']} at step {batch + 1} of epoch {self.epoch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not all(np.isfinite(np.asarray(weight, "float32")).all() for weight in self.model.predictor.get_weights() + self.model.classifier.get_weights()):
+            self._stop(f"weights were not finite after the last step of epoch {epoch + 1}")
+
+    def _stop(self, found):
+        raise ValueError(f"learning_rate and weight must be small enough to train with; {found}")
+
+
 class SemiSupervised(keras.Model):
     """A classifier that is trained on labelled and unlabelled images together.
 
     Fit it on batches {"labelled": images (B, H, W, C), "labels": classes (B,), "unlabelled": images (U, H, W, C)} (see
     `thesis_lib.data.few_labels.Batches`); validate, evaluate and predict on plain images. Compile it with the loss of
-    the labelled part on logits; the cost of the unlabelled part is the method's own, added with its weight.
+    the labelled part on logits; the cost of the unlabelled part is the method's own, added with its weight. Labelled and unlabelled images
+    pass the classifier in one batch, so that batch normalisation has the statistics of both: with it, a weight of 0 is not quite training on the labelled ones alone.
 
     Args:
-        classifier: keras.Model from images (N, H, W, C) to logits (N, K).
+        classifier: functional or sequential keras.Model, built, from images (N, H, W, C) to logits (N, K).
         augment: a Keras layer that draws a random variation of images; none if None.
         weight: of the unlabelled cost: a number, 0 or more, or a ramp of `thesis_lib.semi_supervised.ramps`.
     """
 
     def __init__(self, classifier, augment=None, weight=1.0, **options):
         super().__init__(**options)
-        if not isinstance(classifier, keras.Model) or len(classifier.output_shape) != 2:
-            raise ValueError(f"classifier must be a keras.Model from images to logits (N, K); got {classifier!r}")
+        shape = getattr(classifier, "output_shape", None)
+        if not isinstance(classifier, keras.Model) or not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[1], int):
+            raise ValueError(f"classifier must be a keras.Model, functional or sequential and built, from images to logits (N, K); got {classifier!r}")
         self.classifier = classifier
         self.augment = augment
         self.weight = weight if isinstance(weight, (LinearRamp, SigmoidRamp)) else checks.real("weight", weight, 0.0)
-        self.num_classes = classifier.output_shape[-1]
+        self.num_classes = shape[1]
         self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
         self.costs = [keras.metrics.Mean("supervised_cost"), keras.metrics.Mean("unlabelled_cost")]
         self.built = True  # its parts are
@@ -58,11 +78,19 @@ class SemiSupervised(keras.Model):
         """The method: a scalar from a batch and from what `call` made of it. Gradients flow into the classifier alone."""
         raise NotImplementedError
 
-    def fit(self, x=None, *args, **options):
-        """As `keras.Model.fit`, on batches as above; their labels must be classes below the classifier's K."""
-        if isinstance(x, Batches) and x.labels.max() >= self.num_classes:
-            raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {x.labels.max()}")
-        return super().fit(x, *args, **options)
+    def fit(self, x=None, *args, callbacks=None, **options):
+        """As `keras.Model.fit`, on batches as above: `Batches` must label an image of each of the classifier's K classes and no other. They have an order of
+        their own, which is that of the epoch, whether training goes on from there (`initial_epoch`) or began before; Keras's would depend on how much
+        else a method draws. A loss or weight that is not finite raises ValueError."""
+        own = [Finite()]
+        if isinstance(x, Batches):
+            if x.labels.max() >= self.num_classes:
+                raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {x.labels.max()}")
+            missing = np.setdiff1d(np.arange(self.num_classes), x.labels)
+            if len(missing):
+                raise ValueError(f"labels must hold an image of each of the classifier's {self.num_classes} classes; none is of {', '.join(map(str, missing))}")
+            own.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: x.start(epoch)))
+        return super().fit(x, *args, callbacks=[*own, *keras.tree.flatten(callbacks or [])], **{"shuffle": not isinstance(x, Batches), **options})
 
     def evaluate(self, x=None, *args, **options):
         """As `keras.Model.evaluate`, on plain images and their labels; so is validation."""

@@ -15,13 +15,14 @@ class MixMatch(SemiSupervised):
 
     The guess is the sharpened mean of the beliefs about `views` augmentations; the pass that makes it also updates the averages of
     batch normalisation. The paper's weight is LinearRamp to 75; it has as many labelled images in a batch as unlabelled ones, mixes
-    all of these, and adds a weight decay, which is left to the optimizer here. Compile with a loss on soft targets, `CategoricalCrossentropy(from_logits=True)`.
+    all of these, and adds a weight decay, which is left to the optimizer here. All mixed images pass the classifier in one batch, so that batch normalisation
+    has the statistics of both kinds. Compile with a loss on soft targets, `CategoricalCrossentropy(from_logits=True)`.
 
     Args:
         views: augmentations of an unlabelled image, 1 or more (K in the paper).
         temperature: of the sharpening, in (0, 1].
         alpha: of MixUp's Beta(alpha, alpha), more than 0; None trains without MixUp.
-        decay: of the average of the weights that predicts, in [0, 1), lower in the first steps (`averages.follow`); None predicts with the weights themselves.
+        decay: of the average of the weights that predicts, in [0, 1), lower in the first steps (`averages.follow`; the paper's is not); None predicts with the weights themselves.
     """
 
     def __init__(self, classifier, augment=None, weight=75.0, views=2, temperature=0.5, alpha=0.75, decay=0.999, **options):

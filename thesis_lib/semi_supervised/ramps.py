@@ -23,8 +23,9 @@ class LinearRamp:
         checks.real("maximum", self.maximum, 0.0)
 
     def __call__(self, step):
-        share = (ops.cast(step, "float32") - self.start) / max(self.end - self.start, 1)
-        return self.maximum * ops.clip(share, 0.0, 1.0)
+        step = ops.cast(step, "float32")
+        share = ops.where(step >= self.end, 1.0, (step - self.start) / max(self.end - self.start, 1))
+        return self.maximum * ops.maximum(share, 0.0)
 
     def get_config(self):
         return {"start": self.start, "end": self.end, "maximum": self.maximum}
