@@ -25,6 +25,12 @@ def test_formulas_become_mathml_without_a_script():
     assert made.count("<math") == 2 and 'display="block"' in made and "$" not in made
 
 
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_command_of_a_formula_is_left_on_the_page(path):
+    texts = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "markdown"]
+    assert not [word for text in texts for word in re.findall(r"\\\w+|\$", report.formulas_as_mathml(text))]
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """A copy of the repository with a sweep of two small runs and one that must fail."""

@@ -58,7 +58,8 @@ class _Inputs(Batches):
         self.below = below
 
     def __getitem__(self, index):
-        inputs = np.array(self.below(super().__getitem__(index)[0], training=False))
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        inputs = np.array(self.below(self.images[chosen], training=False))
         return inputs, inputs
 
 
