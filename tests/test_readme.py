@@ -139,6 +139,11 @@ def test_what_the_readme_says_of_few_labels_is_what_was_measured():
     assert len(few) == 3 and (few.mean()[list(PUBLISHED)] < pd.Series({kind: errors[100] for kind, errors in PUBLISHED.items()})).all()
     seeds = [f"{error:.1f}" for error in sorted(few["pseudo_label", "mlp_dropout"])]
     assert f"the pseudo-labelled dense network errs on {seeds[0]}, {seeds[1]} and {seeds[2]}%" in text
+    wider = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_wider/runs", [f"seed{k}-{row}-labels100" for k in range(3) for row in ("convolutional", "mix_match")])
+    assert (wider["width"] == 16).all()
+    errors = wider.groupby("method")["error_percent"]
+    assert f"[MixMatch errs on {errors.mean()['mix_match']:.2f}%]" in text and f"labelled images alone on {errors.mean()['supervised']:.2f}%" in text
+    assert f"({errors.min()['mix_match']:.2f} to {errors.max()['mix_match']:.2f})" in text and (errors.count() == 3).all()
     rows = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_few_labels/runs")
     assert dict(zip(runs["run"], runs["error_percent"])) == pytest.approx(dict(zip(rows["run"], rows["error_percent"])), rel=1e-5)
     differences = few_labels_comparison.paired_differences(rows)
@@ -153,7 +158,7 @@ def test_the_runs_with_few_labels_have_the_settings_that_were_chosen():
     vary = ["learning_rate", "ramp", "weight", "dropout", "unlabelled_batch_size"]
     tried = few_labels_comparison.choose(few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_settings/runs", vary=vary), vary)
     chosen = tried[tried["chosen"]].set_index(["method", "network", "labels"])
-    runs = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_few_labels/runs")
+    runs = pd.concat([few_labels_comparison.read(REPOSITORY / f"reports/reference/{name}/runs") for name in ("mnist_few_labels", "mnist_wider")])
     assert not set(runs["seed"]) & {int(name.removeprefix("seed ")) for name in tried.filter(like="seed ")}
     for run in runs.itertuples():
         best = chosen.loc[run.method, run.network, 100 if run.labels == 100 or run.network == "convnet13" else 1000]
