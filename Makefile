@@ -48,7 +48,7 @@ reference: profile
 	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
 		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$(ls $$run/scenes.npz 2>/dev/null) ../reference/$(PROFILE)/$$run/; done
 	cp reports/$(PROFILE)/*_compare_*.ipynb reports/reference/$(PROFILE)/
-	cp reports/$(PROFILE)/figures/*_compare_*/*.png reports/reference/$(PROFILE)/figures/
+	find reports/$(PROFILE)/figures/*_compare_* -name "*.png" -exec cp {} reports/reference/$(PROFILE)/figures/ \;
 	cp reports/$(PROFILE)/figures/*_compare_*/*.csv $(TABLES)/
 	notebooks=$$(grep -l 'results = ..reports/reference/$(PROFILE)[\\"/]' notebooks/*.ipynb) || exit 0; \
 		$(BIN)/jupyter nbconvert --log-level=ERROR --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
