@@ -80,32 +80,34 @@ def test_student_and_teacher_are_scored_after_each_epoch(faces):
         assert last[f"{name}classification_cost"] == pytest.approx(-np.log(beliefs[np.arange(10), labelled.labels]).mean(), rel=1e-4)
 
 
-def test_a_loss_that_is_not_finite_stops_at_its_step_and_keeps_the_last_good_model(tmp_path, faces):
-    class Break(keras.callbacks.Callback):  # the weights, in the third epoch
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                self.model.classifier.set_weights([np.full_like(w, np.nan) for w in self.model.classifier.get_weights()])
+class Break(keras.callbacks.Callback):
+    """Gives all weights a value before the first step of an epoch, counted from 0, or after its last."""
 
+    def __init__(self, value, epoch, after):
+        super().__init__()
+        self.value, self.broken, self.after = value, epoch, after
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self._break(not self.after)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._break(self.after and batch == self.params["steps"] - 1)
+
+    def _break(self, now):
+        if now and self.epoch == self.broken:
+            self.model.classifier.set_weights([np.full_like(w, self.value) for w in self.model.classifier.get_weights()])
+
+
+@pytest.mark.parametrize("breaks, message", [
+    (Break(np.nan, 2, after=False), "the loss was nan at step 1 of epoch 3"),
+    (Break(np.inf, 1, after=True), "weights were not finite after the last step of epoch 2"),
+])  # fmt: skip
+def test_what_is_not_finite_stops_the_training_and_the_last_good_model_is_kept(breaks, message, tmp_path, faces):
     kept = keras.callbacks.ModelCheckpoint(tmp_path / "model.keras")
     run = few_labels.Run("mean_teacher", "mlp", width=8, **{**QUICK, "epochs": 3})
-    with pytest.raises(ValueError, match="learning_rate and weight must be small enough to train with; the loss was nan at step 1 of epoch 3"):
-        few_labels.train(run, faces, [Break(), kept])
-    assert np.isfinite(few_labels.logits(keras.saving.load_model(tmp_path / "model.keras"), faces.test.images)).all()
-
-
-def test_weights_that_the_last_step_of_an_epoch_breaks_are_not_kept(tmp_path, faces):
-    class Break(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            self.epoch = epoch
-
-        def on_train_batch_end(self, batch, logs=None):
-            if self.epoch == 1 and batch == self.params["steps"] - 1:
-                self.model.classifier.set_weights([np.full_like(w, np.inf) for w in self.model.classifier.get_weights()])
-
-    kept = keras.callbacks.ModelCheckpoint(tmp_path / "model.keras")
-    run = few_labels.Run("mean_teacher", "mlp", width=8, **{**QUICK, "epochs": 3})
-    with pytest.raises(ValueError, match="weights were not finite after the last step of epoch 2"):
-        few_labels.train(run, faces, [Break(), kept])
+    with pytest.raises(ValueError, match=f"learning_rate and weight must be small enough to train with; {message}"):
+        few_labels.train(run, faces, [breaks, kept])
     assert np.isfinite(few_labels.logits(keras.saving.load_model(tmp_path / "model.keras"), faces.test.images)).all()
 
 

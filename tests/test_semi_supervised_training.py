@@ -119,7 +119,6 @@ def test_unlabelled_digits_help(name, digits, supervised_error):
     """A method that ignored the unlabelled digits would do as well without them."""
     weight, over_supervised, over_itself = GAINS[name]
     with_digits, without = (error(digits, lambda net, n, augment: METHODS[name](net, n, augment, LinearRamp(0, 240, weight)), given) for given in (True, False))
-    print(f"{name}: {100 * with_digits:.2f}%, without other digits {100 * without:.2f}%, supervised {100 * supervised_error:.2f}%")
     assert with_digits <= supervised_error - over_supervised and with_digits <= without - over_itself
 
 

@@ -245,7 +245,8 @@ def _numbers(run, splits):
 
 def prepare(run, splits):
     """(labelled, unlabelled) `Images` of a run, from those to train on; no array is copied."""
-    return tuple(map(splits.train.view, _numbers(run, splits)))
+    kept, rest = _numbers(run, splits)
+    return splits.train.view(kept), splits.train.view(rest)
 
 
 def train(run, splits, callbacks=(), verbose=0, workers=None):
@@ -263,11 +264,13 @@ def train(run, splits, callbacks=(), verbose=0, workers=None):
     Raises:
         ValueError: if a batch is larger than its set, or the loss stops being finite; what `callbacks` saved by then stays.
     """
-    labelled, unlabelled = prepare(run, splits)
+    kept, rest = _numbers(run, splits)
+    labelled, unlabelled, both = map(splits.train.view, (kept, rest, np.union1d(kept, rest)))
+    workers = checks.integer("workers", os.cpu_count() if workers is None else workers, 1)
     keras.utils.set_random_seed(run.seed)
-    threads = checks.integer("workers", os.cpu_count() if workers is None else workers, 1) if isinstance(splits.train.images, ImageTable) else 1
+    threads = workers if isinstance(splits.train.images, ImageTable) else 1
     batches = few_labels.Batches(labelled.images, labelled.labels, unlabelled.images, run.batch_size, run.unlabelled_batch_size, run.seed, workers=threads)
-    network = classifier(run, len(splits.class_names), splits.image_shape, splits.train.view(np.union1d(*_numbers(run, splits))).images)
+    network = classifier(run, len(splits.class_names), splits.image_shape, both.images)
     model = method(run, network, len(labelled) + len(unlabelled), run.epochs * len(batches))
     return model, model.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=verbose).history
 

@@ -19,7 +19,7 @@ class VirtualAdversarial(SemiSupervised):
 
     Args:
         epsilon: length of the change, where the images' values 0-255 count as 0-1.
-        xi: length of the step by which the direction is sought, likewise; the paper has 1e-6, which single precision does not resolve.
+        xi: length of the step by which the direction is sought, likewise; the paper has 1e-6.
         iterations: of the power method, 1 or more.
     """
 
