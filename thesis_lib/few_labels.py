@@ -226,6 +226,7 @@ def method(run, network, num_images, steps):
     loss = keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy
     rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, steps)
     model.compile(keras.optimizers.Adam(rate), loss(from_logits=True))
+    model.optimizer.build(model.trainable_variables)  # TensorFlow traces a step that makes variables twice
     return model
 
 
@@ -275,8 +276,9 @@ def train(run, splits, callbacks=(), verbose=0, workers=None):
     return model, model.fit(batches, epochs=run.epochs, callbacks=callbacks, verbose=verbose).history
 
 
-def logits(model, images, batch_size=32):
-    """What a model, or a network, says of images, an array or an `ImageTable`: (N, K). A call holds what every layer gives of a batch."""
+def logits(model, images):
+    """What a model, or a network, says of images, an array or an `ImageTable`: (N, K). A call holds what every layer gives of its batch: small images are many."""
+    batch_size = max(32, 2**17 // int(np.prod(images.shape[1:3])))
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     return np.concatenate([np.array(model(part, training=False)) for part in parts])
 

@@ -86,6 +86,7 @@ def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rat
         decoder = layers.Dense(size, activation="sigmoid" if pixels else "relu")
         auto_encoder = keras.Sequential([keras.Input((size,)), MaskingNoise(noise), layer, decoder])
         auto_encoder.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy" if pixels else "mse")
+        auto_encoder.optimizer.build(auto_encoder.trainable_variables)  # before TensorFlow traces the step, so that it does so once
         batches = _Inputs(keras.Model(network.input, below.output), images, batch_size, seed)
         found.append(auto_encoder.fit(batches, epochs=epochs, verbose=verbose, shuffle=False).history["loss"][-1])
         below = layer
