@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
 
 from thesis_lib.figures.style import TRUE, dashes, style
 
@@ -46,7 +47,7 @@ def paired_differences(table, seeds, panels, baseline):
     return figure
 
 
-def lines(table, x, axis_label, panels, log=False, marked=None, references=None, borrowed=()):
+def lines(table, x, axis_label, panels, log=False, marked=None, references=None, borrowed=(), log_y=False):
     """Metrics against a quantity, a line for each target, its interval as error bars; targets of one colour differ in their lines.
 
     Args:
@@ -57,6 +58,7 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         marked: (value, name): a dashed line at that x.
         references: target -> DataFrame of its runs, drawn as level lines at their means.
         borrowed: (target, x) of points that are another target's, drawn hollow and without its interval.
+        log_y: whether the metrics, all positive, are drawn on a logarithmic axis; without it those are that reach over more than a factor of 50.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
     targets = list(table["target"].unique())
@@ -75,6 +77,11 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         means = table.loc[table["metric"] == metric, "mean"]
         if means.min() > 0 and means.max() > max(50 * means.min(), 1):  # scores between 0 and 1 stay as they are
             axis.set(yscale="log")
+        if log_y:
+            axis.set(yscale="log", ylim=(0.6 * means.min(), None))  # intervals may end below zero
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_locator(NullLocator())
         if marked:
             axis.axvline(marked[0], color=TRUE, ls="--", label=marked[1])
         if log:
