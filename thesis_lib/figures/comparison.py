@@ -47,7 +47,7 @@ def paired_differences(table, seeds, panels, baseline):
     return figure
 
 
-def lines(table, x, axis_label, panels, log=False, marked=None, references=None, borrowed=(), log_y=False):
+def lines(table, x, axis_label, panels, log=False, marked=None, references=None, borrowed=(), log_y=False, published=()):
     """Metrics against a quantity, a line for each target, its interval as error bars; targets of one colour differ in their lines.
 
     Args:
@@ -59,6 +59,7 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         references: target -> DataFrame of its runs, drawn as level lines at their means.
         borrowed: (target, x) of points that are another target's, drawn hollow and without its interval.
         log_y: whether the metrics, all positive, are drawn on a logarithmic axis; without it those are that reach over more than a factor of 50.
+        published: (target, x, value): others' figures for the metrics, drawn as crosses.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
     targets = list(table["target"].unique())
@@ -90,6 +91,8 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         for target, runs in (references or {}).items():
             name, colour, _ = style(target)
             axis.axhline(runs[metric].mean(), color=colour, ls=(0, (6, 2, 1, 2, 1, 2)), lw=1.2, label=name)
+        for i, (target, at, value) in enumerate(published):
+            axis.plot(at, value, color=style(target)[1], marker="x", ms=7, ls="none", zorder=4, label=None if i else "published")
         axis.set_xticks(values, [f"{v:g}" for v in values])
         axis.set(xlabel=axis_label)
         axis.set_title(label, fontsize=9)
