@@ -19,7 +19,7 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scipy", "scikit-learn", "pan
 
 
 def record(parameters):
-    """A dict that says what ran: parameters, commit (with "+changes" if the tree had any), versions, time (UTC)."""
+    """A dict that says what ran: parameters, commit (with "+changes" if the tree had any), machine with its accelerators, versions, time (UTC)."""
     import keras
 
     return {
@@ -27,7 +27,7 @@ def record(parameters):
         "commit": commit(),
         "backend": keras.backend.backend(),
         "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": ", ".join([f"{platform.system()} {platform.machine()}", f"{os.cpu_count()} cores", *_accelerators()]),
         "versions": {name: _version(name) for name in PACKAGES},
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
@@ -41,6 +41,21 @@ def commit():
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return run[0].stdout.strip() + ("+changes" if run[1].stdout.strip() else "")
+
+
+def _accelerators():
+    """The names of the GPUs and other accelerators that the backend sees."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return [tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in tf.config.list_physical_devices("GPU")]
+    return []
 
 
 def _version(name):
