@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from thesis_lib import comparison, few_labels_comparison, statistics, sweep
+from thesis_lib import comparison, experiments, few_labels_comparison, statistics, sweep
 from thesis_lib.few_labels import METHOD_SETTINGS, METHODS
 from thesis_lib.few_labels_comparison import PUBLISHED, titled
 
@@ -174,6 +174,15 @@ def test_the_runs_with_few_labels_have_the_settings_that_were_chosen():
         best = chosen.loc[run.method, run.network, 100 if run.labels == 100 or run.network == "convnet13" else 1000]
         had = [name for name in vary if name not in METHOD_SETTINGS or name in METHODS[run.method].settings]
         assert [getattr(run, name) for name in had] == pytest.approx(list(best[had].astype(float)), nan_ok=True), run.run
+
+
+def test_networks_of_the_published_width_have_the_learning_rates_that_were_chosen():
+    tried = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_published_settings/runs", vary=["learning_rate"])
+    tried = few_labels_comparison.choose(tried, ["learning_rate"])
+    chosen = tried[tried["chosen"]].set_index(["method", "network", "labels"])["learning_rate"]
+    planned = experiments.runs(REPOSITORY / "experiments/mnist_published.yaml").values()
+    kinds = {(run["method"], run["network"], 100 if run["labels"] == 100 else 1000): run["learning_rate"] for run in planned if run["network"] != "mlp_dropout_dae"}
+    assert kinds == chosen.to_dict() and "seed 10" in tried and 10 not in {run["seed"] for run in planned}
 
 
 def test_what_the_readme_says_of_roofs_is_what_was_measured():
