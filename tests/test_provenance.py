@@ -2,7 +2,9 @@
 
 import json
 import re
+from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +19,20 @@ def test_rows_are_written_whole_and_say_what_ran(tmp_path):
     assert read["provenance"]["parameters"] == {"seed": 1} and read["provenance"]["versions"]["keras"]
     assert re.fullmatch(r"[0-9a-f]{40}(\+changes)?|unknown", read["provenance"]["commit"])
     assert [p.name for p in tmp_path.iterdir()] == ["row.json"]
+
+
+def test_a_record_names_the_accelerators_that_the_backend_sees(monkeypatch):
+    if keras.backend.backend() == "jax":
+        import jax
+
+        devices = [SimpleNamespace(platform="gpu", device_kind="NVIDIA H200"), SimpleNamespace(platform="cpu", device_kind="cpu")]
+        monkeypatch.setattr(jax, "devices", lambda: devices)
+    else:
+        import tensorflow as tf
+
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [SimpleNamespace(name="/physical_device:GPU:0")] if kind == "GPU" else [])
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: {"device_name": "NVIDIA H200"})
+    assert re.fullmatch(r".+, \d+ cores, NVIDIA H200", provenance.record({})["machine"])
 
 
 def test_a_truncated_row_is_reported_and_skipped(tmp_path):
