@@ -44,6 +44,7 @@ test: cores setup
 # A notebook whose committed outputs are of these rows is run again. Tables of the two large sweeps lie one folder higher.
 TABLES = reports/reference$(if $(filter-out compare mnist_few_labels,$(PROFILE)),/$(PROFILE))
 reference: profile
+	@ls reports/$(PROFILE)/*_compare_*.ipynb > /dev/null 2>&1 || { echo "reports/$(PROFILE) holds no executed comparison; make report PROFILE=$(PROFILE) makes it"; exit 2; }
 	mkdir -p reports/reference/$(PROFILE)/figures
 	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
 		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$(ls $$run/scenes.npz 2>/dev/null) ../reference/$(PROFILE)/$$run/; done
@@ -56,6 +57,7 @@ reference: profile
 
 # Take up a sweep where its committed rows end: they count as finished runs.
 resume: profile
+	@test -d reports/reference/$(PROFILE)/runs || { echo "reports/reference/$(PROFILE) holds no runs to go on from"; exit 2; }
 	mkdir -p reports/$(PROFILE)/runs
 	cp -Rn reports/reference/$(PROFILE)/runs/. reports/$(PROFILE)/runs/
 

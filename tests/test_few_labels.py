@@ -54,8 +54,8 @@ def test_labelled_images_are_shown_equally_often_from_epoch_to_epoch(count):
         (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0.5, 1], np.zeros((3, 2, 2, 1)), 1, 1), "labels must be whole numbers .*float64"),
         (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2)), 1, 1), r"of the labelled ones, \(2, 2, 1\), and not empty; got \(3, 2, 2\)"),
         (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((0, 2, 2, 1)), 1, 1), r"and not empty; got \(0, 2, 2, 1\)"),
-        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 3, 1), "batch_size must be a whole number from 1 to 2; got 3"),
-        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 1, 4), "unlabelled_batch_size must be .* from 1 to 3; got 4"),
+        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 3, 1), "batch_size must be a whole number from 1 to 2, the number of labelled images; got 3"),
+        (lambda: few_labels.Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 1, 4), "unlabelled_batch_size must be .* from 1 to 3, the number of unlabelled images; got 4"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_named(call, message):

@@ -7,7 +7,7 @@ from thesis_lib import few_labels, few_labels_comparison, provenance
 
 
 def write(folder, method, network, seed, error, **changed):
-    run = {"data": "mnist", "method": method, "network": network, "labels": 100, "seed": seed, "error_percent": error, "epochs": 5, **changed}
+    run = {"data": "mnist", "method": method, "network": network, "labels": 100, "seed": seed, "error_percent": error, "validation_error_percent": error, "epochs": 5, **changed}
     of_run = folder / f"{method}-{network}-{seed}-{len(list(folder.iterdir()))}"
     of_run.mkdir()
     provenance.write_json(of_run / "row.json", run)
@@ -47,6 +47,43 @@ def test_runs_that_are_not_alike_are_refused(runs):
         few_labels_comparison.read(runs)
 
 
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"method": "magic"}, "method of .* must be one of .*; got 'magic'"),
+        ({"network": None}, "network of .* must be one of .*; got (None|nan)"),
+        ({"labels": 20.5}, r"labels of .* must be a whole number from 0; got 20\.5"),
+        ({"seed": None}, "seed of .* must be a whole number from 0; got nan"),
+        ({"error_percent": None}, "^error_percent of supervised-mlp-3-8 must be a finite number in .*; got nan"),
+        ({"validation_error_percent": "low"}, "validation_error_percent of .* must be a finite number in .*; got 'low'"),
+    ],
+)
+def test_a_row_that_notebook_9_does_not_write_is_named(values, message, runs):
+    write(runs, **{"method": "supervised", "network": "mlp", "seed": 3, "error": 21.0, **values})
+    with pytest.raises(ValueError, match=message):
+        few_labels_comparison.read(runs)
+
+
+def test_a_level_or_names_of_runs_that_are_none_are_refused(runs):
+    for level in (0.0, 1.0, "x"):
+        for of in (few_labels_comparison.paired_differences, few_labels_comparison.against_published):
+            with pytest.raises(ValueError, match=r"level must be a finite number in \(0, 1\)"):
+                of(few_labels_comparison.read(runs), level)
+    with pytest.raises(ValueError, match="runs must be the names of several runs, or None; got 'r0r1'"):
+        few_labels_comparison.read(runs, "r0r1")
+
+
+def test_size_is_a_setting_of_files_alone(tmp_path):
+    write(tmp_path, "supervised", "mlp", 0, 9.0, size=32)
+    write(tmp_path, "supervised", "mlp", 1, 9.0, size=48)
+    assert few_labels_comparison.read(tmp_path)["size"].isna().all()
+    for seed, size in ((0, 32), (1, 48)):
+        write(tmp_path, "supervised", "mlp", seed, 9.0, data="photographs/of.me", size=size)
+    with pytest.raises(ValueError, match="results must be of one size"):
+        few_labels_comparison.read(tmp_path)
+    assert few_labels_comparison.stem("/data/photographs.zip") == "data_photographs_zip" and few_labels_comparison.stem("mnist") == "mnist"
+
+
 def test_settings_are_chosen_by_validation_error_on_shared_seeds(tmp_path):
     errors = {(0.1, 0): 20.0, (0.1, 1): 22.0, (0.2, 0): 25.0, (0.2, 1): 16.0, (0.2, 2): 90.0}
     for (rate, seed), error in errors.items():
@@ -55,7 +92,7 @@ def test_settings_are_chosen_by_validation_error_on_shared_seeds(tmp_path):
         few_labels_comparison.read(tmp_path)
     with pytest.raises(ValueError, match="vary must be one of .*; got 'learning'"):
         few_labels_comparison.read(tmp_path, vary=["learning"])
-    with pytest.raises(ValueError, match="vary must be a list of settings; got 'learning_rate'"):
+    with pytest.raises(ValueError, match="vary must be a list of settings, each once; got 'learning_rate'"):
         few_labels_comparison.read(tmp_path, vary="learning_rate")
     vary = ["ramp", "learning_rate"]
     table = few_labels_comparison.choose(few_labels_comparison.read(tmp_path, vary=vary), vary)

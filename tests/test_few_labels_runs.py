@@ -129,7 +129,7 @@ def test_threads_that_read_files_change_nothing(faces):
 
 @pytest.mark.parametrize("name, largest", [("batch_size", 10), ("unlabelled_batch_size", 58)])
 def test_a_batch_larger_than_its_set_is_named(name, largest, faces):
-    with pytest.raises(ValueError, match=f"^{name} must be a whole number from 1 to {largest}; got 500"):
+    with pytest.raises(ValueError, match=f"^{name} must be a whole number from 1 to {largest}, the number of .*labelled images; got 500"):
         few_labels.train(few_labels.Run("supervised", "mlp", width=8, **{**QUICK, name: 500}), faces)
 
 
@@ -148,11 +148,23 @@ def test_a_batch_larger_than_its_set_is_named(name, largest, faces):
         ({"network": "convnet13", "dropout": 1.0}, r"dropout must be a finite number in \[0, 1\); got 1.0"),
         ({"network": "mlp", "dropout": 0.0}, "dropout must be None for the network mlp, which has none to choose; got 0.0"),
         ({"network": "resnet", "width": 128}, "width of a resnet is its depth, one of 18, 50, 101; got 128"),
+        ({"network": "resnet", "width": [18]}, r"width must be a whole number from 1; got \[18\]"),
+        ({"learning_rate": 10**400}, "learning_rate must be a finite number"),
+        ({"mirror": "false"}, "mirror must be True or False; got 'false'"),
+        ({"network": "mlp", "weights": "imagenet"}, "weights must be None, or for the network resnet .*; got 'imagenet' for mlp"),
+        ({"network": "resnet", "weights": False}, "weights must be None, or for the network resnet .*; got False for resnet"),
     ],
 )
 def test_wrong_values_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         few_labels.Run(**{"method": "supervised", **values})
+
+
+def test_numbers_of_numpy_train(faces):
+    values = {"seed": np.int64(3), "width": np.int32(8), "shift": np.float32(0.125), "noise": np.float64(1.0), "mirror": np.bool_(True)}
+    run = few_labels.Run("supervised", "mlp", **{**QUICK, **values, "epochs": np.int64(1)})
+    assert {name: type(getattr(run, name)) for name in values} == {"seed": int, "width": int, "shift": float, "noise": float, "mirror": bool}
+    few_labels.train(run, faces)
 
 
 @pytest.mark.parametrize("network", [name for name, usual in few_labels.NETWORKS.items() if usual.dropout is not None])
@@ -198,6 +210,10 @@ def test_the_notebooks_of_one_run_and_of_the_tables_work_on_a_folder(tmp_path):
         assert row["class_names"] == ["mask", "no mask"]
         assert row["method"] == method and 0 <= row["error_percent"] <= 100 and row["hidden_units"] == 8
         assert keras.saving.load_model(folder / "model.keras").predict(np.zeros((1, 24, 24, 3)), verbose=0).shape == (1, 2)
+    before = (folder / "row.json").read_bytes()
+    with pytest.raises(papermill.PapermillExecutionError, match="unlabelled_batch_size must be a whole number from 1 to"):
+        papermill.execute_notebook(notebooks / "09_train_few_labels.ipynb", tmp_path / "09.ipynb", {**parameters, "unlabelled_batch_size": 500}, **options)
+    assert (folder / "row.json").read_bytes() == before
     papermill.execute_notebook(notebooks / "10_compare_few_labels.ipynb", tmp_path / "10.ipynb", {"results": str(tmp_path / "runs"), "output": str(tmp_path / "out")}, **options)
     table = (tmp_path / "out" / "10_compare_few_labels" / f"{tmp_path.name}.csv").read_text().splitlines()
     assert len(table) == 4 and table[0].startswith("data,method,network,labels,seed,error_percent")

@@ -23,3 +23,5 @@ def test_a_logarithmic_axis_shows_all_means_and_published_figures_though_interva
     assert {label.get_text() for label in axis.get_yticklabels()} >= {"2", "5", "10", "20"}
     cross = next(line for line in axis.lines if line.get_marker() == "x")
     assert (cross.get_xdata(), cross.get_ydata()) == ([100], [25.0]) and "published" in {text.get_text() for text in axis.figure.legends[0].texts}
+    never = figures.lines(table.assign(mean=[20.0, 0.0], low=[-5.0, 0.0], high=[45.0, 0.0]), "labels", "labelled images", {"error": "error, %"}, log_y=True).axes[0]
+    assert never.get_yscale() == "linear" and never.get_ylim()[0] <= 0

@@ -111,7 +111,20 @@ def test_a_size_is_a_pair(folder):
         image_table(folder, size=64)
 
 
+def test_a_damaged_zip_file_is_named(folder, tmp_path):
+    archive = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(folder / "labels.csv", "labels.csv")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\1\2") + 1] = 0  # of the central directory
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match="data must be a whole zip file; .*damaged.zip is damaged"):
+        image_table(archive)
+
+
 def test_a_damaged_image_is_named_or_left_out_when_asked(folder):
+    with pytest.raises(ValueError, match="skip_damaged must be True or False; got 'false'"):
+        image_table(folder, skip_damaged="false")
     content = (folder / "deep" / "b.jpg").read_bytes()
     (folder / "deep" / "b.jpg").write_bytes(content[: len(content) // 2])
     (folder / "d.png").write_text("not an image")

@@ -141,7 +141,7 @@ def test_what_the_readme_says_of_few_labels_is_what_was_measured():
     assert [list(above.index[above[kind] > 0]) for kind in PUBLISHED] == [[], [600, 1000, 3000], [3000], [1000, 3000]]
     assert f"it is {above[above > 0].min().min():.2f} to {above.max().max():.2f} points above" in text
     few = runs[(runs["labels"] == 100) & (runs["method"] == "pseudo_label") & (runs["network"] == "mlp_dropout")]
-    seeds = [f"{error:.1f}" for error in sorted(few["error_percent"])]
+    seeds = [f"{error:.2f}" for error in sorted(few["error_percent"])]
     assert f"with 100, the pseudo-labelled dense network errs on {seeds[0]}, {seeds[1]} and {seeds[2]}%" in text
     wider = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_wider/runs", [f"seed{k}-{row}-labels100" for k in range(3) for row in ("convolutional", "mix_match")])
     assert (wider["width"] == 16).all()
@@ -167,10 +167,16 @@ def test_what_the_readme_says_of_few_labels_is_what_was_measured():
 
 def test_the_runs_with_few_labels_have_the_settings_that_were_chosen():
     vary = ["learning_rate", "ramp", "weight", "dropout", "unlabelled_batch_size"]
-    tried = few_labels_comparison.choose(few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_settings/runs", vary=vary), vary)
+    settings = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_settings/runs", vary=vary)
+    tried = few_labels_comparison.choose(settings, vary)
     chosen = tried[tried["chosen"]].set_index(["method", "network", "labels"])
     runs = pd.concat([few_labels_comparison.read(REPOSITORY / f"reports/reference/{name}/runs") for name in ("mnist_few_labels", "mnist_wider")])
     assert not set(runs["seed"]) & {int(name.removeprefix("seed ")) for name in tried.filter(like="seed ")}
+    text = " ".join((REPOSITORY / "README.md").read_text().split())
+    tries = tried[tried["network"] == "convnet13"].groupby("method").size().to_dict()
+    assert tries == {"supervised": 3, "vat": 3, "mean_teacher": 5, "mix_match": 8, "fix_match": 2}
+    assert "three for supervised training and for VAT, five for mean teacher, eight for MixMatch; FixMatch, with two, was not run further" in text
+    assert "the convolutional networks' with 100 labels and 2 passes for all" in text and set(settings.loc[settings["network"] == "convnet13", "epochs"]) == {2}
     for run in runs.itertuples():
         best = chosen.loc[run.method, run.network, 100 if run.labels == 100 or run.network == "convnet13" else 1000]
         had = [name for name in vary if name not in METHOD_SETTINGS or name in METHODS[run.method].settings]

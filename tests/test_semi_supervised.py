@@ -230,6 +230,8 @@ def test_labels_beyond_the_classifier_and_evaluation_on_training_batches_are_ref
         model.fit(Batches(images, np.array([0, 2, 0, 2, 2, 2]), images, 2, 2), verbose=0)
     with pytest.raises(ValueError, match="evaluate and validate on plain images and their labels"):
         model.evaluate(Batches(images, np.zeros(len(images), int), images, 2, 2), verbose=0)
+    with pytest.raises(ValueError, match="x must be batches of labelled and unlabelled images, such as `Batches`; got ndarray"):
+        model.fit(images, np.zeros(len(images), int), verbose=0)
 
 
 def test_the_adversarial_direction_of_a_linear_classifier_is_its_weight():

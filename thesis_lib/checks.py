@@ -6,9 +6,16 @@ import numbers
 import numpy as np
 
 
+def _finite(value):
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number too large for a float
+        return False
+
+
 def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high=False):
     """`value` as a float, if it is a finite number with low <= value <= high (low < value when `open_low`, value < high when `open_high`)."""
-    ok = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    ok = isinstance(value, numbers.Real) and not isinstance(value, bool) and _finite(value)
     if not ok or value > high or value < low or (open_low and value == low) or (open_high and value == high):
         left = "(" if open_low or low == -math.inf else "["
         right = ")" if open_high or high == math.inf else "]"
@@ -16,13 +23,20 @@ def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high
     return float(value)
 
 
-def integer(name, value, low=None, high=None):
-    """`value` as an int, if it is a whole number with low <= value <= high."""
+def integer(name, value, low=None, high=None, of=None):
+    """`value` as an int, if it is a whole number with low <= value <= high; `of` says what there are `high` of."""
     ok = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not ok or (low is not None and value < low) or (high is not None and value > high):
-        limits = f"{'' if low is None else f' from {low}'}{'' if high is None else f' to {high}'}"
+        limits = f"{'' if low is None else f' from {low}'}{'' if high is None else f' to {high}'}{'' if of is None else f', the number of {of}'}"
         raise ValueError(f"{name} must be a whole number{limits}; got {value!r}")
     return int(value)
+
+
+def boolean(name, value):
+    """`value`, if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
 
 
 def one_of(name, value, known):

@@ -139,22 +139,26 @@ class Run:
         for name, usual in (("weight", METHODS[self.method].weight), ("width", network.width), ("dropout", network.dropout)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, usual)
+        checked = {name: checks.integer(name, getattr(self, name), 1) for name in ("epochs", "batch_size", "unlabelled_batch_size", "width", "pretraining_epochs")}
+        checked |= {name: checks.integer(name, getattr(self, name), 1) for name in ("labels", "unlabelled") if getattr(self, name) is not None}
+        checked |= {
+            "seed": checks.integer("seed", self.seed, 0, 2**32 - 1),
+            "learning_rate": checks.real("learning_rate", self.learning_rate, 0.0, open_low=True),
+            "ramp": checks.real("ramp", self.ramp, 0.0, 1.0, open_low=True),
+            "decay": checks.real("decay", self.decay, 0.0, 1.0, open_high=True),
+            "shift": checks.real("shift", self.shift, 0.0, 1.0),
+            "noise": checks.real("noise", self.noise, 0.0, 255.0),
+            "weight": checks.real("weight", self.weight, 0.0),
+            "mirror": checks.boolean("mirror", self.mirror),
+        }
+        if self.dropout is not None:
+            checked["dropout"] = checks.real("dropout", self.dropout, 0.0, 1.0, open_high=True)
+        for name, value in checked.items():  # NumPy's numbers as Python's, which Keras asks for
+            object.__setattr__(self, name, value)
         if self.network == "resnet" and self.width not in BLOCKS:
             raise ValueError(f"width of a resnet is its depth, one of {', '.join(map(str, BLOCKS))}; got {self.width!r}")
-        for name in ("epochs", "batch_size", "unlabelled_batch_size", "width", "pretraining_epochs"):
-            checks.integer(name, getattr(self, name), 1)
-        for name in ("labels", "unlabelled"):
-            if getattr(self, name) is not None:
-                checks.integer(name, getattr(self, name), 1)
-        checks.integer("seed", self.seed, 0, 2**32 - 1)
-        checks.real("learning_rate", self.learning_rate, 0.0, open_low=True)
-        checks.real("ramp", self.ramp, 0.0, 1.0, open_low=True)
-        checks.real("decay", self.decay, 0.0, 1.0, open_high=True)
-        checks.real("shift", self.shift, 0.0, 1.0)
-        checks.real("noise", self.noise, 0.0, 255.0)
-        checks.real("weight", self.weight, 0.0)
-        if self.dropout is not None:
-            checks.real("dropout", self.dropout, 0.0, 1.0, open_high=True)
+        if self.weights is not None and (self.network != "resnet" or not isinstance(self.weights, str) or not self.weights):
+            raise ValueError(f'weights must be None, or for the network resnet "imagenet" or a folder; got {self.weights!r} for {self.network}')
 
 
 def classifier(run, num_classes, image_shape, images=None):

@@ -1,10 +1,12 @@
 """Runs with few labels, read and compared on the same labels."""
 
+import re
 from dataclasses import fields
 
 import pandas as pd
 
 from thesis_lib import checks, provenance, statistics
+from thesis_lib.data.classification import NAMES
 from thesis_lib.few_labels import METHODS, NETWORKS, Run
 from thesis_lib.figures import style
 
@@ -15,6 +17,7 @@ PUBLISHED = {  # test error on MNIST, %, by number of labels (Lee, 2013, table 1
     ("pseudo_label", "mlp_dropout_dae"): {100: 10.49, 600: 4.01, 1000: 3.46, 3000: 2.69},
 }
 KIND = ("data", "method", "network", "labels")
+SCORES = ("error_percent", "validation_error_percent")
 SETTINGS = (*(field.name for field in fields(Run) if field.name not in (*KIND, "seed")), "size")
 
 
@@ -32,17 +35,18 @@ def read(folder, runs=None, vary=()):
     Raises:
         ValueError: if two runs are of one kind, seed and varied settings, or runs of one kind differ in another setting.
     """
-    if isinstance(vary, str):
-        raise ValueError(f"vary must be a list of settings; got {vary!r}")
-    for name in vary:
-        checks.one_of("vary", name, SETTINGS)
-    rows = provenance.read_rows(folder, ("method", "network", "labels", "seed"), runs)
+    vary = _settings(vary)
+    rows = provenance.read_rows(folder, (*KIND, "seed", *SCORES), runs)
+    for row in rows.to_dict("records"):
+        _check(row)
     rows["labels"] = rows["labels"].fillna(-1).astype(int)
     rows["family"] = rows["network"].map({name: network.family for name, network in NETWORKS.items()})
     usual = rows["network"].map({name: network.dropout for name, network in NETWORKS.items()})
     rows["dropout"] = rows["dropout"].fillna(usual) if "dropout" in rows else usual  # of rows from before these two could be chosen
-    settings = rows.reindex(columns=SETTINGS).fillna({"size": 32})
-    rows = rows.assign(**settings[list(vary)])
+    sizes = rows["size"].fillna(32) if "size" in rows else pd.Series(32, rows.index)
+    rows["size"] = sizes.mask(rows["data"].isin(NAMES)).astype("Int64")  # of folders and zip files alone, whose images are resized
+    settings = rows.reindex(columns=SETTINGS)
+    rows = rows.assign(**settings[vary])
     twice = rows.duplicated([*KIND, *vary, "seed"], keep=False)
     if twice.any():
         each = ", ".join(["method", "network", "number of labels", *vary])
@@ -52,6 +56,31 @@ def read(folder, runs=None, vary=()):
         if (several > 1).any():
             raise ValueError(f"results must be of one {name} for each method, network and number of labels; {', '.join(map(str, several.idxmax()))} has {several.max()}")
     return rows
+
+
+def _settings(vary):
+    """The settings of `vary`, a list."""
+    if not isinstance(vary, (list, tuple)) or len(set(map(str, vary))) < len(vary):
+        raise ValueError(f"vary must be a list of settings, each once; got {vary!r}")
+    return [checks.one_of("vary", name, SETTINGS) for name in vary]
+
+
+def _check(row):
+    """Raise ValueError that names the run, if a row holds what notebook 9 does not write."""
+    name = "{0} of " + str(row["run"])
+    checks.one_of(name.format("method"), row["method"], METHODS)
+    checks.one_of(name.format("network"), row["network"], NETWORKS)
+    for field in ("labels", "seed"):  # pandas makes them fractions where others are None
+        value = row[field]
+        if field == "seed" or not pd.isna(value):
+            checks.integer(name.format(field), int(value) if isinstance(value, float) and value.is_integer() else value, 0)
+    for field in SCORES:
+        checks.real(name.format(field), row[field], 0.0, 100.0)
+
+
+def stem(data):
+    """A data set's name or path, in what a file's name may hold."""
+    return re.sub(r"\W+", "_", str(data)).strip("_")
 
 
 def titled(method, network):
@@ -73,6 +102,7 @@ def choose(rows, vary):
     Raises:
         ValueError: if the settings of a kind have no seed in common.
     """
+    vary = _settings(vary)
     order = {"network": list(NETWORKS), "method": list(METHODS)}
     rows = rows.sort_values(["data", "labels", *order, *vary], key=lambda column: column.map(order[column.name].index) if column.name in order else column)
     found = []
@@ -103,11 +133,12 @@ def paired_differences(rows, level=0.95):
     Returns:
         DataFrame: data, labels, one and other (pairs of method and network), seeds, difference, low, high in points.
     """
+    checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
     errors = rows.set_index([*KIND, "seed"])["error_percent"].sort_index()
     pairs = [((m, n), ("supervised", n)) for m, n in sorted(set(zip(rows["method"], rows["network"]))) if m != "supervised" and n != "mlp_dropout_dae"]
     pairs += [(("pseudo_label", "mlp_dropout_dae"), ("pseudo_label", "mlp_dropout"))]
     found = []
-    for data, labels in dict.fromkeys(zip(rows["data"], rows["labels"])):
+    for data, labels in sorted(set(zip(rows["data"], rows["labels"]))):
         for one, other in pairs:
             keys = [(data, *kind, labels) for kind in (one, other)]
             if all(key in errors.index for key in keys):

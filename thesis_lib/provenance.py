@@ -95,6 +95,8 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
         DataFrame with a row a run, sorted by run; the column `run` holds the run's folder, relative to `folder`.
     """
     folder = Path(folder)
+    if isinstance(runs, str):
+        raise ValueError(f"runs must be the names of several runs, or None; got {runs!r}")
     if not folder.is_dir():
         raise FileNotFoundError(f"results must be a folder of runs; got {str(folder)!r}, which is not there")
     rows, others = [], 0
@@ -107,7 +109,7 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
             if not isinstance(row, dict) or not set(needed) <= row.keys():
                 raise ValueError(f"it does not hold {', '.join(needed)}")
             rows.append({"run": path.parent.relative_to(folder).as_posix(), **row})
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             warnings.warn(f"{path} is no whole result row and was skipped: {error}", stacklevel=2)
     if others:
         warnings.warn(f"{others} runs in {folder} are not of the experiment and were left out", stacklevel=2)

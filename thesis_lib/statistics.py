@@ -102,7 +102,7 @@ def holm(p_values):
 
 def _student(value, error, n, level):
     """(value, low, high, p) of an estimate with a standard error from n seeds."""
-    checks.real("level", level, 0.0, 1.0, open_low=True)
+    checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
     if n < 2:
         return value, np.nan, np.nan, np.nan
     half = stats.t(n - 1).ppf((1 + level) / 2) * error

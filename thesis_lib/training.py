@@ -67,8 +67,7 @@ def checked(parameters):
     for name in (name for name in parameters if name in WHOLE):
         checks.integer(name, parameters[name], *WHOLE[name])
     for name in (name for name in parameters if name in BOOLEAN):
-        if not isinstance(parameters[name], bool):
-            raise ValueError(f"{name} must be True or False; got {parameters[name]!r}")
+        checks.boolean(name, parameters[name])
     if not isinstance(parameters.get("annotator_parameters", {}), dict):
         raise ValueError(f"annotator_parameters must be a mapping; got {parameters['annotator_parameters']!r}")
     return parameters

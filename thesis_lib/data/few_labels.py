@@ -64,8 +64,8 @@ class Batches(keras.utils.PyDataset):
         if not len(unlabelled) or tuple(unlabelled.shape[1:]) != tuple(labelled.shape[1:]):
             raise ValueError(f"unlabelled must be images of the shape of the labelled ones, {tuple(labelled.shape[1:])}, and not empty; got {tuple(unlabelled.shape)}")
         self.labelled, self.unlabelled = labelled, unlabelled
-        self.batch_size = checks.integer("batch_size", batch_size, 1, len(labelled))
-        self.unlabelled_batch_size = checks.integer("unlabelled_batch_size", unlabelled_batch_size, 1, len(unlabelled))
+        self.batch_size = checks.integer("batch_size", batch_size, 1, len(labelled), of="labelled images")
+        self.unlabelled_batch_size = checks.integer("unlabelled_batch_size", unlabelled_batch_size, 1, len(unlabelled), of="unlabelled images")
         self.seed = checks.integer("seed", seed, 0)
         self.start(-1)
 

@@ -119,11 +119,15 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
         raise ValueError(f"size must be two lengths, height and width; got {size!r}")
     size = tuple(checks.integer("size", n, 1) for n in size)
     checks.one_of("mode", mode, pictures.MODES)
+    skip = checks.boolean("skip_damaged", skip_damaged)
     if root.is_dir():
         there = {os.path.join(os.path.relpath(folder, root), name) for folder, _, names in os.walk(root) for name in names}
         there = {os.path.normpath(name).replace(os.sep, "/") for name in there}
     elif root.is_file() and zipfile.is_zipfile(root):
-        there = set(_archive(root).namelist())
+        try:
+            there = set(_archive(root).namelist())
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"data must be a whole zip file; {root} is damaged: {error}") from error
     else:
         raise FileNotFoundError(f"data must be a folder or a zip file of images; got {str(root)!r}, which is neither")
     if table not in there:
@@ -135,7 +139,7 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
         raise ValueError(f"{root / table} must give some images a label; column {label_column!r} is empty")
     number = {name: k for k, name in enumerate(class_names)} | {"": -1}
     found = ImageTable(root, np.array(files, object), np.array([number[name] for name in names]), class_names, size, mode)
-    return _whole(found) if skip_damaged else found
+    return _whole(found) if skip else found
 
 
 def _columns(name, content, file_column, label_column):

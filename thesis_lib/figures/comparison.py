@@ -58,7 +58,7 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         marked: (value, name): a dashed line at that x.
         references: target -> DataFrame of its runs, drawn as level lines at their means.
         borrowed: (target, x) of points that are another target's, drawn hollow and without its interval.
-        log_y: whether the metrics, all positive, are drawn on a logarithmic axis; without it those are that reach over more than a factor of 50.
+        log_y: whether the metrics are drawn on a logarithmic axis, which those cannot be that are zero somewhere; without it those are that reach over more than a factor of 50.
         published: (target, x, value): others' figures for the metrics, drawn as crosses.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
@@ -78,7 +78,7 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         means = table.loc[table["metric"] == metric, "mean"]
         if means.min() > 0 and means.max() > max(50 * means.min(), 1):  # scores between 0 and 1 stay as they are
             axis.set(yscale="log")
-        if log_y:
+        if log_y and means.min() > 0:
             axis.set(yscale="log", ylim=(0.6 * means.min(), None))  # intervals may end below zero
             axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.yaxis.set_major_formatter("{x:g}")

@@ -83,6 +83,8 @@ class SemiSupervised(keras.Model):
         their own, which is that of the epoch, whether training goes on from there (`initial_epoch`) or began before; Keras's would depend on how much
         else a method draws. A loss or weight that is not finite raises ValueError."""
         own = [Finite()]
+        if x is None or hasattr(x, "shape"):
+            raise ValueError(f"x must be batches of labelled and unlabelled images, such as `Batches`; got {type(x).__name__}")
         if isinstance(x, Batches):
             if x.labels.max() >= self.num_classes:
                 raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {x.labels.max()}")
