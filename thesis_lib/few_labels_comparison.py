@@ -33,7 +33,8 @@ def read(folder, runs=None, vary=()):
         DataFrame with the columns of the runs' rows, and `family` of the network; `labels` is -1 where all images keep theirs.
 
     Raises:
-        ValueError: if two runs are of one kind, seed and varied settings, or runs of one kind differ in another setting.
+        ValueError: if a row holds what notebook 9 does not write, two runs are of one kind, seed and varied settings, or runs of one kind
+            differ in another setting.
     """
     vary = _settings(vary)
     rows = provenance.read_rows(folder, (*KIND, "seed", *SCORES), runs)
@@ -67,15 +68,16 @@ def _settings(vary):
 
 def _check(row):
     """Raise ValueError that names the run, if a row holds what notebook 9 does not write."""
-    name = "{0} of " + str(row["run"])
-    checks.one_of(name.format("method"), row["method"], METHODS)
-    checks.one_of(name.format("network"), row["network"], NETWORKS)
-    for field in ("labels", "seed"):  # pandas makes them fractions where others are None
-        value = row[field]
-        if field == "seed" or not pd.isna(value):
-            checks.integer(name.format(field), int(value) if isinstance(value, float) and value.is_integer() else value, 0)
-    for field in SCORES:
-        checks.real(name.format(field), row[field], 0.0, 100.0)
+    of = f" of {row['run']}"
+    checks.one_of("method" + of, row["method"], METHODS)
+    checks.one_of("network" + of, row["network"], NETWORKS)
+    for name in ("labels", "seed"):
+        value = row[name]
+        if name == "seed" or not pd.isna(value):
+            whole = isinstance(value, float) and value.is_integer()  # as pandas makes them where others are None
+            checks.integer(name + of, int(value) if whole else value, 0)
+    for name in SCORES:
+        checks.real(name + of, row[name], 0.0, 100.0)
 
 
 def stem(data):
