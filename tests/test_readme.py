@@ -150,6 +150,10 @@ def test_what_the_readme_says_of_few_labels_is_what_was_measured():
     assert f"({errors.min()['mix_match']:.2f} to {errors.max()['mix_match']:.2f})" in text and (errors.count() == 3).all()
     gain = -few_labels_comparison.paired_differences(wider).iloc[0][["difference", "high", "low"]]
     assert gain["high"] > 0 and "the gain, taken by itself, is established: {:.2f} points [{:.2f}, {:.2f}]".format(*gain) in text
+    longer = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_longer/runs").set_index("seed")["error_percent"]
+    shorter = runs[(runs["labels"] == 100) & (runs["method"] == "mix_match")].set_index("seed")["error_percent"]
+    assert f"With three times the passes [it errs on {longer.mean():.2f}%]" in text and f"({longer.min():.2f} to {longer.max():.2f}), no less than with five" in text
+    assert set(longer.index) == set(shorter.index) and longer.mean() > shorter.mean()
     rows = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_few_labels/runs")
     assert dict(zip(runs["run"], runs["error_percent"])) == pytest.approx(dict(zip(rows["run"], rows["error_percent"])), rel=1e-5)
     differences = few_labels_comparison.paired_differences(rows)
@@ -170,7 +174,7 @@ def test_the_runs_with_few_labels_have_the_settings_that_were_chosen():
     settings = few_labels_comparison.read(REPOSITORY / "reports/reference/mnist_settings/runs", vary=vary)
     tried = few_labels_comparison.choose(settings, vary)
     chosen = tried[tried["chosen"]].set_index(["method", "network", "labels"])
-    runs = pd.concat([few_labels_comparison.read(REPOSITORY / f"reports/reference/{name}/runs") for name in ("mnist_few_labels", "mnist_wider")])
+    runs = pd.concat([few_labels_comparison.read(REPOSITORY / f"reports/reference/{name}/runs") for name in ("mnist_few_labels", "mnist_wider", "mnist_longer")])
     assert not set(runs["seed"]) & {int(name.removeprefix("seed ")) for name in tried.filter(like="seed ")}
     text = " ".join((REPOSITORY / "README.md").read_text().split())
     tries = tried[tried["network"] == "convnet13"].groupby("method").size().to_dict()
