@@ -33,7 +33,7 @@ cores:
 report: cores profile setup
 	@$(SNAKEMAKE) runs $(OPTIONS) || true
 	@$(SNAKEMAKE) index $(OPTIONS) || true
-	@$(BIN)/python -m thesis_lib.report $(PROFILE)
+	@$(BIN)/python -m thesis_lib.study.report $(PROFILE)
 
 # Side by side, a file or a notebook to each process; none may take a whole GPU for itself.
 test: cores setup

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from thesis_lib import experiments
+from thesis_lib.study import experiments
 
 PROFILE = config.get("profile", "sample")
 REPORT = f"reports/{PROFILE}"

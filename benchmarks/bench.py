@@ -13,19 +13,22 @@ import keras
 import numpy as np
 from scipy import ndimage
 
-from thesis_lib import checks, objectives, smoothing, tiles, training
+from thesis_lib import checks
+from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.data import splits
-from thesis_lib.data.batches import Batches
+from thesis_lib.data.batches import SceneBatches
 from thesis_lib.data.class_table import ClassTable
 from thesis_lib.data.crops import Crops
-from thesis_lib.data.digits import REPOSITORY
-from thesis_lib.data.few_labels import Batches as FewLabels
-from thesis_lib.data.segmentation_folder import segmentation_folder
+from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.models.convnet13 import convnet13
 from thesis_lib.models.deeplab import deeplab
 from thesis_lib.models.unet import symmetric, unet
-from thesis_lib.prior import BoundaryPrior
+from thesis_lib.paths import REPOSITORY
+from thesis_lib.segmentation import tiles
 from thesis_lib.semi_supervised import MeanTeacher, MixMatch
+from thesis_lib.semi_supervised.batches import Batches as FewLabels
+from thesis_lib.targets import objectives, smoothing
+from thesis_lib.training import optimization
 
 KNOWN = BoundaryPrior.known(1.0)
 FITTED = BoundaryPrior(0.0, 200.0, 60.0, 60.0)  # what a few doubly annotated scenes leave: 120 degrees of freedom
@@ -45,13 +48,13 @@ def medians(calls, repeats):
 
 def compiled(loss):
     model = unet(11, **symmetric(16, 4), image_shape=(64, 84, 1))
-    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=training.use_xla("auto"))
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=optimization.use_xla("auto"))
     return model
 
 
 def training_steps(report):
     """A step on each target beside the same step with Keras's own cross-entropy on integer labels."""
-    batch = splits.segmentation("sample").train[:16]
+    batch = splits.load_scenes("sample").train[:16]
     losses = {
         "one-hot": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         "forward likelihood, sigma known": objectives.objective("forward", prior=KNOWN),
@@ -82,14 +85,16 @@ def soft_labels(report):
                     scene[..., k] = ndimage.gaussian_filter(scene[..., k], 1.0, mode="nearest")
 
     found = medians({"scipy": scipy, "known": ours(KNOWN), "fitted": ours(FITTED), "weak": ours(WEAK)}, 3)
-    report("soft labels: SciPy's gaussian_filter per class / ours, sigma known", found["scipy"] / found["known"], ">= 3")
+    report(
+        "soft labels: SciPy's gaussian_filter per class / ours, sigma known", found["scipy"] / found["known"], ">= 3"
+    )
     report("soft labels: Student-t, fitted prior / Gaussian", found["fitted"] / found["known"], "<= 3")
     report("soft labels: Student-t, no measurement yet / Gaussian", found["weak"] / found["known"], "")
 
 
 def adjacency(report):
     """Adjacency counts of 5,000 scenes beside a loop over classes and directions with np.unique."""
-    sample = splits.segmentation("sample").train.labels
+    sample = splits.load_scenes("sample").train.labels
     labels = np.tile(sample, (25, 1, 1))
 
     def loop():
@@ -129,12 +134,14 @@ class InTurn(keras.callbacks.Callback):
 
 def fit(report):
     """Keras's fit beside the bare compiled step on the same number of resident batches."""
-    train = splits.segmentation("sample").train
+    train = splits.load_scenes("sample").train
     model = compiled(objectives.objective("forward", prior=KNOWN))
     images, labels = (np.tile(a[:192], (4,) + (1,) * (a.ndim - 1)) for a in (train.images, train.labels))
-    resident = [tuple(keras.ops.convert_to_tensor(a[i : i + 16]) for a in (images, labels)) for i in range(0, len(images), 16)]
+    resident = [
+        tuple(keras.ops.convert_to_tensor(a[i : i + 16]) for a in (images, labels)) for i in range(0, len(images), 16)
+    ]
     times = InTurn(resident)
-    model.fit(Batches(images, labels, 16, seed=0), epochs=6, verbose=0, callbacks=[times])
+    model.fit(SceneBatches(images, labels, 16, seed=0), epochs=6, verbose=0, callbacks=[times])
     report("fit: throughput / that of the bare step", np.median(times.bare[1:]) / np.median(times.fit[1:]), ">= 0.95")
 
 
@@ -159,10 +166,20 @@ def few_labels(report):
     generator = np.random.default_rng(0)
     draw = lambda n: generator.integers(0, 256, (n, 28, 28, 1)).astype(np.uint8)
     network = lambda: convnet13(10, (28, 28, 1), width=32)
-    hard, soft = (kind(from_logits=True) for kind in (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy))
-    models = {"supervised": network(), "mean teacher": MeanTeacher(network()), "passes": BarePasses(network()), "mixmatch": MixMatch(network())}
+    hard, soft = (
+        kind(from_logits=True)
+        for kind in (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy)
+    )
+    models = {
+        "supervised": network(),
+        "mean teacher": MeanTeacher(network()),
+        "passes": BarePasses(network()),
+        "mixmatch": MixMatch(network()),
+    }
     for name, model in models.items():
-        model.compile(keras.optimizers.Adam(1e-3), soft if name == "mixmatch" else hard, jit_compile=training.use_xla("auto"))
+        model.compile(
+            keras.optimizers.Adam(1e-3), soft if name == "mixmatch" else hard, jit_compile=optimization.use_xla("auto")
+        )
     inputs = {"labelled": draw(LABELLED), "labels": generator.integers(0, 10, LABELLED), "unlabelled": draw(UNLABELLED)}
     same, more = (draw(LABELLED + k * UNLABELLED).astype("float32") for k in (1, 2))
     classes = lambda images: generator.integers(0, 10, len(images))
@@ -176,10 +193,16 @@ def few_labels(report):
     report("step: MixMatch, K = 2 / its passes alone", found["mixmatch"] / found["passes"], "<= 1.15")
 
     batches = FewLabels(draw(100), np.arange(100) % 10, draw(1280), LABELLED, UNLABELLED)
-    resident = [({k: keras.ops.convert_to_tensor(v) for k, v in batches[i][0].items()}, None) for i in range(len(batches))]
+    resident = [
+        ({k: keras.ops.convert_to_tensor(v) for k, v in batches[i][0].items()}, None) for i in range(len(batches))
+    ]
     times = InTurn(resident)
     models["mean teacher"].fit(batches, epochs=6, verbose=0, callbacks=[times])
-    report("fit, few labels: throughput / that of the bare step", np.median(times.bare[1:]) / np.median(times.fit[1:]), ">= 0.95")
+    report(
+        "fit, few labels: throughput / that of the bare step",
+        np.median(times.bare[1:]) / np.median(times.fit[1:]),
+        ">= 0.95",
+    )
 
 
 PEAK = """
@@ -191,13 +214,13 @@ count = int(sys.argv[2])
 SCENES = """
 from thesis_lib import objectives
 from thesis_lib.data import splits
-from thesis_lib.data.batches import Batches
+from thesis_lib.data.batches import SceneBatches
 sys.path.insert(0, sys.argv[1])
 from bench import KNOWN, compiled
-train = splits.segmentation("sample").train
+train = splits.load_scenes("sample").train
 images, labels = (np.tile(a, (-(-count // 200),) + (1,) * (a.ndim - 1))[:count] for a in (train.images, train.labels))
 model = compiled(objectives.objective("forward", prior=KNOWN))
-model.fit(Batches(images, labels, 16, seed=0), epochs=1, verbose=0)
+model.fit(SceneBatches(images, labels, 16, seed=0), epochs=1, verbose=0)
 print(peak(), (images.nbytes + labels.nbytes) / 2**20)
 """
 UNLABELLED_IMAGES = """
@@ -219,7 +242,11 @@ def rasters(report):
     picture = table.to_picture(generator.integers(0, 10, (1500, 1500)).astype(np.uint8))
     compare = lambda: np.argmax([(picture == colour).all(-1) for colour in np.array(table.colours)], 0)
     found = medians({"table": lambda: table.to_classes(picture), "compare": compare}, 5)
-    report("colours to classes: comparing with each of 10 classes / look-up", found["compare"] / found["table"], "at least 10")
+    report(
+        "colours to classes: comparing with each of 10 classes / look-up",
+        found["compare"] / found["table"],
+        "at least 10",
+    )
 
     # As many pixels through the network in tiles as in plain batches: what overlaps is predicted twice on purpose.
     model = unet(2, **symmetric(8, 3))
@@ -228,31 +255,49 @@ def rasters(report):
     image = generator.integers(0, 256, (5 * stride + tile, 5 * stride + tile, 1)).astype(np.uint8)
     plain = generator.integers(0, 256, (36, tile, tile, 1)).astype(np.uint8)
     batches = lambda: [model.predict_on_batch(plain[i : i + 4]) for i in range(0, 36, 4)]
-    found = medians({"tiles": lambda: tiles.predict(model, image, tile=tile, margin=margin, blend=blend), "plain": batches}, 3)
+    found = medians(
+        {"tiles": lambda: tiles.predict(model, image, tile=tile, margin=margin, blend=blend), "plain": batches}, 3
+    )
     report("tiled prediction / the same pixels in plain batches", found["tiles"] / found["plain"], "at most 1.15")
 
-    buildings = segmentation_folder(REPOSITORY / "sample_data" / "buildings")
+    buildings = load_segmentation_folder(REPOSITORY / "sample_data" / "buildings")
     network = deeplab(2, 18, None, filters=64, dilation_rates=(1, 2, 3))
     network.compile("adam", objectives.objective("dice"))
     crops = Crops(buildings.train, 128, 8, crops_per_image=6)
     times = InTurn([crops[i] for i in range(len(crops))])
     network.fit(crops, epochs=4, verbose=0, callbacks=[times])
-    report("DeepLabV3+ (ResNet-18): bare steps / fit with crops read from files", np.median(times.bare[1:]) / np.median(times.fit[1:]), "at least 0.95")
+    report(
+        "DeepLabV3+ (ResNet-18): bare steps / fit with crops read from files",
+        np.median(times.bare[1:]) / np.median(times.fit[1:]),
+        "at least 0.95",
+    )
 
 
 def memory(report):
     """Peak memory of training on some and on ten times as many scenes or unlabelled images, beyond what these take themselves."""
-    for what, script, counts in (("scenes", SCENES, (1000, 10000)), ("images without a label", UNLABELLED_IMAGES, (20000, 200000))):
+    for what, script, counts in (
+        ("scenes", SCENES, (1000, 10000)),
+        ("images without a label", UNLABELLED_IMAGES, (20000, 200000)),
+    ):
         beyond = []
         for count in counts:
             words = [sys.executable, "-c", PEAK + script, os.path.dirname(os.path.abspath(__file__)), str(count)]
-            peak, size = map(float, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-2:])
+            peak, size = map(
+                float, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()[-2:]
+            )
             beyond.append(peak - size)
-        report(f"memory: beyond the data's own size, {counts[1]:,} {what} ({size:.0f} MB) / {counts[0]:,}", beyond[1] / beyond[0], "<= 1.10")
+        report(
+            f"memory: beyond the data's own size, {counts[1]:,} {what} ({size:.0f} MB) / {counts[0]:,}",
+            beyond[1] / beyond[0],
+            "<= 1.10",
+        )
 
 
 def main():
-    print(f"{keras.backend.backend()}, {os.cpu_count()} cores\n\n| ratio | measured | aim |\n| --- | --- | --- |", flush=True)
+    print(
+        f"{keras.backend.backend()}, {os.cpu_count()} cores\n\n| ratio | measured | aim |\n| --- | --- | --- |",
+        flush=True,
+    )
     report = lambda what, ratio, aim: print(f"| {what} | {ratio:.2f} | {aim} |", flush=True)
     parts = {part.__name__: part for part in (training_steps, soft_labels, adjacency, fit, few_labels, rasters, memory)}
     for part in [parts[checks.one_of("part", name, parts)] for name in sys.argv[1:] or parts]:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from thesis_lib.annotators import DisplacementField
+from thesis_lib.annotation.simulated import DisplacementField
 from thesis_lib.data.class_table import ClassTable
 
 FOLDER = Path(__file__).parent / "buildings"
@@ -61,7 +61,9 @@ def scene(generator):
     for _ in range(400):
         centre, size = generator.uniform(0, SIZE, 2), generator.uniform(6, 13, 2)
         shape = generator.choice(["box", "box", "L"])
-        corners = outline(centre, size, direction + generator.choice([0, np.pi / 2, np.pi]) + generator.normal(0, 0.05), shape)
+        corners = outline(
+            centre, size, direction + generator.choice([0, np.pi / 2, np.pi]) + generator.normal(0, 0.05), shape
+        )
         place = Image.new("L", (SIZE, SIZE))
         ImageDraw.Draw(place).polygon([(x / FINE, y / FINE) for x, y in corners], fill=1)
         place = ndimage.binary_dilation(np.asarray(place) > 0, iterations=4)
@@ -75,13 +77,20 @@ def scene(generator):
         draw.polygon(corners, fill=tuple(int(c) for c in np.clip(colour, 0, 255)))
         if shape == "box":  # the half beyond the ridge is darker
             a, b, c, d = map(np.array, corners)
-            draw.polygon([tuple((a + d) / 2), tuple((b + c) / 2), tuple(c), tuple(d)], fill=tuple(int(x) for x in np.clip(colour * 0.82, 0, 255)))
+            draw.polygon(
+                [tuple((a + d) / 2), tuple((b + c) / 2), tuple(c), tuple(d)],
+                fill=tuple(int(x) for x in np.clip(colour * 0.82, 0, 255)),
+            )
         mask.polygon(corners, fill=255)
     for _ in range(60):
         x, y = generator.uniform(0, SIZE, 2)
         if not taken[int(y), int(x)]:
             r = generator.uniform(2.5, 6)
-            for shift, size, shade in ((shadow / 2, r, (38, 46, 34)), (0, r, (52, 78, 44)), (-shadow / 6, 0.6 * r, (72, 100, 58))):
+            for shift, size, shade in (
+                (shadow / 2, r, (38, 46, 34)),
+                (0, r, (52, 78, 44)),
+                (-shadow / 6, 0.6 * r, (72, 100, 58)),
+            ):
                 cx, cy = FINE * np.array([x, y]) + shift
                 draw.ellipse([cx - FINE * size, cy - FINE * size, cx + FINE * size, cy + FINE * size], fill=shade)
     image = np.asarray(picture.resize((SIZE, SIZE), Image.Resampling.BOX), float)

@@ -27,10 +27,18 @@ def draw_mask(face, generator):
     curve = lambda a, power: np.sign(a) * np.abs(a) ** power  # a rounded rectangle
     outline = [(x + width * curve(np.cos(a), 0.6), y + height * curve(np.sin(a), 0.6)) for a in angles]
     for side, above in ((-1, -0.5), (-1, 0.4), (1, -0.5), (1, 0.4)):
-        draw.line([(x + side * width * 0.9, y + above * height), (x + side * LARGE * 0.5, y + above * height - 18)], fill=shade, width=5)
+        draw.line(
+            [(x + side * width * 0.9, y + above * height), (x + side * LARGE * 0.5, y + above * height - 18)],
+            fill=shade,
+            width=5,
+        )
     draw.polygon(outline, fill=shade)
     for fold in (-0.3, 0.0, 0.3):
-        draw.line([(x - 0.8 * width, y + fold * height), (x + 0.8 * width, y + fold * height)], fill=int(shade * 0.85), width=3)
+        draw.line(
+            [(x - 0.8 * width, y + fold * height), (x + 0.8 * width, y + fold * height)],
+            fill=int(shade * 0.85),
+            width=3,
+        )
     return face
 
 
@@ -40,7 +48,9 @@ def main(folder=FOLDER, seed=0):
     generator = np.random.default_rng(seed)
     rows = []
     for i, crop in enumerate(data.lfw_subset()[:100]):
-        face = Image.fromarray(np.rint(255 * np.clip(crop, 0, 1)).astype(np.uint8)).resize((LARGE, LARGE), Image.Resampling.BICUBIC)
+        face = Image.fromarray(np.rint(255 * np.clip(crop, 0, 1)).astype(np.uint8)).resize(
+            (LARGE, LARGE), Image.Resampling.BICUBIC
+        )
         masked = i % 2 == 1
         face = draw_mask(face, generator) if masked else face
         name = f"images/{i:03}.png"

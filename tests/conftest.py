@@ -1,7 +1,5 @@
 """Small label maps whose answers can be worked out by hand."""
 
-from pathlib import Path
-
 import matplotlib
 import numpy as np
 import pytest
@@ -10,7 +8,6 @@ from raster_cases import COLOURS, write_table
 from scipy import ndimage
 
 matplotlib.use("agg")
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -45,11 +42,16 @@ def folder(tmp_path):
         for i in range(count):
             size = (20 + i, 30)
             classes = generator.integers(0, 3, size)
-            for name, picture in ((part, generator.integers(0, 256, (*size, 3))), (f"{part}_labels", COLOURS.to_picture(classes))):
+            for name, picture in (
+                (part, generator.integers(0, 256, (*size, 3))),
+                (f"{part}_labels", COLOURS.to_picture(classes)),
+            ):
                 (tmp_path / name).mkdir(exist_ok=True)
                 ending = "tiff" if i % 2 else "png"
                 Image.fromarray(picture.astype(np.uint8)).save(tmp_path / name / f"scene{i}.{ending}")
             if part == "train":
                 (tmp_path / "train_labels_b").mkdir(exist_ok=True)
-                Image.fromarray(COLOURS.to_picture(np.roll(classes, 1, 0))).save(tmp_path / "train_labels_b" / f"scene{i}.png")
+                Image.fromarray(COLOURS.to_picture(np.roll(classes, 1, 0))).save(
+                    tmp_path / "train_labels_b" / f"scene{i}.png"
+                )
     return tmp_path

@@ -24,7 +24,9 @@ METHODS = {  # how each is made from a classifier, the number of images, an augm
     "vat": lambda net, n, augment, weight: VirtualAdversarial(net, augment, weight),
     "mix_match": lambda net, n, augment, weight: MixMatch(net, augment, weight, decay=0.95),
     "mix_match_plain": lambda net, n, augment, weight: MixMatch(net, augment, weight, alpha=None, decay=None),
-    "fix_match": lambda net, n, augment, weight: FixMatch(net, augment, layers.RandomTranslation(0.2, 0.2), weight, decay=0.95),
+    "fix_match": lambda net, n, augment, weight: FixMatch(
+        net, augment, layers.RandomTranslation(0.2, 0.2), weight, decay=0.95
+    ),
 }
 
 
@@ -38,7 +40,9 @@ def batch(labelled=4, unlabelled=6, seed=0):
 def network(dropout=0.0, norm=False, seed=0):
     keras.utils.set_random_seed(seed)
     body = [keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh")]
-    body += [layers.BatchNormalization(momentum=0.5)] * norm + [layers.Dropout(dropout)] * bool(dropout) + [layers.Dense(K)]
+    body += (
+        [layers.BatchNormalization(momentum=0.5)] * norm + [layers.Dropout(dropout)] * bool(dropout) + [layers.Dense(K)]
+    )
     return keras.Sequential(body)
 
 

@@ -2,16 +2,17 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from thesis_lib import few_labels, figures, objectives
+from thesis_lib import figures
+from thesis_lib.paths import REPOSITORY
+from thesis_lib.semi_supervised import run as few_labels
+from thesis_lib.targets import objectives
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 
 
@@ -21,7 +22,9 @@ def test_the_conda_environment_is_what_pyproject_says():
     low, high = re.fullmatch(r"python>=(\d\.\d+),<(\d\.\d+)", python).groups()
     assert project["requires-python"] == f">={low},<{high}"
     extras = project["optional-dependencies"]
-    assert sorted(pip["pip"]) == sorted([*project["dependencies"], *extras["export"], *extras["gpu"], *extras["slurm"], "-e ."])
+    assert sorted(pip["pip"]) == sorted(
+        [*project["dependencies"], *extras["export"], *extras["gpu"], *extras["slurm"], "-e ."]
+    )
 
 
 def test_the_lock_pins_every_dependency():
@@ -29,7 +32,10 @@ def test_the_lock_pins_every_dependency():
     lines = (Requirement(line) for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line)
     locked = {line.name: next(iter(line.specifier)).version for line in lines}
     extras = project["optional-dependencies"]
-    wanted = [Requirement(w) for w in (*project["dependencies"], *(w for name in ("test", "export", "jax", "slurm") for w in extras[name]))]
+    wanted = [
+        Requirement(w)
+        for w in (*project["dependencies"], *(w for name in ("test", "export", "jax", "slurm") for w in extras[name]))
+    ]
     missing = [str(w) for w in wanted if w.name != "thesis-lib" and not w.specifier.contains(locked.get(w.name, "0"))]
     assert not missing
 
@@ -49,5 +55,5 @@ def test_every_objective_and_method_has_a_style_of_its_own():
     assert set(figures.OBJECTIVE_STYLE) == set(objectives.OBJECTIVES)
     assert set(figures.METHOD_STYLE) == set(few_labels.METHODS)
     for styles in (figures.OBJECTIVE_STYLE, figures.METHOD_STYLE):
-        looks = [style[1:] for style in styles.values()]
+        looks = list(styles.values())
         assert len(set(looks)) == len(looks)

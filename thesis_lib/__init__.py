@@ -1,6 +1,6 @@
 """Training image models when labels are imprecise or missing.
 
-Arrays come in through `data`, `annotators` may spoil them, `prior` says how badly, `smoothing` and
-`losses` turn that into what is optimised, `models` and Keras's own `fit` do the training, `metrics`
-and `statistics` judge it, and `figures` show it.
+`data` reads images and labels; `annotation` measures and simulates how people draw; `targets` turns that into what is
+optimised; `models` are trained by Keras's own `fit`, in `segmentation` or by the methods of `semi_supervised`;
+`metrics` judge one model, `study` compares many runs, and `figures` show them.
 """

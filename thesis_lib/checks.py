@@ -66,4 +66,6 @@ def label_maps(name, value, num_classes=None, ignore=None):
 def same_shape(first_name, first, second_name, second):
     """Raise unless the two arrays have one shape."""
     if first.shape != second.shape:
-        raise ValueError(f"{first_name} and {second_name} must have the same shape; got {first.shape} and {second.shape}")
+        raise ValueError(
+            f"{first_name} and {second_name} must have the same shape; got {first.shape} and {second.shape}"
+        )

@@ -6,7 +6,7 @@ import numpy as np
 from thesis_lib import checks
 
 
-class Batches(keras.utils.PyDataset):
+class SceneBatches(keras.utils.PyDataset):
     """What `fit` takes: batches in an order that is drawn anew each epoch.
 
     Args:

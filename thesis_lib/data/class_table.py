@@ -8,9 +8,9 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data.csv_rows import csv_rows
+from thesis_lib.labels import IGNORE
 
 BAND = 1 << 20  # pixels that are looked up at a time
-IGNORE = 255  # in class maps: what belongs to no class and is not to be learned
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class ClassTable:
         if self.colours is not None and len(self.colours) != len(self.names):
             raise ValueError(f"colours must be as many as names, {len(self.names)}; got {len(self.colours)}")
         for colour in self.colours or ():
-            if len(colour) != 3 or not all(isinstance(value, (int, np.integer)) and 0 <= value <= 255 for value in colour):
+            if len(colour) != 3 or not all(
+                isinstance(value, (int, np.integer)) and 0 <= value <= 255 for value in colour
+            ):
                 raise ValueError(f"colours must each be three whole numbers from 0 to 255; got {colour!r}")
 
     @cached_property
@@ -65,15 +67,21 @@ class ClassTable:
         else:
             classes = np.empty(picture.shape[:2], np.uint8)
             step = max(BAND // max(picture.shape[1], 1), 1)
-            for rows in (slice(top, top + step) for top in range(0, len(picture), step)):  # a whole raster would need 20 bytes a pixel
+            for rows in (
+                slice(top, top + step) for top in range(0, len(picture), step)
+            ):  # a whole raster would need 20 bytes a pixel
                 wide = picture[rows].astype(np.uint32)
                 classes[rows] = self._number_of[wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]]
             strange = classes == IGNORE
         if unknown == "error" and strange.any():
             row, column = np.argwhere(strange)[0]
             value = tuple(picture[row, column].tolist()) if self.colours else int(classes[row, column])
-            raise ValueError(f"{name} must hold the {len(self.names)} classes of the table alone; got {value} at row {row}, column {column}")
-        return np.where(strange, np.uint8(IGNORE), classes).astype(np.uint8) if strange.any() else classes.astype(np.uint8)
+            raise ValueError(
+                f"{name} must hold the {len(self.names)} classes of the table alone; got {value} at row {row}, column {column}"
+            )
+        return (
+            np.where(strange, np.uint8(IGNORE), classes).astype(np.uint8) if strange.any() else classes.astype(np.uint8)
+        )
 
     def to_picture(self, classes):
         """Class map (H, W) as a picture (H, W, 3) in the classes' colours; IGNORE is black."""
@@ -104,7 +112,9 @@ class ClassTable:
                 raise ValueError(f"classes must all be different; got {name!r} twice")
         names = [name for name in names if name != self.names[0]]
         if not names:
-            raise ValueError(f"classes must name a class beside the first, one of {', '.join(self.names[1:])}; got none")
+            raise ValueError(
+                f"classes must name a class beside the first, one of {', '.join(self.names[1:])}; got none"
+            )
         rest = [k for k, name in enumerate(self.names) if name not in names]
         kept = [*rest[:1], *(self.names.index(name) for name in names)]
         numbers[rest] = 0
@@ -126,14 +136,20 @@ def read_class_table(path):
         head = [name.lower() for name in rows[0][1]] if rows else []
         places = [head.index(column) for column in ("name", "r", "g", "b") if head.count(column) == 1]
         if "name" not in head or len(places) != len({"name", "r", "g", "b"} & set(head)) or len(places) not in (1, 4):
-            raise ValueError(f"it must have a column 'name', and r, g, b or none of them, each once, with commas between; got {','.join(head)!r}")
+            raise ValueError(
+                f"it must have a column 'name', and r, g, b or none of them, each once, with commas between; got {','.join(head)!r}"
+            )
         if len(rows) == 1:
             raise ValueError("it must have a row a class")
         for number, line in rows[1:]:
             if len(line) != len(head) or not line[places[0]]:
-                raise ValueError(f"line {number}: every class must have a name, and every column a value; got {','.join(line)!r}")
+                raise ValueError(
+                    f"line {number}: every class must have a name, and every column a value; got {','.join(line)!r}"
+                )
             if not all(line[at].isdecimal() and int(line[at]) <= 255 for at in places[1:]):
-                raise ValueError(f"line {number}: colours must be whole numbers from 0 to 255; got {','.join(line[at] for at in places[1:])!r}")
+                raise ValueError(
+                    f"line {number}: colours must be whole numbers from 0 to 255; got {','.join(line[at] for at in places[1:])!r}"
+                )
         colours = tuple(tuple(int(line[at]) for at in places[1:]) for _, line in rows[1:]) if len(places) > 1 else None
         return ClassTable(tuple(line[places[0]] for _, line in rows[1:]), colours)
     except ValueError as error:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from thesis_lib import checks
+from thesis_lib import checks, paths
 from thesis_lib.data import digits
-from thesis_lib.data.image_table import ImageTable, image_table
+from thesis_lib.data.image_table import ImageTable, load_image_table
 from thesis_lib.data.splits import counts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
-FACES = digits.REPOSITORY / "sample_data" / "faces"
+FACES = paths.REPOSITORY / "sample_data" / "faces"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,11 @@ class Images:
 
     def view(self, numbers):
         """As images[numbers], numbers an int array, without a copy of an array."""
-        return Images(View(self.images, numbers), self.labels[numbers]) if isinstance(self.images, np.ndarray) else self[numbers]
+        return (
+            Images(View(self.images, numbers), self.labels[numbers])
+            if isinstance(self.images, np.ndarray)
+            else self[numbers]
+        )
 
 
 class View:
@@ -52,7 +56,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Splits:
+class ImageSplits:
     """Disjoint images to train on, to select by, and to judge with; those to train on may lack labels."""
 
     train: Images
@@ -71,7 +75,7 @@ class Splits:
                 part.images.check()
 
 
-def classification(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
+def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
     """Images for classification, split.
 
     Args:
@@ -81,9 +85,9 @@ def classification(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
             "mnist", "cifar10", "svhn": the full sets: MNIST and CIFAR-10 through Keras (MNIST also from `mnist.npz`), SVHN from
                 train_32x32.mat and test_32x32.mat; files lie under THESIS_DATA. Their own test images judge;
                 5,000 of the others, drawn with `seed`, select;
-            a path to a folder or zip file with a table of labels, see `image_table`; a relative one starts at the repository.
+            a path to a folder or zip file with a table of labels, see `load_image_table`; a relative one starts at the repository.
         seed: of the split; files and digits are split 70 / 15 / 15%, images without a label all train.
-        size, mode, columns: of `image_table`, for a path.
+        size, mode, columns: of `load_image_table`, for a path.
 
     Returns:
         Splits.
@@ -93,17 +97,24 @@ def classification(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
         (images, labels), (test_images, test_labels) = {"mnist": digits.mnist, "cifar10": cifar10, "svhn": svhn}[data]()
         order = np.random.default_rng(seed).permutation(len(images))
         validation, train = order[:5000], order[5000:]
-        whole, names = Images(_with_channels(images), labels.astype(int)), CIFAR10 if data == "cifar10" else tuple("0123456789")
-        return Splits(whole[train], whole[validation], Images(_with_channels(test_images), test_labels.astype(int)), names)
+        whole, names = (
+            Images(_with_channels(images), labels.astype(int)),
+            CIFAR10 if data == "cifar10" else tuple("0123456789"),
+        )
+        return ImageSplits(
+            whole[train], whole[validation], Images(_with_channels(test_images), test_labels.astype(int)), names
+        )
     if data == "digits":
         return _random(Images(*bundled_digits()), tuple("0123456789"), seed)
     if data == "faces":
-        table = image_table(FACES, size=(32, 32), mode="L")
+        table = load_image_table(FACES, size=(32, 32), mode="L")
     elif isinstance(data, (str, Path)):
-        path = digits.REPOSITORY / data
+        path = paths.REPOSITORY / data
         if not path.exists():
-            raise FileNotFoundError(f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; got {str(data)!r}, which is none of these")
-        table = image_table(path, size=size, mode=mode, **columns)
+            raise FileNotFoundError(
+                f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; got {str(data)!r}, which is none of these"
+            )
+        table = load_image_table(path, size=size, mode=mode, **columns)
     else:
         raise ValueError(f"data must be one of {', '.join(NAMES)}, or a path; got {data!r}")
     return _random(Images(table, table.labels), table.class_names, seed)
@@ -129,7 +140,9 @@ def cifar10():
     try:
         return tuple((images, labels.ravel()) for images, labels in keras_cifar10.load_data())
     except Exception as error:
-        raise FileNotFoundError(f"CIFAR-10 is not in Keras's folder ~/.keras/datasets, nor could Keras download it ({error})") from error
+        raise FileNotFoundError(
+            f"CIFAR-10 is not in Keras's folder ~/.keras/datasets, nor could Keras download it ({error})"
+        ) from error
 
 
 def svhn():
@@ -138,9 +151,11 @@ def svhn():
 
     found = []
     for name in ("train_32x32.mat", "test_32x32.mat"):
-        path = digits.data_folder() / name
+        path = paths.data_folder() / name
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is not there; SVHN's cropped digits (ufldl.stanford.edu/housenumbers) belong there")
+            raise FileNotFoundError(
+                f"{path} is not there; SVHN's cropped digits (ufldl.stanford.edu/housenumbers) belong there"
+            )
         try:
             content = loadmat(path, variable_names=("X", "y"))
             images, labels = content["X"], content["y"].ravel() % 10  # the digit 0 is called 10
@@ -163,8 +178,10 @@ def _random(whole, class_names, seed):
     for k in range(len(class_names)):
         order = generator.permutation(np.flatnonzero(whole.labels == k))
         if len(order) < 3:
-            raise ValueError(f"data must hold at least 3 images of each class, to train, validate and test; {class_names[k]!r} has {len(order)}")
+            raise ValueError(
+                f"data must hold at least 3 images of each class, to train, validate and test; {class_names[k]!r} has {len(order)}"
+            )
         train, validation, _ = counts(len(order))
         for part, chosen in zip(parts, np.split(order, [train, train + validation])):
             part.append(chosen)
-    return Splits(*(whole[np.sort(np.concatenate(part))] for part in parts), class_names)
+    return ImageSplits(*(whole[np.sort(np.concatenate(part))] for part in parts), class_names)

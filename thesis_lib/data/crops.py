@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.data import pictures
-from thesis_lib.data.class_table import IGNORE
+from thesis_lib.data import image_io
+from thesis_lib.labels import IGNORE
 
 
 class Crops(keras.utils.PyDataset):
@@ -32,17 +32,27 @@ class Crops(keras.utils.PyDataset):
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.crops_per_image = checks.integer("crops_per_image", crops_per_image, 1)
         self.seed = checks.integer("seed", seed, 0)
-        names = sorted(rasters.masks) if annotator is None else [annotator] if isinstance(annotator, str) else list(annotator)
+        names = (
+            sorted(rasters.masks)
+            if annotator is None
+            else [annotator]
+            if isinstance(annotator, str)
+            else list(annotator)
+        )
         self.annotators = [checks.one_of("annotator", name, rasters.masks) for name in names]
         if not self.annotators:
-            raise ValueError(f"annotator must name a mask folder, one of {', '.join(map(repr, sorted(rasters.masks)))}; got none")
+            raise ValueError(
+                f"annotator must name a mask folder, one of {', '.join(map(repr, sorted(rasters.masks)))}; got none"
+            )
         self.start(-1)
 
     def __len__(self):
         return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, index):
-        pairs = [self.crop(n) for n in range(index * self.batch_size, min((index + 1) * self.batch_size, len(self.order)))]
+        pairs = [
+            self.crop(n) for n in range(index * self.batch_size, min((index + 1) * self.batch_size, len(self.order)))
+        ]
         return tuple(np.stack(part) for part in zip(*pairs))
 
     def crop(self, number):
@@ -71,7 +81,7 @@ class Crops(keras.utils.PyDataset):
         self.order = np.random.default_rng([self.seed, self.draw]).permutation(everything)
 
 
-class Tiles(keras.utils.PyDataset):
+class RasterTiles(keras.utils.PyDataset):
     """Whole rasters, cut into tiles side by side, each a batch of its own: (images, class maps). A tile that reaches beyond its raster
     is mirrored there, its masks filled up by IGNORE: memory does not grow with rasters, and Keras and XLA want one shape.
 
@@ -88,7 +98,7 @@ class Tiles(keras.utils.PyDataset):
         self.size = checks.integer("size", size, 1)
         self.corners = []
         for i, path in enumerate(rasters.images):
-            height, width = pictures.shape(path)
+            height, width = image_io.image_shape(path)
             self.corners += [(i, top, left) for top in range(0, height, size) for left in range(0, width, size)]
         self.last = None, None
 
@@ -103,4 +113,6 @@ class Tiles(keras.utils.PyDataset):
             self.last = i, pair
         image, mask = (part[top : top + self.size, left : left + self.size] for part in pair)
         missing = [(0, self.size - n) for n in mask.shape]
-        return np.pad(image, [*missing, (0, 0)], mode="symmetric")[None], np.pad(mask, missing, constant_values=IGNORE)[None]
+        return np.pad(image, [*missing, (0, 0)], mode="symmetric")[None], np.pad(mask, missing, constant_values=IGNORE)[
+            None
+        ]

@@ -1,21 +1,12 @@
 """Scenes composed of handwritten digits: M2NIST made anew from any set of digits."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 from PIL import Image
 
 from thesis_lib import checks
 from thesis_lib.data.m2nist import BACKGROUND, CLASS_NAMES
 from thesis_lib.data.scenes import Scenes, open_array
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def data_folder():
-    """The folder of full data sets: the environment variable THESIS_DATA, or `data`; a relative path starts at the repository."""
-    return REPOSITORY / (os.environ.get("THESIS_DATA") or "data")
+from thesis_lib.paths import data_folder
 
 
 def mnist():

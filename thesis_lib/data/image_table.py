@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.data import pictures
+from thesis_lib.data import image_io
 from thesis_lib.data.csv_rows import csv_rows
 
 
@@ -44,7 +44,7 @@ class ImageTable:
     @property
     def shape(self):
         """(N, H, W, C), as of the array of all images."""
-        return (len(self), *self.size, pictures.MODES[self.mode])
+        return (len(self), *self.size, image_io.MODES[self.mode])
 
     def part(self, numbers):
         return ImageTable(self.root, self.files[numbers], self.labels[numbers], self.class_names, self.size, self.mode)
@@ -53,7 +53,7 @@ class ImageTable:
         files = np.atleast_1d(self.files[numbers])
         images = np.empty((len(files), *self.shape[1:]), np.uint8)
         for image, name in zip(images, files):
-            image[...] = pictures.decode(_bytes(self.root, name), self.mode, self.root / name, self.size)
+            image[...] = image_io.read_image(_bytes(self.root, name), self.mode, self.root / name, self.size)
         return images
 
     def damaged(self):
@@ -71,7 +71,9 @@ class ImageTable:
     def check(self):
         """Raise ValueError naming an image that cannot be decoded, if there is one, so that no training ends by it."""
         if found := [error for error in self.damaged() if error]:
-            raise ValueError(f"{len(found)} of {len(self)} images cannot be read (skip_damaged leaves them out): {found[0]}")
+            raise ValueError(
+                f"{len(found)} of {len(self)} images cannot be read (skip_damaged leaves them out): {found[0]}"
+            )
 
 
 def _bytes(root, name):
@@ -94,7 +96,9 @@ def _opened(root, changed, process):
     return zipfile.ZipFile(root)
 
 
-def image_table(root, table="labels.csv", file_column="file", label_column="label", size=(32, 32), mode="RGB", skip_damaged=False):
+def load_image_table(
+    root, table="labels.csv", file_column="file", label_column="label", size=(32, 32), mode="RGB", skip_damaged=False
+):
     """Read a table of images.
 
     Args:
@@ -118,10 +122,12 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
     if np.shape(size) != (2,):
         raise ValueError(f"size must be two lengths, height and width; got {size!r}")
     size = tuple(checks.integer("size", n, 1) for n in size)
-    checks.one_of("mode", mode, pictures.MODES)
+    checks.one_of("mode", mode, image_io.MODES)
     skip = checks.boolean("skip_damaged", skip_damaged)
     if root.is_dir():
-        there = {os.path.join(os.path.relpath(folder, root), name) for folder, _, names in os.walk(root) for name in names}
+        there = {
+            os.path.join(os.path.relpath(folder, root), name) for folder, _, names in os.walk(root) for name in names
+        }
         there = {os.path.normpath(name).replace(os.sep, "/") for name in there}
     elif root.is_file() and zipfile.is_zipfile(root):
         try:
@@ -138,7 +144,9 @@ def image_table(root, table="labels.csv", file_column="file", label_column="labe
     if not class_names:
         raise ValueError(f"{root / table} must give some images a label; column {label_column!r} is empty")
     number = {name: k for k, name in enumerate(class_names)} | {"": -1}
-    found = ImageTable(root, np.array(files, object), np.array([number[name] for name in names]), class_names, size, mode)
+    found = ImageTable(
+        root, np.array(files, object), np.array([number[name] for name in names]), class_names, size, mode
+    )
     return _whole(found) if skip else found
 
 
@@ -151,12 +159,16 @@ def _columns(name, content, file_column, label_column):
     head = rows[0][1] if rows else []
     for column in (file_column, label_column):
         if head.count(column) != 1:
-            raise ValueError(f"{name} must have the column {column!r} once; it has {', '.join(map(repr, head)) or 'none'}")
+            raise ValueError(
+                f"{name} must have the column {column!r} once; it has {', '.join(map(repr, head)) or 'none'}"
+            )
     if len(rows) == 1:
         raise ValueError(f"{name} must name at least one image; it has no rows")
     for line, row in rows[1:]:
         if any(row[len(head) :]):
-            raise ValueError(f"{name}, row {line}: there must be no more than {len(head)} values; got {','.join(row)!r}")
+            raise ValueError(
+                f"{name}, row {line}: there must be no more than {len(head)} values; got {','.join(row)!r}"
+            )
     file_at, label_at = head.index(file_column), head.index(label_column)
     value = lambda row, at: row[at] if at < len(row) else ""
     files = [str(PurePosixPath(file)) if file else "" for file in (value(row, file_at) for _, row in rows[1:])]
@@ -182,7 +194,9 @@ def _whole(table):
     errors = table.damaged()
     good = np.array([error is None for error in errors])
     if not good.all():
-        warnings.warn(f"{(~good).sum()} of {len(table)} images were left out; {next(filter(None, errors))}", stacklevel=3)
+        warnings.warn(
+            f"{(~good).sum()} of {len(table)} images were left out; {next(filter(None, errors))}", stacklevel=3
+        )
     if not good.any():
         raise ValueError(f"{table.root} holds no image that can be read")
     return table.part(good)

@@ -41,9 +41,11 @@ def load(folder, count=None):
     labels = np.empty(images[:count].shape, np.uint8)
     for start in range(0, count, 64):
         part = one_hot[start : min(start + 64, count)]
-        if part.dtype.kind not in "biuf" or not np.array_equal(part.sum(-1), np.ones(part.shape[:-1])) or not (
-            (part == 0) | (part == 1)
-        ).all():
+        if (
+            part.dtype.kind not in "biuf"
+            or not np.array_equal(part.sum(-1), np.ones(part.shape[:-1]))
+            or not ((part == 0) | (part == 1)).all()
+        ):
             raise ValueError(f"{folder}/segmented.npy is not one-hot in scenes {start} to {start + len(part) - 1}")
         labels[start : start + len(part)] = part.argmax(-1)
     images = as_uint8_images(f"{folder}/combined.npy", images[:count])

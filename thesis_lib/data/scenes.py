@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from thesis_lib import boundaries, checks
-from thesis_lib.data.class_table import IGNORE
+from thesis_lib import checks
+from thesis_lib.labels import IGNORE, background_class
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ def as_uint8_images(name, images):
     all lie in 0-1, which rounding would turn black.
     """
     if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must hold numbers of shape (N, H, W) or (N, H, W, C); got {images.shape}, {images.dtype}")
+        raise ValueError(
+            f"{name} must hold numbers of shape (N, H, W) or (N, H, W, C); got {images.shape}, {images.dtype}"
+        )
     result = np.empty(images.shape, np.uint8)
     brightest = 0.0
     for start in range(0, len(images), 256):
@@ -57,7 +59,9 @@ def as_uint8_images(name, images):
         brightest = max(brightest, high)
         result[start : start + 256] = np.rint(part) if part.dtype.kind == "f" else part
     if images.dtype.kind == "f" and 0 < brightest <= 1:
-        raise ValueError(f"{name} must hold values in 0..255; floats of at most {brightest:g} look like 0..1: multiply by 255")
+        raise ValueError(
+            f"{name} must hold values in 0..255; floats of at most {brightest:g} look like 0..1: multiply by 255"
+        )
     return result if result.ndim == 4 else result[..., None]
 
 
@@ -95,23 +99,33 @@ def load_npz(path, count=None):
     """
     images, labels = open_array(path, "images"), open_array(path, "labels")
     if images.ndim < 3 or labels.ndim != 3 or len(images) != len(labels) or images.shape[1:3] != labels.shape[1:]:
-        raise ValueError(f"{path}: images (N, H, W[, C]) and labels (N, H, W) must match; got shapes {images.shape} and {labels.shape}")
+        raise ValueError(
+            f"{path}: images (N, H, W[, C]) and labels (N, H, W) must match; got shapes {images.shape} and {labels.shape}"
+        )
     count = first(path, count, len(images))
     labels = checks.label_maps(f"{path}: labels", labels[:count], 256).astype(np.uint8)
     if (labels == IGNORE).any():
-        raise ValueError(f"{path}: labels must be classes 0..K - 1, at most 254; {IGNORE} stands for 'no label', which is not one of them")
+        raise ValueError(
+            f"{path}: labels must be classes 0..K - 1, at most 254; {IGNORE} stands for 'no label', which is not one of them"
+        )
     with np.load(path, allow_pickle=False) as file:
         keys = set(file.files)
     background = open_array(path, "background") if "background" in keys else None
-    if background is not None and (background.shape or background.dtype.kind not in "iu" or not 0 <= background < IGNORE):
-        raise ValueError(f"{path}: background must be a class, a whole number from 0 to {IGNORE - 1}; got {background!r}")
+    if background is not None and (
+        background.shape or background.dtype.kind not in "iu" or not 0 <= background < IGNORE
+    ):
+        raise ValueError(
+            f"{path}: background must be a class, a whole number from 0 to {IGNORE - 1}; got {background!r}"
+        )
     names = open_array(path, "class_names") if "class_names" in keys else np.array([], str)
     if names.ndim != 1 or (names.size and names.dtype.kind not in "US"):
         raise ValueError(f"{path}: class_names must be a one-dimensional array of texts; got {names!r}")
     names = tuple(map(str, names))
-    background = boundaries.background_class(labels, None if background is None else int(background))
+    background = background_class(labels, None if background is None else int(background))
     if not names and background > int(labels.max()) + 1:
-        raise ValueError(f"{path}: background must be a class of the labels, 0 to {int(labels.max())}, or the next; got {background}")
+        raise ValueError(
+            f"{path}: background must be a class of the labels, 0 to {int(labels.max())}, or the next; got {background}"
+        )
     num_classes = max(int(labels.max()) + 1, background + 1, len(names))
     if num_classes < 2:
         raise ValueError(f"{path}: labels must be of two classes or more; got {np.unique(labels).tolist()}")

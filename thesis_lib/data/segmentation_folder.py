@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.data import pictures
-from thesis_lib.data.class_table import IGNORE, ClassTable, read_class_table
+from thesis_lib.data import image_io
+from thesis_lib.data.class_table import ClassTable, read_class_table
 from thesis_lib.data.splits import counts
+from thesis_lib.labels import IGNORE
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 PARTS = {"train": "train", "validation": "val", "test": "test"}
@@ -42,16 +43,22 @@ class Rasters:
         return len(self.images)
 
     def __getitem__(self, part):
-        return Rasters(self.images[part], {a: paths[part] for a, paths in self.masks.items()}, self.table, self.numbers, self.unknown)
+        return Rasters(
+            self.images[part],
+            {a: paths[part] for a, paths in self.masks.items()},
+            self.table,
+            self.numbers,
+            self.unknown,
+        )
 
     def image(self, i):
         """Image i as uint8 (H, W, 3)."""
-        return pictures.decode(self.images[i], "RGB", self.images[i])
+        return image_io.read_image(self.images[i], "RGB", self.images[i])
 
     def mask(self, i, annotator=""):
         """Class map of image i, uint8 (H, W), as one annotator drew it; IGNORE where there is no class."""
         path = self.masks[checks.one_of("annotator", annotator, self.masks)][i]
-        picture = pictures.decode(path, "colours" if self.table.colours else "index", path)
+        picture = image_io.read_image(path, "colours" if self.table.colours else "index", path)
         classes = self.table.to_classes(picture, path, self.unknown)
         return classes if self.numbers is None else self.numbers[classes]
 
@@ -101,7 +108,7 @@ def _digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def segmentation_folder(root, classes=None, unknown="error", seed=0):
+def load_segmentation_folder(root, classes=None, unknown="error", seed=0):
     """Read a folder of images and masks in one of two layouts.
 
     With parts: `train/`, `train_labels/`, `val/`, `val_labels/`, `test/`, `test_labels/` (as the Massachusetts Buildings
@@ -137,23 +144,33 @@ def segmentation_folder(root, classes=None, unknown="error", seed=0):
     elif (root / "images").is_dir():
         images, masks = _pairs(root, "images", "masks")
         if len(images) < 3:
-            raise ValueError(f"{root}/images must hold at least 3 images, to train, validate and test; got {len(images)}")
+            raise ValueError(
+                f"{root}/images must hold at least 3 images, to train, validate and test; got {len(images)}"
+            )
         order = np.random.default_rng(seed).permutation(len(images))
         train, validation, _ = counts(len(images))
         chosen = dict(zip(PARTS, np.split(order, [train, train + validation])))
         pick = lambda paths, numbers: tuple(paths[i] for i in sorted(numbers))
-        found = {part: (pick(images, n), {a: pick(paths, n) for a, paths in masks.items()}) for part, n in chosen.items()}
+        found = {
+            part: (pick(images, n), {a: pick(paths, n) for a, paths in masks.items()}) for part, n in chosen.items()
+        }
     else:
         raise FileNotFoundError(f"{root} must hold train/ and train_labels/ (and val, test), or images/ and masks/")
     table = table or _numbered(found)
     kept, numbers = table.select(classes)
-    return RasterSplits(**{part: Rasters(*files, table, numbers, unknown) for part, files in found.items()}, classes=kept)
+    return RasterSplits(
+        **{part: Rasters(*files, table, numbers, unknown) for part, files in found.items()}, classes=kept
+    )
 
 
 def _pairs(root, images, masks):
     """(images, {annotator: masks}) of two folders: paths in the order of their names."""
     pictures_of = _files(root, images)
-    folders = {"": masks} | {f.name[len(masks) + 1 :]: f.name for f in sorted(root.glob(f"{masks}_*")) if f.is_dir() and f.name != f"{masks}_"}
+    folders = {"": masks} | {
+        f.name[len(masks) + 1 :]: f.name
+        for f in sorted(root.glob(f"{masks}_*"))
+        if f.is_dir() and f.name != f"{masks}_"
+    }
     found = {}
     for annotator, folder in folders.items():
         drawn = _files(root, folder)
@@ -162,8 +179,10 @@ def _pairs(root, images, masks):
             which = (images, folder) if lonely[0] in pictures_of else (folder, images)
             raise ValueError(f"{root}: {which[0]}/{lonely[0]} has no partner in {which[1]}/ ({len(lonely)} such files)")
         for name, path in pictures_of.items():
-            if pictures.shape(path) != pictures.shape(drawn[name]):
-                raise ValueError(f"{drawn[name]} must be as large as its image {path.name}, {pictures.shape(path)} px; got {pictures.shape(drawn[name])}")
+            if image_io.image_shape(path) != image_io.image_shape(drawn[name]):
+                raise ValueError(
+                    f"{drawn[name]} must be as large as its image {path.name}, {image_io.image_shape(path)} px; got {image_io.image_shape(drawn[name])}"
+                )
         found[annotator] = tuple(drawn[name] for name in pictures_of)
     return tuple(pictures_of.values()), found
 
@@ -200,7 +219,7 @@ def _numbered(found):
     """Classes 0..K - 1 by the numbers that occur in the masks, whoever drew them."""
     seen = np.zeros(256, bool)
     for path in (path for _, masks in found.values() for paths in masks.values() for path in paths):
-        seen[np.unique(pictures.decode(path, "index", path))] = True
+        seen[np.unique(image_io.read_image(path, "index", path))] = True
     if seen.sum() == 2 and seen[0] and seen[IGNORE]:
         raise ValueError(NO_OBJECT)
     highest = int(np.flatnonzero(seen[:IGNORE]).max(initial=0))
@@ -220,12 +239,17 @@ def warn_of_absent_classes(splits):
         for part in (splits.train, splits.validation, splits.test):
             all(pool.map(lambda i, part=part: part.image(i).size, range(len(part))))
             for annotator in part.masks:
-                for there in pool.map(lambda i, part=part, who=annotator: np.bincount(part.mask(i, who).ravel(), minlength=256) > 0, range(len(part))):
+                for there in pool.map(
+                    lambda i, part=part, who=annotator: np.bincount(part.mask(i, who).ravel(), minlength=256) > 0,
+                    range(len(part)),
+                ):
                     if part is splits.train and annotator == "":
                         seen |= there
     if splits.classes.colours is None and not seen[1:IGNORE].any() and seen[IGNORE]:
         raise ValueError(NO_OBJECT)
     absent = [name for k, name in enumerate(splits.classes.names) if not seen[k]]
     if absent:
-        warnings.warn(f"no mask to train on holds the class {', '.join(absent)}; its scores will be absent", stacklevel=2)
+        warnings.warn(
+            f"no mask to train on holds the class {', '.join(absent)}; its scores will be absent", stacklevel=2
+        )
     return absent

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from thesis_lib import checks
+from thesis_lib import checks, paths
 from thesis_lib.data import digits, m2nist
 from thesis_lib.data.scenes import Scenes, load_npz, open_array
 
-SAMPLE = digits.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
+SAMPLE = paths.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
 HELD = 0.15  # the share of the scenes that validate, and that test
 
 
 @dataclass(frozen=True)
-class Splits:
+class SceneSplits:
     """Disjoint scenes to train on, to select by, and to judge with."""
 
     train: Scenes
@@ -22,7 +22,7 @@ class Splits:
     test: Scenes
 
 
-def segmentation(data="sample", seed=0, train_scenes=None, validation_scenes=None, test_scenes=None):
+def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None, test_scenes=None):
     """Scenes for semantic segmentation, split.
 
     Args:
@@ -51,7 +51,7 @@ def segmentation(data="sample", seed=0, train_scenes=None, validation_scenes=Non
     else:
         raise ValueError(f"data must be 'sample', a number of scenes, or a path; got {data!r}")
     limits = {"train": train_scenes, "validation": validation_scenes, "test": test_scenes}
-    return Splits(**{name: _limited(getattr(splits, name), name, limit) for name, limit in limits.items()})
+    return SceneSplits(**{name: _limited(getattr(splits, name), name, limit) for name, limit in limits.items()})
 
 
 def _limited(scenes, name, limit):
@@ -59,7 +59,7 @@ def _limited(scenes, name, limit):
 
 
 def _from_path(path):
-    path = digits.REPOSITORY / path
+    path = paths.REPOSITORY / path
     if path.is_dir():
         return m2nist.load(path)
     if path.suffix == ".npz" and path.is_file():
@@ -72,7 +72,7 @@ def _from_path(path):
 
 def _sample():
     scenes, part = load_npz(SAMPLE), open_array(SAMPLE, "split")
-    return Splits(*(scenes[part == k] for k in range(3)))
+    return SceneSplits(*(scenes[part == k] for k in range(3)))
 
 
 def counts(total):
@@ -82,16 +82,19 @@ def counts(total):
 
 
 def _full(total, seed):
-    folder = digits.data_folder()
+    folder = paths.data_folder()
     if (folder / "combined.npy").exists():
         return _random(m2nist.load(folder, total), seed)
     (train_images, train_labels), (test_images, test_labels) = digits.mnist()
     order = np.random.default_rng(seed).permutation(len(train_images))
     validation, train = np.split(order, [len(order) // 6])
-    pools = ((train_images[train], train_labels[train]), (train_images[validation], train_labels[validation]),
-             (test_images, test_labels))
+    pools = (
+        (train_images[train], train_labels[train]),
+        (train_images[validation], train_labels[validation]),
+        (test_images, test_labels),
+    )
     seeds = np.random.SeedSequence(seed).generate_state(3)
-    return Splits(*(digits.compose(*pool, n, int(s)) for pool, n, s in zip(pools, counts(total), seeds)))
+    return SceneSplits(*(digits.compose(*pool, n, int(s)) for pool, n, s in zip(pools, counts(total), seeds)))
 
 
 def _random(scenes, seed):
@@ -99,4 +102,4 @@ def _random(scenes, seed):
         raise ValueError(f"data must hold at least 3 scenes, to train, validate and test; got {len(scenes)}")
     order = np.random.default_rng(seed).permutation(len(scenes))
     train, validation, _ = counts(len(scenes))
-    return Splits(*(scenes[part] for part in np.split(order, [train, train + validation])))
+    return SceneSplits(*(scenes[part] for part in np.split(order, [train, train + validation])))

@@ -12,7 +12,8 @@ from thesis_lib.figures.annotation import (
     where_drawings_differ,
 )
 from thesis_lib.figures.comparison import lines, magnitudes, paired_differences, rankings
-from thesis_lib.figures.few_labels import (
+from thesis_lib.figures.segmentation import class_maps, curves, errors, history, reliability
+from thesis_lib.figures.semi_supervised import (
     augmentations,
     choices,
     embeddings,
@@ -33,7 +34,6 @@ from thesis_lib.figures.targets import (
     label_gallery,
     matrices,
 )
-from thesis_lib.figures.training import class_maps, curves, errors, history, reliability
 
 __all__ = [
     "DRAWN",

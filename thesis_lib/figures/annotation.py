@@ -5,7 +5,7 @@ import numpy as np
 import seaborn as sns
 from scipy import ndimage, stats
 
-from thesis_lib import boundaries
+from thesis_lib.annotation import geometry
 from thesis_lib.figures.style import DRAWN, PRIOR, TRUE, grid, picture
 
 
@@ -17,7 +17,7 @@ def drawn_boundaries(images, labels, drawings, background):
             image = images[i] if images[i].shape[-1] == 3 else images[i][..., 0]
             picture(axis, image, title if i == 0 else None, cmap="gray_r", alpha=1.0 if image.ndim == 3 else 0.45)
             for maps, colour, name in ((labels, TRUE, "true"), (drawn, DRAWN, "drawn")):
-                for n, line in enumerate(boundaries.contours(maps[i] != background)):
+                for n, line in enumerate(geometry.contours(maps[i] != background)):
                     closed = np.vstack([line, line[:1]]) if np.ptp(line[[0, -1]], axis=0).max() < 2 else line
                     axis.plot(closed[:, 1], closed[:, 0], color=colour, lw=1.2, label=name if n == 0 else None)
     axes[0, 0].legend(loc="upper left", fontsize=7, framealpha=0.8)
@@ -38,9 +38,16 @@ def annotators(table):
     figure, axes = plt.subplots(1, 2, figsize=(7.2, 0.5 * len(table) + 1.3), sharey=True, layout="constrained")
     for axis, name in zip(axes, ("bias", "sigma")):
         middle, low, high = table[f"{name}, px"], table[f"{name} from"], table[f"{name} to"]
-        axis.errorbar(middle, range(len(table)), xerr=[middle - low, high - middle], color=PRIOR, marker="o", capsize=4, ls="none")
+        axis.errorbar(
+            middle, range(len(table)), xerr=[middle - low, high - middle], color=PRIOR, marker="o", capsize=4, ls="none"
+        )
     axes[0].axvline(0, color="black", lw=0.6)
-    axes[0].set(yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - 0.5, -0.5), xlabel="bias, px (positive: outside)")
+    axes[0].set(
+        yticks=range(len(table)),
+        yticklabels=table.index,
+        ylim=(len(table) - 0.5, -0.5),
+        xlabel="bias, px (positive: outside)",
+    )
     axes[1].set(xlabel="sigma, px")
     return figure
 
@@ -61,7 +68,9 @@ def autocorrelation(series, time, longest=40):
     """Autocorrelation of displacements along the boundary, from a list of arrays; `time` is marked."""
     mean = np.concatenate(series).mean()
     lags = range(min(longest, max(map(len, series))))
-    rho = [np.mean(np.concatenate([(s[k:] - mean) * (s[: len(s) - k] - mean) for s in series if len(s) > k])) for k in lags]
+    rho = [
+        np.mean(np.concatenate([(s[k:] - mean) * (s[: len(s) - k] - mean) for s in series if len(s) > k])) for k in lags
+    ]
     figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
     axis.plot(lags, np.array(rho) / rho[0], color=PRIOR, marker=".", label="measured")
     axis.axvline(time, color=DRAWN, ls="--", label=f"integrated time {time:.1f} px")

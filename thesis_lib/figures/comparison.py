@@ -27,12 +27,24 @@ def paired_differences(table, seeds, panels, baseline):
             row = part.loc[target]
             bounds = np.nan_to_num([[row["difference"] - row["low"]], [row["high"] - row["difference"]]])
             single = seeds.loc[(seeds["target"] == target) & (seeds["metric"] == metric), "difference"]
-            axis.plot(single, [y + 0.22] * len(single), color=colour, marker=".", ms=3, ls="none", alpha=0.6, clip_on=False)
-            axis.errorbar(row["difference"], y, xerr=bounds, color=colour, marker=marker, capsize=3, mfc=colour if row["verdict"] else "white")
+            axis.plot(
+                single, [y + 0.22] * len(single), color=colour, marker=".", ms=3, ls="none", alpha=0.6, clip_on=False
+            )
+            axis.errorbar(
+                row["difference"],
+                y,
+                xerr=bounds,
+                color=colour,
+                marker=marker,
+                capsize=3,
+                mfc=colour if row["verdict"] else "white",
+            )
         axis.axvline(0, color="black", ls=":")
         far, reach = part["difference"].abs(), part[["difference", "low", "high"]].abs().max(axis=None)
         scale = ""
-        if reach > 20 * far.median() > 0:  # one target or its interval reaches so far that the others could not be told apart
+        if (
+            reach > 20 * far.median() > 0
+        ):  # one target or its interval reaches so far that the others could not be told apart
             linear = 10 ** np.ceil(np.log10(far.median()))
             axis.set_xscale("symlog", linthresh=linear)
             scale = f"\n(logarithmic beyond ±{linear:g})"
@@ -47,7 +59,9 @@ def paired_differences(table, seeds, panels, baseline):
     return figure
 
 
-def lines(table, x, axis_label, panels, log=False, marked=None, references=None, borrowed=(), log_y=False, published=()):
+def lines(
+    table, x, axis_label, panels, log=False, marked=None, references=None, borrowed=(), log_y=False, published=()
+):
     """Metrics against a quantity, a line for each target, its interval as error bars; targets of one colour differ in their lines.
 
     Args:
@@ -74,7 +88,9 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
             bounds = np.where(hollow, 0.0, np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]]))
             bars = {"yerr": bounds, "capsize": 2} if bounds.any() else {}
             axis.errorbar(at, part["mean"], **bars, color=colour, marker=marker, ms=5, lw=1.2, ls=dash, label=name)
-            axis.plot(at[hollow], part["mean"][hollow], color=colour, marker=marker, ms=5, mfc="white", ls="none", zorder=3)
+            axis.plot(
+                at[hollow], part["mean"][hollow], color=colour, marker=marker, ms=5, mfc="white", ls="none", zorder=3
+            )
         means = table.loc[table["metric"] == metric, "mean"]
         if means.min() > 0 and means.max() > max(50 * means.min(), 1):  # scores between 0 and 1 stay as they are
             axis.set(yscale="log")
@@ -92,7 +108,16 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
             name, colour, _ = style(target)
             axis.axhline(runs[metric].mean(), color=colour, ls=(0, (6, 2, 1, 2, 1, 2)), lw=1.2, label=name)
         for i, (target, at, value) in enumerate(published):
-            axis.plot(at, value, color=style(target)[1], marker="x", ms=7, ls="none", zorder=4, label=None if i else "published")
+            axis.plot(
+                at,
+                value,
+                color=style(target)[1],
+                marker="x",
+                ms=7,
+                ls="none",
+                zorder=4,
+                label=None if i else "published",
+            )
         axis.set_xticks(values, [f"{v:g}" for v in values])
         axis.set(xlabel=axis_label)
         axis.set_title(label, fontsize=9)
@@ -115,7 +140,11 @@ def rankings(table, panels):
             axis.plot([row["low"], row["high"]], [y, y], color=colour, lw=3, alpha=0.35, solid_capstyle="butt")
             axis.plot(row["rank"], y, color=colour, marker=marker, ls="none")
         axis.set_title(label, fontsize=9)
-        axis.set(xlabel="rank (1 is best)", xlim=(0.5, len(order) + 0.5), xticks=range(1, len(order) + 1, 1 if len(order) <= 10 else 2))
+        axis.set(
+            xlabel="rank (1 is best)",
+            xlim=(0.5, len(order) + 0.5),
+            xticks=range(1, len(order) + 1, 1 if len(order) <= 10 else 2),
+        )
         axis.grid(axis="x", alpha=0.3)
     axes[0, 0].set_yticks(range(len(order)), [style(target)[0] for target in order])
     axes[0, 0].set_ylim(len(order) - 0.5, -0.5)
@@ -136,7 +165,18 @@ def magnitudes(table, panels, references, prior):
         for (objective, part), dash in zip(table.groupby("objective", sort=False), dashes(table["objective"].unique())):
             name, colour, marker = style(objective)
             grouped = part.groupby(1 - part["magnitude"])[metric]
-            axis.errorbar(grouped.mean().index, grouped.mean(), np.nan_to_num(grouped.std()), color=colour, marker=marker, ms=5, lw=1.2, ls=dash, capsize=2, label=name)
+            axis.errorbar(
+                grouped.mean().index,
+                grouped.mean(),
+                np.nan_to_num(grouped.std()),
+                color=colour,
+                marker=marker,
+                ms=5,
+                lw=1.2,
+                ls=dash,
+                capsize=2,
+                label=name,
+            )
         for objective, runs in references.items():
             name, colour, _ = style(objective)
             axis.axhline(runs[metric].mean(), color=colour, ls=(0, (6, 2, 1, 2, 1, 2)), lw=1.2, label=name)
@@ -144,7 +184,16 @@ def magnitudes(table, panels, references, prior):
         magnitude, runs = prior
         axis.axvline(1 - magnitude, color=colour, ls=":", lw=1)
         if len(runs):
-            axis.errorbar(1 - magnitude, runs[metric].mean(), np.nan_to_num(runs[metric].std()), color=colour, marker=marker, capsize=2, ls="none", label=name)
+            axis.errorbar(
+                1 - magnitude,
+                runs[metric].mean(),
+                np.nan_to_num(runs[metric].std()),
+                color=colour,
+                marker=marker,
+                capsize=2,
+                ls="none",
+                label=name,
+            )
         ticks = [*sorted(set((1 - table["magnitude"]).round(3))), round(1 - magnitude, 2)]
         shown = [t for t in ticks if t in (0.025, 0.05, 0.1, 0.2) or t == ticks[-1]]
         axis.set(xscale="log", xlabel="weight taken from the drawn class, 1 - m")

@@ -8,36 +8,40 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-OBJECTIVE_STYLE = {  # objective: (name in figures, colour, marker)
-    "one_hot": ("one-hot", "#000000", "o"),
-    "uniform": ("uniform smoothing", "#999999", "s"),
-    "fixed_uniform": ("fixed-uniform", "#999999", "D"),
-    "fixed_adjacent": ("fixed-adjacent", "#CC79A7", "D"),
-    "weighted_uniform": ("weighted-uniform", "#CC79A7", "v"),
-    "weighted_adjacent": ("weighted-adjacent", "#CC79A7", "^"),
-    "weighted_adjacent_prior": ("weighted-adjacent, m from prior", "#882255", "P"),
-    "spatially_varying": ("spatially varying", "#E69F00", "X"),
-    "posterior": ("posterior soft labels", "#56B4E9", "s"),
-    "forward": ("forward likelihood", "#0072B2", "o"),
-    "forward_uniform": ("forward likelihood, uniform smoothing", "#0072B2", "s"),
-    "forward_dice": ("forward likelihood + soft Dice", "#0072B2", "D"),
-    "dice": ("soft Dice", "#009E73", "D"),
-    "jaccard": ("soft Jaccard", "#009E73", "v"),
-    "one_hot_dice": ("one-hot + soft Dice", "#009E73", "^"),
+from thesis_lib.semi_supervised.run import METHODS
+from thesis_lib.targets.objectives import OBJECTIVES
+
+OBJECTIVE_STYLE = {  # objective: (colour, marker)
+    "one_hot": ("#000000", "o"),
+    "uniform": ("#999999", "s"),
+    "fixed_uniform": ("#999999", "D"),
+    "fixed_adjacent": ("#CC79A7", "D"),
+    "weighted_uniform": ("#CC79A7", "v"),
+    "weighted_adjacent": ("#CC79A7", "^"),
+    "weighted_adjacent_prior": ("#882255", "P"),
+    "spatially_varying": ("#E69F00", "X"),
+    "posterior": ("#56B4E9", "s"),
+    "forward": ("#0072B2", "o"),
+    "forward_uniform": ("#0072B2", "s"),
+    "forward_dice": ("#0072B2", "D"),
+    "dice": ("#009E73", "D"),
+    "jaccard": ("#009E73", "v"),
+    "one_hot_dice": ("#009E73", "^"),
 }
 METHOD_STYLE = {  # training with few labels: likewise
-    "supervised": ("supervised", "#000000", "o"),
-    "pseudo_label": ("pseudo-label", "#CC79A7", "s"),
-    "pi_model": ("pi-model", "#E69F00", "X"),
-    "temporal_ensembling": ("temporal ensembling", "#882255", "P"),
-    "mean_teacher": ("mean teacher", "#0072B2", "D"),
-    "vat": ("VAT", "#009E73", "^"),
-    "mean_teacher_vat": ("mean teacher + VAT", "#56B4E9", "v"),
-    "mix_match": ("MixMatch", "#D55E00", "o"),
-    "mix_match_no_mixup": ("MixMatch without MixUp", "#D55E00", "v"),
-    "mix_match_no_ema": ("MixMatch without average", "#D55E00", "s"),
-    "fix_match": ("FixMatch", "#999999", "D"),
+    "supervised": ("#000000", "o"),
+    "pseudo_label": ("#CC79A7", "s"),
+    "pi_model": ("#E69F00", "X"),
+    "temporal_ensembling": ("#882255", "P"),
+    "mean_teacher": ("#0072B2", "D"),
+    "vat": ("#009E73", "^"),
+    "mean_teacher_vat": ("#56B4E9", "v"),
+    "mix_match": ("#D55E00", "o"),
+    "mix_match_no_mixup": ("#D55E00", "v"),
+    "mix_match_no_ema": ("#D55E00", "s"),
+    "fix_match": ("#999999", "D"),
 }
+TITLES = {name: kind.title for name, kind in (OBJECTIVES | METHODS).items()}
 TRUE, DRAWN, PRIOR = "#009E73", "#D55E00", "#0072B2"
 
 
@@ -63,8 +67,11 @@ def style(objective):
     A variant, "objective, how it differs", has the objective's colour and a star; "method, network" has the method's marker.
     """
     base, _, variant = objective.partition(", ")
-    name, colour, marker = (OBJECTIVE_STYLE | METHOD_STYLE).get(base, (base, "#666666", "x"))
-    return (f"{name}, {variant}", colour, marker if base in METHOD_STYLE else "*") if variant else (name, colour, marker)
+    colour, marker = (OBJECTIVE_STYLE | METHOD_STYLE).get(base, ("#666666", "x"))
+    name = TITLES.get(base, base)
+    return (
+        (f"{name}, {variant}", colour, marker if base in METHOD_STYLE else "*") if variant else (name, colour, marker)
+    )
 
 
 def dashes(names):

@@ -1,1 +1,7 @@
-"""How good predictions are: overlap of regions, distance of surfaces, calibration of probabilities."""
+"""How good predictions are: overlap, surface distances, calibration, and all of them at once (`evaluate`)."""
+
+from thesis_lib.metrics import calibration, overlap, surface
+from thesis_lib.metrics.aggregation import METRICS
+from thesis_lib.metrics.summary import evaluate
+
+__all__ = ["METRICS", "calibration", "evaluate", "overlap", "surface"]

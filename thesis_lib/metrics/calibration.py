@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from thesis_lib import boundaries, checks
-from thesis_lib.data.class_table import IGNORE
+from thesis_lib import checks
+from thesis_lib.annotation import geometry
+from thesis_lib.labels import IGNORE
 
 SMALLEST = 1e-7  # probabilities below it count as it in the log loss
 
@@ -24,7 +25,9 @@ def scores(labels, probabilities, band=None, bins=15):
     """
     probabilities = np.asarray(probabilities)
     if probabilities.ndim != 4 or not np.isfinite(probabilities).all() or probabilities.min() < 0:
-        raise ValueError(f"probabilities must be finite, 0 or more, shape (N, H, W, K); got shape {probabilities.shape}")
+        raise ValueError(
+            f"probabilities must be finite, 0 or more, shape (N, H, W, K); got shape {probabilities.shape}"
+        )
     if not np.allclose(probabilities.sum(-1), 1, atol=1e-3):
         raise ValueError("probabilities must sum to one over the last axis (softmax the logits first)")
     labels = checks.label_maps("labels", labels, probabilities.shape[-1], ignore=IGNORE)
@@ -33,7 +36,7 @@ def scores(labels, probabilities, band=None, bins=15):
     checks.integer("bins", bins, 1)
     log_loss, brier = per_pixel(labels, probabilities)
     confidence, correct = probabilities.max(-1), probabilities.argmax(-1) == labels
-    counts = known if band is None else known & boundaries.near_boundary(labels, band)
+    counts = known if band is None else known & geometry.near_boundary(labels, band)
     log_loss, brier, confidence, correct = log_loss[counts], brier[counts], confidence[counts], correct[counts]
     curve = _reliability(confidence, correct, bins)
     total = curve["count"].sum()

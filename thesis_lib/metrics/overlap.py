@@ -7,7 +7,7 @@ that only the predictions hold has IoU and Dice 0, and no accuracy (NaN).
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.data.class_table import IGNORE
+from thesis_lib.labels import IGNORE
 
 
 def confusion(labels, predictions, num_classes):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.data.class_table import IGNORE
+from thesis_lib.labels import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
 
 BAND = 3.0  # px on either side of a true boundary
@@ -27,7 +27,9 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=TO
     """
     probabilities = np.asarray(probabilities)
     if probabilities.ndim != 4 or not len(probabilities):
-        raise ValueError(f"probabilities must be of one scene or more, shape (N, H, W, K); got shape {probabilities.shape}")
+        raise ValueError(
+            f"probabilities must be of one scene or more, shape (N, H, W, K); got shape {probabilities.shape}"
+        )
     num_classes = probabilities.shape[-1]
     background = checks.integer("background", background, 0, num_classes - 1)
     predictions = probabilities.argmax(-1).astype(np.int16)
@@ -39,7 +41,10 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=TO
     found = (probabilities[..., background] <= 0.5).astype(np.uint8)
 
     with np.errstate(invalid="ignore"):  # a scene without a known pixel has NaN
-        scenes = {name: np.nansum(v, (1, 2)) / known.sum((1, 2)) for name, v in zip(("log_loss", "brier"), calibration.per_pixel(labels, probabilities))}
+        scenes = {
+            name: np.nansum(v, (1, 2)) / known.sum((1, 2))
+            for name, v in zip(("log_loss", "brier"), calibration.per_pixel(labels, probabilities))
+        }
     objects = surface.measure(true, found, spacing, tolerance, 0).set_index("image").reindex(range(len(labels)))
     scenes |= {name: objects[name].to_numpy(float) for name in ("surface_distance", "hausdorff95", "surface_dice")}
     counts = [overlap.confusion(t, p, num_classes) for t, p in zip(labels, predictions)]

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import ndimage
 from surface_distance import lookup_tables
 
-from thesis_lib import boundaries, checks
-from thesis_lib.data.class_table import IGNORE
+from thesis_lib import checks
+from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 
 def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=None):
@@ -35,14 +35,14 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
         raise ValueError(f"spacing must be two lengths, of rows and columns; got {spacing!r}")
     spacing = [checks.real("spacing", float(s), 0.0, open_low=True) for s in spacing]
     tolerance = checks.real("tolerance", tolerance, 0.0)
-    background = boundaries.background_class(labels, background)
+    background = background_class(labels, background)
     rows = []
     shape = (-1,) + labels.shape[-2:]
     for image, (true, predicted) in enumerate(zip(labels.reshape(shape), predictions.reshape(shape))):
         known = true != IGNORE
         if not known.any():
             continue
-        true, predicted = (boundaries.continued(one, ~known) for one in (true, predicted))
+        true, predicted = (fill_ignored(one, ~known) for one in (true, predicted))
         for k in np.setdiff1d(np.union1d(true, predicted), [background, IGNORE]):
             rows.append((image, int(k), *_pair(true == k, predicted == k, spacing, tolerance, known)))
     return pd.DataFrame(rows, columns=["image", "class", "surface_distance", "hausdorff95", "surface_dice"])
@@ -53,7 +53,9 @@ def _pair(true, predicted, spacing, tolerance, known):
         diagonal = float(np.hypot(*(np.array(true.shape) * spacing)))
         return diagonal, diagonal, 0.0
     lengths = [_contour(mask, spacing) for mask in (true, predicted)]
-    counts = ndimage.minimum_filter(np.pad(known, 1, constant_values=True), 2)[1:, 1:]  # all four pixels around a corner
+    counts = ndimage.minimum_filter(np.pad(known, 1, constant_values=True), 2)[
+        1:, 1:
+    ]  # all four pixels around a corner
     found = []
     for mine, other in (lengths, lengths[::-1]):
         at = (mine > 0) & counts
@@ -61,8 +63,14 @@ def _pair(true, predicted, spacing, tolerance, known):
     distance, length = (np.concatenate(parts) for parts in zip(*found))
     if not length.size:
         return (np.nan,) * 3
-    farthest = max(float(np.quantile(far, 0.95, weights=long, method="inverted_cdf")) for far, long in found if far.size)
-    return float(np.average(distance, weights=length)), farthest, float(length[distance <= tolerance].sum() / length.sum())
+    farthest = max(
+        float(np.quantile(far, 0.95, weights=long, method="inverted_cdf")) for far, long in found if far.size
+    )
+    return (
+        float(np.average(distance, weights=length)),
+        farthest,
+        float(length[distance <= tolerance].sum() / length.sum()),
+    )
 
 
 def _contour(mask, spacing):

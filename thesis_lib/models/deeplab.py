@@ -12,7 +12,15 @@ from thesis_lib.models.resnet import resnet_backbone
 from thesis_lib.models.unet import CropLike, PadToMultiple
 
 
-def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, filters=256, dilation_rates=(6, 12, 18), momentum=0.9):
+def deeplab(
+    num_classes,
+    depth=101,
+    weights="imagenet",
+    train_backbone=True,
+    filters=256,
+    dilation_rates=(6, 12, 18),
+    momentum=0.9,
+):
     """A segmentation network for colour images of any size: padded inside to a multiple of 32, and the logits cropped back.
 
     Args:
@@ -57,7 +65,9 @@ def deeplab(num_classes, depth=101, weights="imagenet", train_backbone=True, fil
 
     x = layers.Concatenate(name="join")([x, convolve(fine, 48, 1, "fine")])
     x = convolve(convolve(x, filters, 3, "decoder0"), filters, 3, "decoder1")
-    logits = Enlarge(4, dtype="float32", name="enlarge_logits")(layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x))
+    logits = Enlarge(4, dtype="float32", name="enlarge_logits")(
+        layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x)
+    )
     return keras.Model(images, CropLike(dtype="float32", name="logits")(logits, images), name="deeplab")
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers, ops
 
 from thesis_lib import checks
-from thesis_lib.data.batches import Batches
+from thesis_lib.data.batches import SceneBatches
 
 
 def mlp(num_classes, image_shape, hidden=(5000,), dropout=0.5, input_dropout=0.2):
@@ -50,7 +50,7 @@ class MaskingNoise(layers.Layer):
         return {**super().get_config(), "rate": self.rate}
 
 
-class _Inputs(Batches):
+class _Inputs(SceneBatches):
     """Batches of what the layers below make of images, as input and as target."""
 
     def __init__(self, below, images, batch_size, seed):
@@ -86,7 +86,9 @@ def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rat
         decoder = layers.Dense(size, activation="sigmoid" if pixels else "relu")
         auto_encoder = keras.Sequential([keras.Input((size,)), MaskingNoise(noise), layer, decoder])
         auto_encoder.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy" if pixels else "mse")
-        auto_encoder.optimizer.build(auto_encoder.trainable_variables)  # before TensorFlow traces the step, so that it does so once
+        auto_encoder.optimizer.build(
+            auto_encoder.trainable_variables
+        )  # before TensorFlow traces the step, so that it does so once
         batches = _Inputs(keras.Model(network.input, below.output), images, batch_size, seed)
         found.append(auto_encoder.fit(batches, epochs=epochs, verbose=verbose, shuffle=False).history["loss"][-1])
         below = layer

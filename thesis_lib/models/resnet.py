@@ -5,7 +5,11 @@ from keras import layers
 
 from thesis_lib import checks
 
-BLOCKS = {18: ([2, 2, 2, 2], "basic_block"), 50: ([3, 4, 6, 3], "bottleneck_block"), 101: ([3, 4, 23, 3], "bottleneck_block")}
+BLOCKS = {
+    18: ([2, 2, 2, 2], "basic_block"),
+    50: ([3, 4, 6, 3], "bottleneck_block"),
+    101: ([3, 4, 23, 3], "bottleneck_block"),
+}
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's images, as the presets were trained with
 
 
@@ -26,7 +30,9 @@ def resnet_backbone(depth=18, weights="imagenet"):
 
     checks.one_of("depth", str(depth), [str(d) for d in BLOCKS])
     numbers, kind = BLOCKS[int(depth)]
-    prepare = layers.Rescaling([1 / (255 * d) for d in DEVIATION], [-m / d for m, d in zip(MEAN, DEVIATION)], name="prepare")
+    prepare = layers.Rescaling(
+        [1 / (255 * d) for d in DEVIATION], [-m / d for m, d in zip(MEAN, DEVIATION)], name="prepare"
+    )
     if weights is None:
         backbone = ResNetBackbone([64], [7], [64, 128, 256, 512], numbers, [1, 2, 2, 2], kind)
         return backbone, prepare
@@ -40,7 +46,9 @@ def resnet_backbone(depth=18, weights="imagenet"):
             f"folder made where there is a network by keras_hub.models.ResNetBackbone.from_preset({preset!r}).save_to_preset(FOLDER)"
         ) from error
     if (backbone.stackwise_num_blocks, backbone.block_type) != (numbers, kind):
-        raise ValueError(f"depth must be that of the ResNet in weights={weights!r}, of {backbone.stackwise_num_blocks} blocks; got {depth}, of {numbers}")
+        raise ValueError(
+            f"depth must be that of the ResNet in weights={weights!r}, of {backbone.stackwise_num_blocks} blocks; got {depth}, of {numbers}"
+        )
     return backbone, prepare
 
 

@@ -40,7 +40,9 @@ def symmetric(width, depth=4):
     """
     if isinstance(width, (list, tuple)):
         if len(width) < 2 or not all(isinstance(level, (list, tuple)) and len(level) == 2 for level in width):
-            raise ValueError(f"width must be an integer or a list of two or more [filters, convolutions]; got {width!r}")
+            raise ValueError(
+                f"width must be an integer or a list of two or more [filters, convolutions]; got {width!r}"
+            )
         blocks = [Block(filters, convolutions) for filters, convolutions in width]
     else:
         checks.integer("width", width, 1)

@@ -37,7 +37,9 @@ def _conv(x, filters, kernel, stride, name):
 
 
 def _activate(x, name):
-    return layers.LeakyReLU(negative_slope=0.1, name=f"{name}_relu")(layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x))
+    return layers.LeakyReLU(negative_slope=0.1, name=f"{name}_relu")(
+        layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    )
 
 
 def _block(x, filters, stride, name):

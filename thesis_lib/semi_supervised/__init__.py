@@ -1,13 +1,31 @@
 """Training a classifier on few labelled and many unlabelled images: a file a method, on one interface (`base`)."""
 
+from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.fix_match import FixMatch
 from thesis_lib.semi_supervised.mean_teacher import MeanTeacher
 from thesis_lib.semi_supervised.mix_match import MixMatch
 from thesis_lib.semi_supervised.pi_model import PiModel
 from thesis_lib.semi_supervised.pseudo_label import PseudoLabel
+from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+from thesis_lib.semi_supervised.run import METHODS, NETWORKS, Run
 from thesis_lib.semi_supervised.supervised import Supervised
 from thesis_lib.semi_supervised.temporal_ensembling import TemporalEnsembling
 from thesis_lib.semi_supervised.virtual_adversarial import VirtualAdversarial
 
-__all__ = ["FixMatch", "MeanTeacher", "MixMatch", "PiModel", "PseudoLabel", "Supervised", "TemporalEnsembling",
-           "VirtualAdversarial"]  # fmt: skip
+__all__ = [
+    "METHODS",
+    "NETWORKS",
+    "Batches",
+    "FixMatch",
+    "LinearRamp",
+    "MeanTeacher",
+    "MixMatch",
+    "PiModel",
+    "PseudoLabel",
+    "Run",
+    "SigmoidRamp",
+    "Supervised",
+    "TemporalEnsembling",
+    "VirtualAdversarial",
+    "choose_labelled",
+]

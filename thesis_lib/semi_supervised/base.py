@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.data.few_labels import Batches
+from thesis_lib.semi_supervised.batches import Batches
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 
 PARTS = ("classifier", "augment", "weight")
@@ -22,7 +22,10 @@ class Finite(keras.callbacks.Callback):
             self._stop(f"the loss was {logs['loss']} at step {batch + 1} of epoch {self.epoch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
-        if not all(np.isfinite(np.asarray(weight, "float32")).all() for weight in self.model.predictor.get_weights() + self.model.classifier.get_weights()):
+        if not all(
+            np.isfinite(np.asarray(weight, "float32")).all()
+            for weight in self.model.predictor.get_weights() + self.model.classifier.get_weights()
+        ):
             self._stop(f"weights were not finite after the last step of epoch {epoch + 1}")
 
     def _stop(self, found):
@@ -33,7 +36,7 @@ class SemiSupervised(keras.Model):
     """A classifier that is trained on labelled and unlabelled images together.
 
     Fit it on batches {"labelled": images (B, H, W, C), "labels": classes (B,), "unlabelled": images (U, H, W, C)} (see
-    `thesis_lib.data.few_labels.Batches`); validate, evaluate and predict on plain images. Compile it with the loss of
+    `thesis_lib.semi_supervised.Batches`); validate, evaluate and predict on plain images. Compile it with the loss of
     the labelled part on logits; the cost of the unlabelled part is the method's own, added with its weight. Labelled and unlabelled images
     pass the classifier in one batch, so that batch normalisation has the statistics of both: with it, a weight of 0 is not quite training on the labelled ones alone.
 
@@ -46,8 +49,15 @@ class SemiSupervised(keras.Model):
     def __init__(self, classifier, augment=None, weight=1.0, **options):
         super().__init__(**options)
         shape = getattr(classifier, "output_shape", None)
-        if not isinstance(classifier, keras.Model) or not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[1], int):
-            raise ValueError(f"classifier must be a keras.Model, functional or sequential and built, from images to logits (N, K); got {classifier!r}")
+        if (
+            not isinstance(classifier, keras.Model)
+            or not isinstance(shape, tuple)
+            or len(shape) != 2
+            or not isinstance(shape[1], int)
+        ):
+            raise ValueError(
+                f"classifier must be a keras.Model, functional or sequential and built, from images to logits (N, K); got {classifier!r}"
+            )
         self.classifier = classifier
         self.augment = augment
         self.weight = weight if isinstance(weight, (LinearRamp, SigmoidRamp)) else checks.real("weight", weight, 0.0)
@@ -84,15 +94,26 @@ class SemiSupervised(keras.Model):
         else a method draws. A loss or weight that is not finite raises ValueError."""
         own = [Finite()]
         if x is None or hasattr(x, "shape"):
-            raise ValueError(f"x must be batches of labelled and unlabelled images, such as `Batches`; got {type(x).__name__}")
+            raise ValueError(
+                f"x must be batches of labelled and unlabelled images, such as `Batches`; got {type(x).__name__}"
+            )
         if isinstance(x, Batches):
             if x.labels.max() >= self.num_classes:
-                raise ValueError(f"labels must be classes below the classifier's {self.num_classes} outputs; got {x.labels.max()}")
+                raise ValueError(
+                    f"labels must be classes below the classifier's {self.num_classes} outputs; got {x.labels.max()}"
+                )
             missing = np.setdiff1d(np.arange(self.num_classes), x.labels)
             if len(missing):
-                raise ValueError(f"labels must hold an image of each of the classifier's {self.num_classes} classes; none is of {', '.join(map(str, missing))}")
+                raise ValueError(
+                    f"labels must hold an image of each of the classifier's {self.num_classes} classes; none is of {', '.join(map(str, missing))}"
+                )
             own.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: x.start(epoch)))
-        return super().fit(x, *args, callbacks=[*own, *keras.tree.flatten(callbacks or [])], **{"shuffle": not isinstance(x, Batches), **options})
+        return super().fit(
+            x,
+            *args,
+            callbacks=[*own, *keras.tree.flatten(callbacks or [])],
+            **{"shuffle": not isinstance(x, Batches), **options},
+        )
 
     def evaluate(self, x=None, *args, **options):
         """As `keras.Model.evaluate`, on plain images and their labels; so is validation."""

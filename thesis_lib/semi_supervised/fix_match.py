@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.semi_supervised.averages import checked_decay, follow, shadow
 from thesis_lib.semi_supervised.base import SemiSupervised
-from thesis_lib.semi_supervised.targets import beliefs, cross_entropy, most_probable
+from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
+from thesis_lib.semi_supervised.unsupervised import cross_entropy, most_probable, probabilities
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
@@ -27,22 +27,26 @@ class FixMatch(SemiSupervised):
         self.strong = strong
         self.threshold = checks.real("threshold", threshold, 0.0, 1.0)
         self.decay = checked_decay(decay)
-        self.average = shadow(classifier)
+        self.average = ema_copy(classifier)
 
     @property
     def predictor(self):
         return self.average
 
     def unlabelled_cost(self, inputs, outputs):
-        follow(self.average, self.classifier, self.decay, self.step)
+        ema_update(self.average, self.classifier, self.decay, self.step)
         weak = ops.stop_gradient(outputs["all_logits"][ops.shape(inputs["labelled"])[0] :])
         images = ops.cast(inputs["unlabelled"], "float32")
         strong = images if self.strong is None else self.strong(images, training=True)
-        sure = ops.cast(ops.max(beliefs(weak), axis=-1) >= self.threshold, "float32")
+        sure = ops.cast(ops.max(probabilities(weak), axis=-1) >= self.threshold, "float32")
         return cross_entropy(most_probable(weak), self.classifier(strong, training=True), sure)
 
     def get_config(self):
-        own = {"threshold": self.threshold, "decay": self.decay, "strong": keras.saving.serialize_keras_object(self.strong)}
+        own = {
+            "threshold": self.threshold,
+            "decay": self.decay,
+            "strong": keras.saving.serialize_keras_object(self.strong),
+        }
         return {**super().get_config(), **own}
 
     @classmethod

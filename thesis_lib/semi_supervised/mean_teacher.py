@@ -4,18 +4,18 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.semi_supervised.averages import checked_decay, follow, shadow
 from thesis_lib.semi_supervised.base import SemiSupervised
-from thesis_lib.semi_supervised.targets import beliefs, squared_difference
+from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
+from thesis_lib.semi_supervised.unsupervised import probabilities, squared_difference
 from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class MeanTeacher(SemiSupervised):
-    """Squared difference of beliefs to the teacher's, on other augmentation and dropout; the teacher predicts (section 2).
+    """Squared difference of probabilities to the teacher's, on other augmentation and dropout; the teacher predicts (section 2).
 
     The decay is lower in the first steps (`averages.follow`). A step first lets the teacher
-    follow the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics. (The
+    ema_update the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics. (The
     paper raises the decay from 0.99 to 0.999 when the weight is whole; here it stays.)
 
     Args:
@@ -29,7 +29,7 @@ class MeanTeacher(SemiSupervised):
         self.decay = checked_decay(decay)
         self.adversarial = checks.real("adversarial", adversarial, 0.0)
         self.epsilon = checks.real("epsilon", epsilon, 0.0, open_low=True)
-        self.teacher = shadow(classifier)
+        self.teacher = ema_copy(classifier)
         self.seeds = keras.random.SeedGenerator()
 
     @property
@@ -37,10 +37,10 @@ class MeanTeacher(SemiSupervised):
         return self.teacher
 
     def unlabelled_cost(self, inputs, outputs):
-        follow(self.teacher, self.classifier, self.decay, self.step)
+        ema_update(self.teacher, self.classifier, self.decay, self.step)
         images = ops.concatenate([inputs["labelled"], inputs["unlabelled"]])
-        taught = beliefs(self.teacher(self.varied(images), training=True))
-        cost = squared_difference(beliefs(outputs["all_logits"]), taught)
+        taught = probabilities(self.teacher(self.varied(images), training=True))
+        cost = squared_difference(probabilities(outputs["all_logits"]), taught)
         if not self.adversarial:
             return cost
         return cost + self.adversarial * adversarial_cost(self.classifier, outputs, self.epsilon, seed=self.seeds)

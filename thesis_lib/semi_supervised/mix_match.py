@@ -4,16 +4,16 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.semi_supervised.averages import checked_decay, follow, shadow
 from thesis_lib.semi_supervised.base import SemiSupervised
-from thesis_lib.semi_supervised.targets import beliefs, mixup_weights, sharpen, squared_difference
+from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
+from thesis_lib.semi_supervised.unsupervised import mixup_weights, probabilities, sharpen, squared_difference
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class MixMatch(SemiSupervised):
     """Cross-entropy of mixed labelled images and squared difference of mixed unlabelled ones (algorithm 1, equations 2 to 5).
 
-    The guess is the sharpened mean of the beliefs about `views` augmentations; the pass that makes it also updates the averages of
+    The guess is the sharpened mean of the probabilities about `views` augmentations; the pass that makes it also updates the averages of
     batch normalisation. The paper's weight is LinearRamp to 75; it has as many labelled images in a batch as unlabelled ones, mixes
     all of these, and adds a weight decay, which is left to the optimizer here. All mixed images pass the classifier in one batch, so that batch normalisation
     has the statistics of both kinds. Compile with a loss on soft targets, `CategoricalCrossentropy(from_logits=True)`.
@@ -25,13 +25,15 @@ class MixMatch(SemiSupervised):
         decay: of the average of the weights that predicts, in [0, 1), lower in the first steps (`averages.follow`; the paper's is not); None predicts with the weights themselves.
     """
 
-    def __init__(self, classifier, augment=None, weight=75.0, views=2, temperature=0.5, alpha=0.75, decay=0.999, **options):
+    def __init__(
+        self, classifier, augment=None, weight=75.0, views=2, temperature=0.5, alpha=0.75, decay=0.999, **options
+    ):
         super().__init__(classifier, augment, weight, **options)
         self.views = checks.integer("views", views, 1)
         self.temperature = checks.real("temperature", temperature, 0.0, 1.0, open_low=True)
         self.alpha = None if alpha is None else checks.real("alpha", alpha, 0.0, open_low=True)
         self.decay = None if decay is None else checked_decay(decay)
-        self.average = None if decay is None else shadow(classifier)
+        self.average = None if decay is None else ema_copy(classifier)
         self.seeds = keras.random.SeedGenerator()
         if alpha is not None and keras.backend.backend() == "tensorflow":  # whose XLA draws from no Beta distribution
             self.supports_jit = False
@@ -56,9 +58,9 @@ class MixMatch(SemiSupervised):
         return {"labels": targets[:count], "logits": logits[:count], "rest": logits[count:], "guessed": targets[count:]}
 
     def guess(self, views, training=False):
-        """Sharpened mean of the beliefs about several views of the same images: (U, K), without gradient."""
+        """Sharpened mean of the probabilities about several views of the same images: (U, K), without gradient."""
         logits = self.classifier(ops.concatenate(views), training=training)
-        each = ops.reshape(beliefs(logits), (len(views), -1, self.num_classes))
+        each = ops.reshape(probabilities(logits), (len(views), -1, self.num_classes))
         return ops.stop_gradient(sharpen(ops.mean(each, axis=0), self.temperature))
 
     def mix(self, images, targets):
@@ -71,8 +73,8 @@ class MixMatch(SemiSupervised):
 
     def unlabelled_cost(self, inputs, outputs):
         if self.average is not None:
-            follow(self.average, self.classifier, self.decay, self.step)
-        return squared_difference(beliefs(outputs["rest"]), outputs["guessed"])
+            ema_update(self.average, self.classifier, self.decay, self.step)
+        return squared_difference(probabilities(outputs["rest"]), outputs["guessed"])
 
     def get_config(self):
         own = {name: getattr(self, name) for name in ("views", "temperature", "alpha", "decay")}

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from thesis_lib.semi_supervised.base import SemiSupervised
-from thesis_lib.semi_supervised.targets import cross_entropy, most_probable
+from thesis_lib.semi_supervised.unsupervised import cross_entropy, most_probable
 
 
 @keras.saving.register_keras_serializable("thesis_lib")

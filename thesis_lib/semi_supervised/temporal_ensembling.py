@@ -1,18 +1,18 @@
-"""Temporal ensembling (Laine & Aila, ICLR 2017): agree with the average of one's own earlier beliefs."""
+"""Temporal ensembling (Laine & Aila, ICLR 2017): agree with the average of one's own earlier probabilities."""
 
 import keras
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.data.few_labels import Batches
-from thesis_lib.semi_supervised.averages import checked_decay
 from thesis_lib.semi_supervised.base import SemiSupervised
-from thesis_lib.semi_supervised.targets import beliefs, squared_difference
+from thesis_lib.semi_supervised.batches import Batches
+from thesis_lib.semi_supervised.ema import checked_decay
+from thesis_lib.semi_supervised.unsupervised import probabilities, squared_difference
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class TemporalEnsembling(SemiSupervised):
-    """Squared difference to a moving average of the beliefs about the same image, corrected for its start (algorithm 2).
+    """Squared difference to a moving average of the probabilities about the same image, corrected for its start (algorithm 2).
 
     Batches also hold "labelled_index" and "unlabelled_index": each image's number, 0 to num_images - 1. The averages
     take num_images * K * 4 bytes. They are updated when an image is seen, which once an epoch, as unlabelled images are, is the
@@ -35,12 +35,14 @@ class TemporalEnsembling(SemiSupervised):
     def fit(self, x=None, *args, **options):
         """As `SemiSupervised.fit`; raises if the batches are of more images than there are averages."""
         if isinstance(x, Batches) and len(x.labelled) + len(x.unlabelled) > self.num_images:
-            raise ValueError(f"num_images must be at least {len(x.labelled) + len(x.unlabelled)}, that of the labelled and unlabelled images; got {self.num_images}")
+            raise ValueError(
+                f"num_images must be at least {len(x.labelled) + len(x.unlabelled)}, that of the labelled and unlabelled images; got {self.num_images}"
+            )
         return super().fit(x, *args, **options)
 
     def unlabelled_cost(self, inputs, outputs):
         index = ops.concatenate([inputs["labelled_index"], inputs["unlabelled_index"]])
-        belief = beliefs(outputs["all_logits"])
+        belief = probabilities(outputs["all_logits"])
         average, visits = ops.take(self.averages, index, axis=0), ops.take(self.visits, index, axis=0)
         seen = ops.cast(visits > 0, "float32")
         target = average / ops.maximum(1.0 - self.decay**visits, keras.config.epsilon())[:, None]

@@ -5,14 +5,14 @@ from keras import ops
 
 from thesis_lib import checks
 from thesis_lib.semi_supervised.base import SemiSupervised
-from thesis_lib.semi_supervised.targets import beliefs, kl_divergence
+from thesis_lib.semi_supervised.unsupervised import kl_divergence, probabilities
 
 RANGE = 255.0  # of the images' values
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class VirtualAdversarial(SemiSupervised):
-    """KL divergence between the beliefs about an image and about its virtual adversarial neighbour (equations 5 and 8).
+    """KL divergence between the probabilities about an image and about its virtual adversarial neighbour (equations 5 and 8).
 
     The direction is found with batch normalisation's averaged statistics and without dropout, the cost in training mode; the images
     that are changed do not enter these statistics.
@@ -47,12 +47,12 @@ def adversarial_cost(classifier, outputs, epsilon, xi=1e-2, iterations=1, seed=N
     logits = classifier(images + change, training=True)
     for average, value in zip(averages, before):
         average.assign(value)
-    return kl_divergence(beliefs(outputs["all_logits"]), logits)
+    return kl_divergence(probabilities(outputs["all_logits"]), logits)
 
 
 def adversarial_direction(classifier, images, xi=1e-2, iterations=1, seed=None):
-    """Unit vectors (N, H, W, C) along which the beliefs change most (power method, section 3.3)."""
-    target = beliefs(classifier(images, training=False))
+    """Unit vectors (N, H, W, C) along which the probabilities change most (power method, section 3.3)."""
+    target = probabilities(classifier(images, training=False))
     direction = _unit(keras.random.normal(ops.shape(images), seed=seed))
     # Its length does not matter, so it is made large enough not to vanish in half precision.
     enlarged = 1024.0 * ops.cast(ops.shape(images)[0], "float32")

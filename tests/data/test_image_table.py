@@ -1,0 +1,206 @@
+"""Folders and zip files of images with a table of labels."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from thesis_lib.data import classification
+from thesis_lib.data.image_table import load_image_table
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six images of several sizes, formats and modes; the last two without a label."""
+    generator = np.random.default_rng(0)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    shape = {"L": (9, 12), "RGB": (20, 7, 3), "RGBA": (8, 8, 4), "1": (6, 6), "I;16": (5, 5)}
+    rows = []
+    for i, (mode, name) in enumerate(
+        [
+            ("L", "a.png"),
+            ("RGB", "deep/b.jpg"),
+            ("RGBA", "deep/er/c.png"),
+            ("I;16", "d.png"),
+            ("1", "e.tif"),
+            ("RGB", "f.bmp"),
+        ]
+    ):
+        if mode == "1":
+            picture = Image.fromarray(generator.random(shape[mode]) < 0.5)
+        else:
+            picture = Image.fromarray(
+                generator.integers(0, 65536 if mode == "I;16" else 256, shape[mode]).astype(
+                    "uint16" if mode == "I;16" else "uint8"
+                )
+            )
+        picture.save(tmp_path / name)
+        rows.append((name, ["cat", "dog", "cat", "dog", "", ""][i]))
+    pd.DataFrame(rows, columns=["file", "label"]).to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("mode, channels", [("RGB", 3), ("L", 1)])
+def test_a_table_reads_images_of_any_size_and_mode(folder, mode, channels):
+    table = load_image_table(folder, size=(8, 10), mode=mode)
+    assert len(table) == 6 and table.shape == (6, 8, 10, channels) and table.class_names == ("cat", "dog")
+    assert table.labels.tolist() == [0, 1, 0, 1, -1, -1]
+    images = table[np.array([3, 0])]
+    assert images.shape == (2, 8, 10, channels) and images.dtype == np.uint8
+    assert images[0].max() > 100  # 16 bits are scaled, not cut off
+    assert np.array_equal(table.part(np.array([3, 0]))[:], images)
+    grey = np.asarray(Image.open(folder / "a.png").resize((10, 8), Image.Resampling.BILINEAR))
+    assert np.array_equal(images[1, ..., 0], grey)
+
+
+def test_a_zip_file_reads_like_its_folder(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("zip") / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.rglob("*.*"):
+            archive.write(file, file.relative_to(folder))
+    assert np.array_equal(load_image_table(path)[:], load_image_table(folder)[:])
+
+
+def write(folder, text):
+    (folder / "labels.csv").write_text(text)
+
+
+@pytest.mark.parametrize(
+    "text, error, message",
+    [
+        ("name,label\na.png,cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'name', 'label'"),
+        ("file;label\na.png;cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'file;label'"),
+        ("file,label\n\n\na.png,cat\nz.png,cat\n", FileNotFoundError, "row 5: 'z.png' is not in"),
+        ("file,label\na.png,cat,large\n", ValueError, "row 2: there must be no more than 2 values; got 'a.png,cat,large'"),
+        ('file,label\n"a.png,cat\n', ValueError, "labels.csv must be a CSV table in UTF-8"),
+        ("file,label\nz.png,cat\n", FileNotFoundError, "row 2: 'z.png' is not in"),
+        ("file,label\na.png,cat\na.png,dog\n", ValueError, "row 3: 'a.png' is named twice"),
+        ("file,label\na.png,cat\n../secret.png,dog\n", ValueError, "row 3: file must be a path below .*; got '../secret.png'"),
+        ("file,label\na.png,cat\n./a.png,dog\n", ValueError, "row 3: 'a.png' is named twice"),
+        ("file,label\n/etc/passwd,cat\n", ValueError, "row 2: file must be a path below"),
+        ("file,label\na.png,\n", ValueError, "must give some images a label; column 'label' is empty"),
+        ("file,label\n", ValueError, "must name at least one image"),
+        ("", ValueError, "must have the column 'file' once; it has none"),
+    ],
+)  # fmt: skip
+def test_a_wrong_table_is_named_with_its_row(folder, text, error, message):
+    write(folder, text)
+    with pytest.raises(error, match=message):
+        load_image_table(folder)
+
+
+def test_commas_at_the_end_of_rows_and_missing_ones_are_no_error(folder):
+    write(folder, "file, label,\na.png,cat,\nd.png\n\ne.tif,dog,,\n")
+    table = load_image_table(folder)
+    assert table.files.tolist() == ["a.png", "d.png", "e.tif"] and table.labels.tolist() == [0, -1, 1]
+
+
+def test_what_is_in_a_zip_file_counts_not_how_it_is_called(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    with zipfile.ZipFile(other / "PHOTOS.ZIP", "w") as archive:
+        for file in folder.rglob("*.*"):
+            archive.write(file, file.relative_to(folder))
+    plain = load_image_table(folder)[:]
+    shutil.copytree(folder, other / "unpacked.zip")
+    for root in (other / "PHOTOS.ZIP", other / "unpacked.zip"):
+        assert np.array_equal(load_image_table(root)[:], plain)
+    content = bytearray((other / "PHOTOS.ZIP").read_bytes())
+    with zipfile.ZipFile(other / "PHOTOS.ZIP") as archive:
+        member = archive.getinfo("a.png")
+    content[member.header_offset + 60] ^= 255
+    (other / "PHOTOS.ZIP").write_bytes(content)
+    with pytest.raises(ValueError, match="a.png cannot be read: "):
+        load_image_table(other / "PHOTOS.ZIP").check()
+    with pytest.warns(UserWarning, match="1 of 6 images were left out"):
+        assert "a.png" not in load_image_table(other / "PHOTOS.ZIP", skip_damaged=True).files
+
+
+def test_a_size_is_a_pair(folder):
+    with pytest.raises(ValueError, match="size must be two lengths, height and width; got 64"):
+        load_image_table(folder, size=64)
+
+
+def test_a_damaged_zip_file_is_named(folder, tmp_path):
+    archive = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(folder / "labels.csv", "labels.csv")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\1\2") + 1] = 0  # of the central directory
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match="data must be a whole zip file; .*damaged.zip is damaged"):
+        load_image_table(archive)
+
+
+def test_a_damaged_image_is_named_or_left_out_when_asked(folder):
+    with pytest.raises(ValueError, match="skip_damaged must be True or False; got 'false'"):
+        load_image_table(folder, skip_damaged="false")
+    content = (folder / "deep" / "b.jpg").read_bytes()
+    (folder / "deep" / "b.jpg").write_bytes(content[: len(content) // 2])
+    (folder / "d.png").write_text("not an image")
+    table = load_image_table(folder)
+    with pytest.raises(ValueError, match="b.jpg is not a whole image file"):
+        table[[1]]
+    with pytest.raises(ValueError, match=r"2 of 6 images cannot be read \(skip_damaged leaves them out\): .*b.jpg"):
+        table.check()
+    with pytest.warns(UserWarning, match="2 of 6 images were left out; .*b.jpg"):
+        assert load_image_table(folder, skip_damaged=True).files.tolist() == [
+            "a.png",
+            "deep/er/c.png",
+            "e.tif",
+            "f.bmp",
+        ]
+
+
+def test_a_link_that_leads_outside_is_refused(folder, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("outside") / "secret.png"
+    Image.new("L", (4, 4)).save(secret)
+    (folder / "link.png").symlink_to(secret)
+    write(folder, "file,label\nlink.png,cat\n")
+    with pytest.raises(ValueError, match="link that leads outside"):
+        load_image_table(folder)
+
+
+def test_the_contents_of_a_zip_file_are_listed_once(folder, tmp_path_factory, monkeypatch):
+    path = Path(shutil.make_archive(tmp_path_factory.mktemp("zip") / "images", "zip", folder))
+    listed, whole = [], zipfile.ZipFile
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *args: listed.append(args) or whole(*args))
+    table = load_image_table(path)
+    table.check()
+    assert len(table[:]) == 6 and len(listed) <= 2  # once to see what there is
+    monkeypatch.undo()
+    Image.new("L", (9, 12), 77).save(folder / "a.png")
+    shutil.make_archive(path.with_suffix(""), "zip", folder)
+    assert (table[[0]] == 77).all()  # another archive at the same place is read anew
+
+
+def test_listing_many_files_opens_and_asks_for_none_of_them(tmp_path, monkeypatch):
+    """So 100,000 files take seconds: the folder is listed once, and nothing is read but the table."""
+    Image.new("L", (2, 2)).save(tmp_path / "0.png")
+    names = [f"{i}.png" for i in range(2000)]
+    for name in names[1:]:
+        (tmp_path / name).hardlink_to(tmp_path / "0.png")
+    pd.DataFrame({"file": names, "label": "x"}).to_csv(tmp_path / "labels.csv", index=False)
+    read, read_bytes = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or read_bytes(path))
+    table = load_image_table(tmp_path, size=(2, 2))
+    assert len(table) == 2000 and read == ["labels.csv"]
+    table[[5, 7]]
+    assert read == ["labels.csv", "5.png", "7.png"]
+
+
+def test_images_without_a_label_train(folder):
+    rows = [(f"{i}.png", "ab"[i % 2] if i < 12 else "") for i in range(20)]
+    for name, _ in rows:
+        Image.new("L", (4, 4)).save(folder / name)
+    pd.DataFrame(rows, columns=["file", "label"]).to_csv(folder / "labels.csv", index=False)
+    split = classification.load_images(folder, size=(4, 4))
+    assert (
+        (split.train.labels < 0).sum() == 8 and (split.validation.labels >= 0).all() and (split.test.labels >= 0).all()
+    )
+    write(folder, "file,label\na.png,cat\ne.tif,cat\nf.bmp,dog\nd.png,cat\n")
+    with pytest.raises(ValueError, match="at least 3 images of each class, .*; 'dog' has 1"):
+        classification.load_images(folder)

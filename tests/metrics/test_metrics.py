@@ -1,0 +1,193 @@
+import numpy as np
+import pytest
+import surface_distance
+from sklearn.metrics import confusion_matrix
+
+from thesis_lib.metrics import calibration, overlap, summary, surface
+from thesis_lib.metrics.aggregation import METRICS, miou
+
+LABELS = np.array([[[0, 0, 0, 1], [0, 0, 1, 1]]])
+PREDICTED = np.array([[[0, 0, 1, 1], [0, 0, 0, 1]]])
+
+
+def test_overlap_by_hand():
+    s = overlap.scores(LABELS, PREDICTED, 2, background=0)
+    assert s["confusion"].tolist() == [[4, 1], [1, 2]]
+    assert s["accuracy"] == 6 / 8
+    assert s["mean_class_accuracy"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert s["mean_class_accuracy_foreground"] == pytest.approx(2 / 3)
+    assert s["miou"] == pytest.approx((4 / 6 + 2 / 4) / 2)
+    assert s["mean_dice_foreground"] == pytest.approx(4 / 6)
+
+
+def test_confusion_is_scikit_learns():
+    generator = np.random.default_rng(0)
+    a, b = generator.integers(0, 5, (2, 3, 20, 20)).astype(np.uint8)
+    assert (overlap.confusion(a, b.astype(np.uint64), 6) == overlap.confusion(a, b, 6)).all()
+    assert (overlap.confusion(a, b, 6) == confusion_matrix(a.ravel(), b.ravel(), labels=range(6))).all()
+
+
+def test_absent_classes_count_in_no_mean_and_invented_ones_count_as_zero():
+    absent = overlap.scores(LABELS, PREDICTED, 3)
+    assert np.isnan(absent["class_iou"][2]) and absent["miou"] == overlap.scores(LABELS, PREDICTED, 2)["miou"]
+    invented = overlap.scores(np.zeros((1, 2, 2), int), np.array([[[0, 0], [0, 1]]]), 2)
+    assert invented["class_iou"].tolist() == [0.75, 0.0] and np.isnan(invented["class_accuracy"][1])
+
+
+def test_surface_distance_of_shifted_squares_is_known():
+    true, found = np.zeros((2, 1, 40, 40), bool)
+    true[0, 10:30, 10:30], found[0, 10:30, 13:33] = True, True
+    s = surface.scores(true, found, tolerance=1.0)
+    assert s["hausdorff95"] == pytest.approx(3.0)
+    # the two vertical sides are 3 px apart, the horizontal ones coincide but for their ends
+    assert s["surface_distance"] == pytest.approx(1.5, abs=0.2)
+    assert s["surface_dice"] == pytest.approx(0.5, abs=0.05)
+    assert surface.scores(true, true) == {
+        "surface_distance": 0.0,
+        "hausdorff95": 0.0,
+        "surface_dice": 1.0,
+        "objects": 1,
+    }
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 2.0)])
+def test_surface_scores_are_those_of_the_library(blobs, spacing):
+    for true, found in zip(blobs[:4] == 1, np.roll(blobs[:4], 3, axis=2) == 1):
+        reference = surface_distance.compute_surface_distances(true, found, spacing)
+        row = surface.measure(true, found, spacing, tolerance=2.0).iloc[0]
+        assert row["hausdorff95"] == pytest.approx(surface_distance.compute_robust_hausdorff(reference, 95))
+        assert row["surface_dice"] == pytest.approx(surface_distance.compute_surface_dice_at_tolerance(reference, 2.0))
+        distance = np.concatenate([reference["distances_gt_to_pred"], reference["distances_pred_to_gt"]])
+        length = np.concatenate([reference["surfel_areas_gt"], reference["surfel_areas_pred"]])
+        assert row["surface_distance"] == pytest.approx(np.average(distance, weights=length))
+
+
+def test_distances_are_in_the_unit_of_the_spacing():
+    true, found = np.zeros((2, 1, 40, 40), bool)
+    true[0, 10:30, 10:30], found[0, 10:30, 13:33] = True, True
+    assert surface.scores(true, found, spacing=(0.5, 0.5))["hausdorff95"] == pytest.approx(1.5)
+
+
+def test_empty_masks_have_a_stated_meaning():
+    empty, full = np.zeros((1, 3, 4), bool), np.zeros((1, 3, 4), bool)
+    full[0, 1, 1] = True
+    nothing = surface.scores(empty, empty)
+    assert nothing["objects"] == 0 and np.isnan(nothing["surface_distance"])
+    for pair in ((empty, full), (full, empty)):
+        assert surface.scores(*pair) == {"surface_distance": 5.0, "hausdorff95": 5.0, "surface_dice": 0.0, "objects": 1}
+
+
+def test_every_class_but_the_background_is_an_object():
+    labels = np.zeros((2, 12, 12), int)
+    labels[0, 2:6, 2:6], labels[0, 8:11, 8:11], labels[1, 3:9, 3:9] = 1, 2, 1
+    objects = surface.measure(labels, labels, background=0)
+    assert objects[["image", "class"]].values.tolist() == [[0, 1], [0, 2], [1, 1]]
+
+
+def test_calibration_by_hand():
+    labels = np.array([[[0, 1, 1, 0]]])
+    sure = np.array([[[[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.6, 0.4]]]])
+    s = calibration.scores(labels, sure, bins=10)
+    assert s["log_loss"] == pytest.approx(-np.log([0.9, 0.1, 0.6, 0.6]).mean())
+    assert s["brier"] == pytest.approx(np.mean([0.02, 1.62, 0.32, 0.32]))
+    # bin 0.9: accuracy 1/2, confidence 0.9; bin 0.6: accuracy 1, confidence 0.6; both hold half of the pixels
+    assert s["ece"] == pytest.approx(0.5 * 0.4 + 0.5 * 0.4)
+    assert s["reliability"]["count"].tolist() == [0] * 6 + [2, 0, 0, 2]
+
+
+def test_probabilities_that_come_true_as_often_as_they_say_are_calibrated():
+    generator = np.random.default_rng(0)
+    p = generator.uniform(0, 1, (4, 100, 100))
+    labels = (generator.uniform(size=p.shape) < p).astype(int)
+    assert calibration.scores(labels, np.stack([1 - p, p], -1))["ece"] < 0.01
+
+
+def test_a_band_counts_only_pixels_near_boundaries(halves):
+    probabilities = np.full(halves.shape + (2,), 0.5)
+    probabilities[:, :, :10] = [1.0, 0.0]
+    assert calibration.scores(halves, probabilities, band=2.0)["log_loss"] == pytest.approx(np.log(2))
+    assert np.isnan(calibration.scores(np.zeros((1, 4, 4), int), np.full((1, 4, 4, 2), 0.5), band=2.0)["ece"])
+
+
+def test_scores_of_scenes_add_up_to_those_of_all(blobs):
+    generator = np.random.default_rng(0)
+    logits = 3 * np.eye(3)[blobs] + generator.normal(0, 1, blobs.shape + (3,))
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    row, scenes, curves = summary.evaluate(blobs, probabilities, background=0)
+    assert row["log_loss"] == pytest.approx(scenes["log_loss"].mean())
+    assert row["surface_distance"] == pytest.approx(np.nanmean(scenes["surface_distance"]))
+    once = np.ones((1, len(scenes["union"])))
+    assert miou(scenes, once) == pytest.approx([row["miou"]])
+    assert miou({k: v[:, [1, 2]] for k, v in scenes.items() if v.ndim == 2}, once) == pytest.approx(
+        [row["miou_foreground"]]
+    )
+    assert curves["all"]["count"].sum() == blobs.size > curves["band"]["count"].sum()
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: overlap.scores(LABELS, PREDICTED[:, :1], 2), "must have the same shape"),
+        (lambda: overlap.scores(LABELS, PREDICTED, 1), r"labels must hold classes in 0..0; got values from 0 to 1"),
+        (lambda: surface.scores(LABELS, PREDICTED, spacing=(0, 1)), "spacing must"),
+        (lambda: surface.scores(LABELS, PREDICTED, spacing=(1, 1, 1)), "spacing must be two lengths"),
+        (lambda: surface.scores(LABELS, PREDICTED, spacing=2.0), "spacing must be two lengths"),
+        (
+            lambda: summary.evaluate(LABELS, np.full(LABELS.shape + (2,), 0.5), 2),
+            "background must be a whole number from 0 to 1; got 2",
+        ),
+        (lambda: summary.evaluate(LABELS[:0], np.zeros((0, 4, 4, 2)), 0), "probabilities must be of one scene or more"),
+        (lambda: surface.scores(LABELS, PREDICTED[0]), "must have the same shape"),
+        (lambda: calibration.scores(LABELS, np.full(LABELS.shape + (2,), np.nan)), "probabilities must be finite"),
+        (lambda: calibration.scores(LABELS, np.ones(LABELS.shape + (2,))), "sum to one"),
+        (lambda: calibration.scores(LABELS, np.full(LABELS.shape + (2,), 0.5), bins=0), "bins must"),
+    ],
+)
+def test_wrong_values_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_scenes_without_any_object_have_numbers_and_no_median():
+    probabilities = np.zeros((3, 6, 6, 2))
+    probabilities[..., 0] = 1
+    _, scenes, _ = summary.evaluate(np.zeros((3, 6, 6), int), probabilities, 0)
+    assert scenes["surface_distance"].dtype == float and np.isnan(scenes["surface_distance"]).all()
+    median = METRICS["surface_distance_median"].of_scenes
+    assert np.isnan(median(scenes, np.ones((2, 3)))).all()
+    found = median({"surface_distance": np.array([3.0, np.nan, 5.0])}, np.array([[0.0, 3, 0], [1, 1, 1], [2, 0, 1]]))
+    np.testing.assert_array_equal(found, [np.nan, 4.0, 3.0])
+
+
+def test_pixels_to_ignore_are_not_counted():
+    generator = np.random.default_rng(0)
+    labels = np.zeros((2, 24, 30), np.uint8)
+    labels[:, 6:14, 6:16] = 1
+    probabilities = generator.dirichlet([1, 1], (2, 24, 30))
+    ended = summary.evaluate(labels[:, :20], probabilities[:, :20], 0)
+    labels[:, 20:] = 255
+    ignored = summary.evaluate(labels, probabilities, 0)
+    for name, value in ended[0].items():
+        assert ignored[0][name] == pytest.approx(
+            value, rel=0.05 if "surface" in name or "hausdorff" in name else 1e-9
+        ), name
+    assert (ignored[1]["union"] == ended[1]["union"]).all()
+    assert np.isnan(overlap.scores(np.full((1, 2, 2), 255), np.zeros((1, 2, 2), int), 2)["accuracy"])
+
+
+def test_the_edge_of_what_is_to_be_ignored_is_no_boundary_and_nothing_to_measure_has_no_row():
+    labels = np.zeros((2, 30, 30), np.uint8)
+    labels[0, 10:20, 5:15], labels[0, :, :5], labels[0, :, 15:], labels[1] = (
+        1,
+        255,
+        255,
+        255,
+    )  # the object goes on under what is ignored
+    probabilities = np.zeros((2, 30, 30, 2))
+    probabilities[..., 0] = 1
+    probabilities[:, 12:18] = (0, 1)
+    row, scenes, _ = summary.evaluate(labels, probabilities, 0)
+    assert (
+        row["surface_distance"] == pytest.approx(2.0) == row["hausdorff95"]
+    )  # above and below; the sides are no boundary
+    assert np.isnan(scenes["surface_distance"][1]) and np.isfinite(scenes["surface_distance"][0])

@@ -1,0 +1,172 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from thesis_lib import paths
+from thesis_lib.data import image_io
+from thesis_lib.data.class_table import ClassTable
+from thesis_lib.data.segmentation_folder import load_segmentation_folder
+from thesis_lib.segmentation import prediction
+
+TABLE = "name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\n"
+
+
+@pytest.fixture
+def splits(tmp_path):
+    """Roofs are bright squares, so that a threshold finds them; there is no road."""
+    table = ClassTable(("ground", "roof", "road"), ((0, 0, 0), (255, 255, 255), (200, 10, 30)))
+    for folder in ("data/images", "data/masks"):
+        (tmp_path / folder).mkdir(parents=True)
+    for i in range(3):
+        mask = np.zeros((50 + i, 60), np.uint8)
+        mask[10:30, 20:40] = 1
+        image_io.write_image(np.repeat(mask[..., None] * 200, 3, -1), tmp_path / f"data/images/{i}.png")
+        image_io.write_image(table.to_picture(mask), tmp_path / f"data/masks/{i}.png")
+    (tmp_path / "data/label_class_dict.csv").write_text(TABLE)
+    return load_segmentation_folder(tmp_path / "data")
+
+
+def threshold(strength=1.0):
+    images = keras.Input((None, None, 3))
+    bright = (images[..., :1] - 100) * strength
+    return keras.Model(images, keras.ops.concatenate([-bright, bright, -1000.0 + 0 * bright], -1))
+
+
+def test_a_perfect_model_scores_perfectly_and_its_files_hold_the_classes(splits, tmp_path):
+    scores, classes = prediction.score_rasters(
+        threshold(), splits.test, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4
+    )
+    (name,) = scores.index
+    assert (
+        scores.loc[name, ["iou", "dice", "surface_dice"]].tolist() == [1, 1, 1]
+        and scores.loc[name, "surface_distance"] == 0
+    )
+    assert scores.loc[name, "log_loss"] == pytest.approx(0, abs=1e-5)
+    assert classes["iou"].tolist()[:2] == [1, 1] and np.isnan(classes.loc["road", "iou"])
+    written = splits.classes.to_classes(image_io.read_image(tmp_path / f"out/{name}_classes.png", "RGB", name))
+    assert np.array_equal(written, splits.test.mask(0))
+    probability = image_io.read_image(tmp_path / f"out/{name}_probability.png", "L", name)[..., 0]
+    assert np.array_equal(probability, 255 * splits.test.mask(0))
+
+
+def test_log_loss_and_brier_are_those_of_all_pixels(splits, tmp_path):
+    scores, _ = prediction.score_rasters(
+        threshold(0.005), splits.test, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4
+    )
+    logits = np.asarray(threshold(0.005)(splits.test.image(0)[None].astype("float32")))
+    beliefs = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    true = np.eye(3)[splits.test.mask(0)]
+    assert scores["log_loss"].item() == pytest.approx(-np.log((beliefs[0] * true).sum(-1)).mean(), rel=1e-4)
+    assert scores["brier"].item() == pytest.approx(((beliefs[0] - true) ** 2).sum(-1).mean(), rel=1e-4)
+
+
+def test_what_is_finished_stays_when_a_later_file_cannot_be_written(splits, tmp_path):
+    (tmp_path / "out").mkdir()
+    last = splits.train.images[-1].stem if len(splits.train) > 1 else splits.train.images[0].stem
+    (tmp_path / f"out/{last}_probability.png").mkdir()  # a folder is in the way
+    with pytest.raises(OSError, match=f"{last}_probability.png could not be written"):
+        list(
+            prediction.predict_rasters(
+                threshold(), splits.train, splits.classes, tmp_path / "out", tile=32, margin=2, blend=4
+            )
+        )
+    assert image_io.image_shape(tmp_path / f"out/{last}_classes.png") == splits.train.mask(-1).shape
+
+
+def test_a_network_that_diverged_and_a_wrong_background_are_named_not_scored(tmp_path):
+    class Diverged:
+        def predict_on_batch(self, images):
+            return np.full((*images.shape[:3], 2), np.nan, np.float32)
+
+    splits = load_segmentation_folder(paths.REPOSITORY / "sample_data" / "buildings")
+    with pytest.raises(ValueError, match="model must give finite logits; it does not for .*scene00"):
+        prediction.score_rasters(Diverged(), splits.test, splits.classes, tmp_path, tile=64, margin=4, blend=4)
+    with pytest.raises(ValueError, match="background must be a whole number from 0 to 1; got -1"):
+        prediction.score_rasters(Diverged(), splits.test, splits.classes, tmp_path, background=-1)
+    with pytest.raises(ValueError, match="tolerance must be .*; got -1"):
+        prediction.score_rasters(Diverged(), splits.test, splits.classes, tmp_path, tolerance=-1)
+
+
+def test_the_edge_of_what_is_ignored_is_no_surface(tmp_path):
+    """Half of a disc of 60 px is not labelled; the other half is predicted 6 px too large, wherever the labels end."""
+    rows, columns = np.indices((200, 200)) - 100
+    true, predicted = ((np.hypot(rows, columns) < radius).astype(np.uint8) for radius in (60, 66))
+    found = {}
+    for name, known in (("whole", 200), ("half", 100)):
+        mask = np.where(columns < known - 100, true, 255).astype(np.uint8)
+        for folder, picture in (("images", np.repeat(200 * predicted[..., None], 3, -1)), ("masks", mask)):
+            (tmp_path / name / folder).mkdir(parents=True)
+            for i in range(3):
+                image_io.write_image(picture, tmp_path / name / folder / f"{i}.png")
+        splits = load_segmentation_folder(tmp_path / name)
+        model = keras.Sequential(
+            [
+                keras.Input((None, None, 3)),
+                keras.layers.Lambda(lambda x: keras.ops.concatenate([100 - x[..., :1], x[..., :1] - 100], -1)),
+            ]
+        )
+        found[name] = prediction.score_rasters(
+            model, splits.test, splits.classes, tmp_path / "out", tile=256, margin=2, blend=4
+        )[0].iloc[0]
+    assert found["whole"]["surface_distance"] == pytest.approx(6, abs=0.4)
+    assert found["half"]["surface_distance"] == pytest.approx(6, abs=0.4) and found["half"]["surface_dice"] < 0.02
+
+
+def test_a_model_of_other_classes_is_named(splits, tmp_path):
+    images = keras.Input((None, None, 3))
+    with pytest.raises(
+        ValueError, match="model must tell the 3 classes of the table apart, ground, roof, road; it has 2"
+    ):
+        prediction.score_rasters(
+            keras.Model(images, images[..., :2]),
+            splits.test,
+            splits.classes,
+            tmp_path / "out",
+            tile=32,
+            margin=2,
+            blend=4,
+        )
+
+
+def test_predictions_do_not_go_where_images_lie(tmp_path, splits):
+    with pytest.raises(ValueError, match="folder must not be where images or masks lie"):
+        prediction.score_rasters(None, splits.test, splits.classes, splits.test.images[0].parent)
+
+
+LARGE = """
+import re, sys, keras, numpy as np
+from thesis_lib.segmentation import prediction
+from thesis_lib.data import pictures
+from thesis_lib.data.class_table import ClassTable
+from thesis_lib.data.segmentation_folder import load_segmentation_folder
+
+images = keras.Input((None, None, 3))
+model = keras.Model(images, keras.ops.concatenate([100 - images[..., :1], images[..., :1] - 100], -1))
+splits = load_segmentation_folder(sys.argv[1])
+(name, mask, found, foreground, sums), = prediction.predict_rasters(model, splits.test, splits.classes, sys.argv[2], tile=512, margin=16, blend=16)
+assert found.shape == (10000, 10000) and np.array_equal(found, mask) and sums[2] == 10**8
+print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group(1)) / 2**20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
+def test_a_raster_of_10000_by_10000_px_is_predicted_within_2_gib(tmp_path):
+    roofs = np.zeros((10000, 10000), np.uint8)
+    for i in range(0, 10000, 500):
+        roofs[i + 100 : i + 300, 70 : 9000 + i // 10] = 1
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        image_io.write_image(
+            np.repeat(200 * roofs[..., None], 3, -1) if folder == "images" else roofs, tmp_path / folder / "0.png"
+        )
+        for i in (1, 2):
+            (tmp_path / folder / f"{i}.png").hardlink_to(tmp_path / folder / "0.png")
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, tmp_path, tmp_path / "out"], capture_output=True, text=True, cwd=paths.REPOSITORY
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) < 2

@@ -1,0 +1,40 @@
+import keras
+import numpy as np
+import pytest
+
+from thesis_lib.segmentation import tiles
+
+
+def convolution(radius, classes=2):
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 3))
+    x = keras.layers.Rescaling(1 / 255)(images)
+    for _ in range(radius):
+        x = keras.layers.Conv2D(classes, 3, padding="same")(x)
+    return keras.Model(images, x)
+
+
+@pytest.mark.parametrize("shape, tile", [((70, 93), 32), ((32, 32), 32), ((20, 45), 32), ((200, 33), 64)])
+def test_tiles_give_what_the_whole_image_gives(shape, tile):
+    """A network that sees three pixels far, and a margin of three: the seams vanish. (Padding is seen at the lower and right border of small images.)"""
+    model = convolution(3)
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    whole = np.array(keras.ops.softmax(model(image[None].astype("float32"))))[0]
+    found = np.zeros_like(whole)
+    rows = 0
+    for top, beliefs in tiles.bands(model, image, tile, margin=3, blend=5, batch_size=2):
+        assert top == rows
+        found[top : top + len(beliefs)] = beliefs
+        rows += len(beliefs)
+    assert rows == shape[0]
+    np.testing.assert_allclose(found.sum(-1), 1, atol=1e-5)
+    inside = tuple(slice(0, n if n >= tile else n - 3) for n in shape)
+    np.testing.assert_allclose(found[inside], whole[inside], atol=1e-5)
+    assert np.array_equal(tiles.predict(model, image, tile=tile, margin=3, blend=5), found.argmax(-1))
+
+
+def test_tiles_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"tile must be more than 2 \* \(margin \+ blend\), 80; got 64"):
+        next(tiles.bands(convolution(1), np.zeros((9, 9, 3), np.uint8), tile=64, margin=20, blend=20))
+    with pytest.raises(ValueError, match=r"image must be \(H, W, 3\); got shape \(9, 9\)"):
+        tiles.predict(convolution(1), np.zeros((9, 9), np.uint8))

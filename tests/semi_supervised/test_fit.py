@@ -1,0 +1,158 @@
+"""Each method as a model that is trained: fitted, saved, in half precision, on both backends, and to some use."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from semi_supervised_cases import METHODS, batch, compiled, network
+
+from thesis_lib.data import classification
+from thesis_lib.models.small_convnet import small_convnet
+from thesis_lib.semi_supervised import MeanTeacher, PseudoLabel
+from thesis_lib.semi_supervised.batches import Batches, choose_labelled
+from thesis_lib.semi_supervised.ramps import LinearRamp
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"mix_match"}))
+def test_without_weight_each_method_is_supervised_training(name):
+    """The same steps on the labelled part alone end in the same weights, without batch normalisation, which sees the whole batch (MixMatch's MixUp
+    changes the labelled part, too)."""
+    net, alone = network(), network()
+    model = compiled(METHODS[name](net, 10, None, 0.0))
+    alone.compile(keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    for step in range(3):
+        inputs = batch(seed=step)
+        model.train_on_batch(inputs)
+        alone.train_on_batch(inputs["labelled"], inputs["labels"])
+    for found, expected in zip(net.get_weights(), alone.get_weights()):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_saving_and_loading_continues_the_same_training(name, tmp_path):
+    augment = keras.Sequential([layers.RandomTranslation(0.2, 0.2, fill_mode="constant")])
+    model = compiled(
+        METHODS[name](network(dropout=0.3, norm=True), 10, augment, LinearRamp(0, 4, 1.0)), keras.optimizers.Adam(0.01)
+    )
+    for step in range(2):
+        model.train_on_batch(batch(seed=step))
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras")
+    images = batch()["labelled"]
+    np.testing.assert_allclose(copy.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-5)
+    for step in range(2, 4):
+        model.train_on_batch(batch(seed=step))
+        copy.train_on_batch(batch(seed=step))
+    for found, expected in zip(copy.get_weights(), model.get_weights()):
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert int(copy.step) == 4
+
+
+@pytest.mark.parametrize("name", ["mean_teacher", "mix_match"])
+def test_fit_goes_on_where_a_saved_training_was(name, tmp_path):
+    data = batch(7, 12)
+    batches = lambda: Batches(data["labelled"], data["labels"], data["unlabelled"], 3, 4, seed=1)
+    model = compiled(
+        METHODS[name](network(dropout=0.3), 19, layers.RandomTranslation(0.2, 0.2, seed=1), 1.0),
+        keras.optimizers.Adam(0.01),
+    )
+    model.fit(
+        batches(), epochs=4, verbose=0, callbacks=keras.callbacks.ModelCheckpoint(tmp_path / "model{epoch}.keras")
+    )
+    copy = keras.saving.load_model(tmp_path / "model2.keras")
+    copy.fit(batches(), initial_epoch=2, epochs=4, verbose=0)
+    for found, expected in zip(copy.get_weights(), model.get_weights()):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mean_teacher_vat", "mix_match", "temporal_ensembling", "fix_match"])
+def test_half_precision_trains(name):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = compiled(
+            METHODS[name](network(), 10, layers.RandomTranslation(0.2, 0.2), 1.0), keras.optimizers.Adam(0.01)
+        )
+        logs = model.train_on_batch(batch(), return_dict=True)
+        assert all(np.isfinite(float(value)) for value in logs.values())
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_fit_validates_evaluates_and_predicts_on_plain_images():
+    data = batch(10, 30)
+    batches = Batches(data["labelled"], data["labels"], data["unlabelled"], 4, 10)
+    model = compiled(MeanTeacher(network()))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    history = model.fit(batches, validation_data=(data["labelled"], data["labels"]), epochs=2, verbose=0).history
+    assert {"loss", "accuracy", "supervised_cost", "unlabelled_cost", "val_loss", "val_accuracy"} <= set(history)
+    accuracy = np.mean(model.predict(data["labelled"], verbose=0).argmax(-1) == data["labels"])
+    assert model.evaluate(data["labelled"], data["labels"], return_dict=True, verbose=0)["accuracy"] == pytest.approx(
+        accuracy
+    )
+
+
+@pytest.fixture(scope="module")
+def digits():
+    split = classification.load_images("digits")
+    known = choose_labelled(split.train.labels, 50, 0)
+    return split, split.train[known], split.train[np.setdiff1d(np.arange(len(split.train)), known)]
+
+
+def error(digits, make, with_digits=True):
+    """Share of wrong answers on all images that were not trained on, after training with 50 labels and the other digits, or the 50 images over and over in their place."""
+    split, labelled, unlabelled = digits
+    keras.utils.set_random_seed(0)
+    augment = layers.RandomTranslation(0.1, 0.1, fill_mode="constant", seed=0)
+    model = compiled(make(small_convnet(10), len(split.train), augment), keras.optimizers.Adam(0.003))
+    others = unlabelled.images if with_digits else np.resize(labelled.images, unlabelled.images.shape)
+    model.fit(Batches(labelled.images, labelled.labels, others, 25, 100), epochs=40, verbose=0)
+    wrong = [model.predict(part.images, verbose=0).argmax(-1) != part.labels for part in (split.validation, split.test)]
+    return np.concatenate(wrong).mean()
+
+
+@pytest.fixture(scope="module")
+def supervised_error(digits):
+    return error(digits, lambda net, n, augment: PseudoLabel(net, augment, 0.0))
+
+
+GAINS = {  # weight of the unlabelled cost, and by how much the error must be lower than that of supervised training, and than the method's own without other digits
+    "pseudo_label": (1.0, 0.015, 0.015), "pi_model": (30.0, 0.01, 0.004), "temporal_ensembling": (30.0, 0.014, 0.01), "mean_teacher": (30.0, 0.017, 0.013),
+    "vat": (1.0, 0.02, 0.005), "mix_match": (10.0, 0.025, 0.005), "fix_match": (1.0, 0.01, 0.013),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GAINS)
+def test_unlabelled_digits_help(name, digits, supervised_error):
+    """A method that ignored the unlabelled digits would do as well without them."""
+    weight, over_supervised, over_itself = GAINS[name]
+    with_digits, without = (
+        error(digits, lambda net, n, augment: METHODS[name](net, n, augment, LinearRamp(0, 240, weight)), given)
+        for given in (True, False)
+    )
+    assert with_digits <= supervised_error - over_supervised and with_digits <= without - over_itself
+
+
+STEP = Path(__file__).with_name("backend_methods.py")
+
+
+def test_tensorflow_and_jax_make_the_same_step(tmp_path):
+    """One process a backend: every method without random parts, from the same weights."""
+    found = {}
+    for backend in ("tensorflow", "jax"):
+        path = tmp_path / f"{backend}.npz"
+        run = subprocess.run(
+            [sys.executable, STEP, path], env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr[-3000:]
+        found[backend] = np.load(path)
+    assert str(found["jax"]["backend"]) == "jax" and len(found["jax"].files) > 30
+    assert found["jax"]["mixed_finite"] and found["jax"]["both_finite"] and found["jax"]["direction"].max() > 0.3
+    for name in set(found["jax"].files) - {"backend"}:
+        np.testing.assert_allclose(
+            found["jax"][name], found["tensorflow"][name], atol=1e-3 if name == "direction" else 1e-4, err_msg=name
+        )

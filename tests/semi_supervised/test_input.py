@@ -1,0 +1,72 @@
+"""What the methods refuse: settings, classifiers, labels and images that cannot be trained with; each is named."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from semi_supervised_cases import SHAPE, batch, compiled, network
+
+from thesis_lib.semi_supervised import FixMatch, MeanTeacher, MixMatch, PiModel, TemporalEnsembling, VirtualAdversarial
+from thesis_lib.semi_supervised.batches import Batches
+from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+def two_outputs():
+    images = keras.Input(SHAPE)
+    return keras.Model(images, [layers.Dense(2)(layers.Flatten()(images))] * 2)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: PiModel("net"), "classifier must be a keras.Model"),
+        (lambda: PiModel(Subclassed()), "classifier must be a keras.Model, functional or sequential and built"),
+        (lambda: PiModel(keras.Sequential([layers.Flatten(), layers.Dense(3)])), "classifier must be a keras.Model, functional or sequential and built"),
+        (lambda: PiModel(two_outputs()), "classifier must be a keras.Model, .* to logits"),
+        (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, inf\); got -1.0"),
+        (lambda: TemporalEnsembling(network(), 10, decay=1.0), r"decay must be a finite number in \[0, 1\); got 1.0"),
+        (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\); got 1.5"),
+        (lambda: MixMatch(network(), temperature=0.0), r"temperature must be a finite number in \(0, 1\]; got 0.0"),
+        (lambda: MixMatch(network(), alpha=0), r"alpha must be .*; got 0"),
+        (lambda: MixMatch(network(), views=0), "views must be a whole number from 1; got 0"),
+        (lambda: VirtualAdversarial(network(), epsilon=-2), "epsilon must be .*; got -2"),
+        (lambda: FixMatch(network(), threshold=2), "threshold must be .*; got 2"),
+        (lambda: TemporalEnsembling(network(), 0), "num_images must be a whole number from 1; got 0"),
+        (lambda: LinearRamp(5, 4, 1.0), "end must be a whole number from 5; got 4"),
+        (lambda: SigmoidRamp(0, 1.0), "length must be .*; got 0"),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_more_images_than_averages_are_named():
+    images = np.zeros((6, 8, 8, 1), "uint8")
+    model = compiled(TemporalEnsembling(network(), 10), keras.optimizers.SGD(0.0))
+    with pytest.raises(ValueError, match="num_images must be at least 12, .*; got 10"):
+        model.fit(Batches(images, np.zeros(6, int), images, 2, 2), verbose=0)
+
+
+def test_labels_beyond_the_classifier_and_evaluation_on_training_batches_are_refused():
+    model = compiled(PiModel(network()))
+    inputs = batch()
+    images = inputs["unlabelled"]
+    wrong = Batches(images, np.arange(len(images)), images, 2, 2)
+    with pytest.raises(ValueError, match="labels must be classes below the classifier's 3 outputs; got 5"):
+        model.fit(wrong, verbose=0)
+    with pytest.raises(
+        ValueError, match="labels must hold an image of each of the classifier's 3 classes; none is of 1"
+    ):
+        model.fit(Batches(images, np.array([0, 2, 0, 2, 2, 2]), images, 2, 2), verbose=0)
+    with pytest.raises(ValueError, match="evaluate and validate on plain images and their labels"):
+        model.evaluate(Batches(images, np.zeros(len(images), int), images, 2, 2), verbose=0)
+    with pytest.raises(
+        ValueError, match="x must be batches of labelled and unlabelled images, such as `Batches`; got ndarray"
+    ):
+        model.fit(images, np.zeros(len(images), int), verbose=0)

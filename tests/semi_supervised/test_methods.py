@@ -1,0 +1,302 @@
+"""Each method's targets and costs against hand-computed cases of its paper's formula."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from scipy import integrate, stats
+from scipy.special import softmax as scipy_softmax
+from semi_supervised_cases import SHAPE, batch, compiled, network
+
+from thesis_lib.semi_supervised import (
+    FixMatch,
+    MeanTeacher,
+    MixMatch,
+    PiModel,
+    PseudoLabel,
+    TemporalEnsembling,
+    unsupervised,
+)
+from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost, adversarial_direction, gradient
+
+
+def softmax(x):
+    return scipy_softmax(x, axis=-1)
+
+
+def unlabelled_cost(model, inputs):
+    """The method's cost on one batch, and the logits of all images; the optimizer changes nothing."""
+    compiled(model, keras.optimizers.SGD(0.0))
+    logs = model.train_on_batch(inputs, return_dict=True)
+    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])
+    return float(logs["unlabelled_cost"]), np.array(model.classifier(images))
+
+
+def test_sharpening_by_hand():
+    p = ops.convert_to_tensor([[0.6, 0.4]])
+    np.testing.assert_allclose(np.array(unsupervised.sharpen(p, 0.5)), [[0.36 / 0.52, 0.16 / 0.52]], atol=1e-6)
+    np.testing.assert_allclose(np.array(unsupervised.sharpen(p, 1.0)), [[0.6, 0.4]], atol=1e-6)
+    np.testing.assert_allclose(np.array(unsupervised.sharpen(p, 0.01)), [[1, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.75, 2.0])
+def test_mixup_draws_have_the_moments_of_the_larger_part_of_a_beta(alpha):
+    draws = np.array(unsupervised.mixup_weights(40000, alpha, 1))
+    assert draws.min() >= 0.5 and draws.max() <= 1
+    for power in (1, 2):
+        expected = 2 * integrate.quad(lambda x: x**power * stats.beta(alpha, alpha).pdf(x), 0.5, 1)[0]
+        assert (draws**power).mean() == pytest.approx(expected, abs=0.01)
+
+
+def test_ramps_by_hand():
+    linear, sigmoid = LinearRamp(100, 600, 3.0), SigmoidRamp(80, 10.0)
+    assert [float(linear(s)) for s in (0, 100, 350, 600, 9999)] == pytest.approx([0, 0, 1.5, 3, 3])
+    assert [float(LinearRamp(5, 5, 3.0)(s)) for s in (4, 5, 6)] == [0, 3, 3]
+    assert [float(sigmoid(s)) for s in (0, 40, 80, 99)] == pytest.approx([10 * np.exp(-5), 10 * np.exp(-1.25), 10, 10])
+
+
+def test_costs_send_no_gradient_into_the_target():
+    belief = ops.convert_to_tensor(np.array([[0.2, 0.3, 0.5]], "float32"))
+    logits = ops.convert_to_tensor(np.array([[0.1, 0.7, 0.2]], "float32"))
+    for cost in (
+        lambda t: unsupervised.squared_difference(belief, t),
+        lambda t: unsupervised.cross_entropy(t, logits),
+        lambda t: unsupervised.kl_divergence(t, logits),
+    ):
+        found = gradient(cost, ops.convert_to_tensor(np.array([[0.5, 0.25, 0.25]], "float32")))
+        assert found is None or not np.array(found).any()
+    assert np.array(gradient(lambda z: unsupervised.kl_divergence(belief, z), logits)).any()
+
+
+def test_pseudo_labels_cost_the_cross_entropy_with_the_most_probable_class():
+    inputs = batch()
+    cost, logits = unlabelled_cost(PseudoLabel(network()), inputs)
+    assert cost == pytest.approx(-np.log(softmax(logits[4:]).max(-1)).mean(), rel=1e-4)
+
+
+def test_pseudo_labels_are_the_classes_of_predictions_and_are_learned_with_dropout():
+    inputs = batch()
+    model = compiled(PseudoLabel(keras.Sequential([network(), layers.Dropout(0.5, seed=0)])), keras.optimizers.SGD(0.0))
+    predicted = np.array(model.classifier(np.concatenate([inputs["labelled"], inputs["unlabelled"]])))[4:].argmax(-1)
+    outputs = model(inputs, training=True)
+    noisy = np.array(outputs["all_logits"])[4:]
+    assert (noisy.argmax(-1) != predicted).any()
+    expected = -np.log(softmax(noisy)[np.arange(len(noisy)), predicted]).mean()
+    assert float(model.unlabelled_cost(inputs, outputs)) == pytest.approx(expected, rel=1e-4)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Brighter(layers.Layer):
+    """An augmentation that adds 20, then 40, then 60, ...: so that two passes differ in a known way."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.calls = self.add_weight(shape=(), trainable=False, initializer="zeros")
+
+    def call(self, images, training=False):
+        self.calls.assign_add(1.0)
+        return images + 20.0 * self.calls
+
+
+def moved(net, inputs, add, part=slice(None)):
+    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])[part].astype("float32")
+    return softmax(np.array(net(images + add)))
+
+
+def test_the_pi_model_costs_the_squared_difference_of_two_passes():
+    inputs, net = batch(), network()
+    cost, _ = unlabelled_cost(PiModel(net, Brighter()), inputs)
+    assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
+
+
+def test_the_gradient_is_that_of_the_first_pass_alone():
+    """The weights move as if the second pass were a constant."""
+    inputs, net = batch(), network()
+    before, target = net.get_weights(), ops.convert_to_tensor(moved(net, inputs, 40))
+    images = ops.convert_to_tensor(np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32") + 20)
+    bias = lambda value: unsupervised.squared_difference(
+        unsupervised.probabilities(net(images) - before[-1] + value), target
+    )
+    supervised = lambda value: ops.mean(
+        ops.sparse_categorical_crossentropy(inputs["labels"], (net(images) - before[-1] + value)[:4], from_logits=True)
+    )
+    start = ops.convert_to_tensor(before[-1])
+    expected = np.array(gradient(bias, start)) + np.array(gradient(supervised, start))
+    compiled(PiModel(net, Brighter()), keras.optimizers.SGD(1.0)).train_on_batch(inputs)
+    np.testing.assert_allclose(before[-1] - net.get_weights()[-1], expected, atol=1e-5)
+
+
+def test_temporal_ensembling_averages_its_beliefs_and_corrects_for_the_start():
+    inputs, net = batch(), network()
+    model = compiled(TemporalEnsembling(net, 10, Brighter(), decay=0.6), keras.optimizers.SGD(0.0))
+    costs = []
+    for _ in range(2):
+        model.reset_metrics()
+        costs.append(float(model.train_on_batch(inputs, return_dict=True)["unlabelled_cost"]))
+    first, second = moved(net, inputs, 20), moved(net, inputs, 40)
+    assert costs[0] == 0  # nothing is known of an image that is seen for the first time
+    assert costs[1] == pytest.approx(((second - first) ** 2).mean(), rel=1e-3)  # 0.4 first / (1 - 0.6) = first
+    np.testing.assert_allclose(np.array(model.averages), 0.6 * 0.4 * first + 0.4 * second, atol=1e-5)
+    assert np.array(model.visits).tolist() == [2.0] * 10
+
+
+def test_the_teacher_is_the_closed_form_average_of_the_student():
+    """The first steps average evenly, until 1 - 1 / (step + 1) exceeds the decay. Batch-norm statistics are included; they
+    are those after the step's forward pass, weights those before its update."""
+    model = compiled(MeanTeacher(network(norm=True), decay=0.6))
+    seen, decays = [], [min(1 - 1 / (step + 1), 0.6) for step in range(5)]
+    for step in range(5):
+        before = model.classifier.get_weights()
+        model.train_on_batch(batch(seed=step))
+        after = model.classifier.get_weights()
+        seen.append([b if w.trainable else a for w, b, a in zip(model.classifier.weights, before, after)])
+    weights = [(1 - d) * np.prod(decays[i + 1 :]) for i, d in enumerate(decays)]
+    assert sum(weights) == pytest.approx(1)
+    for i, found in enumerate(model.teacher.get_weights()):
+        np.testing.assert_allclose(found, sum(w * s[i] for w, s in zip(weights, seen)), atol=1e-5)
+    assert not model.teacher.trainable_weights
+    images = batch()["labelled"]
+    np.testing.assert_allclose(model.predict(images, verbose=0), np.array(model.teacher(images)), atol=1e-5)
+
+
+def test_a_teacher_without_memory_is_the_student():
+    inputs, net = batch(), network()
+    cost, _ = unlabelled_cost(MeanTeacher(net, Brighter(), decay=0.0), inputs)
+    assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
+
+
+def test_the_student_agrees_with_the_average_of_its_weights():
+    """In the second step the teacher is the mean of the weights before the first and after it, the student the latter."""
+    inputs, net = batch(), network()
+    model, mean = compiled(MeanTeacher(net, decay=0.6)), network()
+    before = net.get_weights()
+    model.train_on_batch(inputs)
+    after = net.get_weights()
+    mean.set_weights([(a + b) / 2 for a, b in zip(before, after)])
+    expected = ((moved(net, inputs, 0) - moved(mean, inputs, 0)) ** 2).mean()
+    model.reset_metrics()
+    cost = float(model.train_on_batch(inputs, return_dict=True)["unlabelled_cost"])
+    assert cost == pytest.approx(expected, rel=1e-3) and expected > 1e-6
+
+
+def test_mean_teacher_with_vat_adds_both_costs():
+    inputs = batch()
+    alone, _ = unlabelled_cost(MeanTeacher(network(), Brighter()), inputs)
+    model = MeanTeacher(network(), Brighter(), adversarial=0.3, epsilon=1.5)
+    model.seeds = keras.random.SeedGenerator(5)
+    both, _ = unlabelled_cost(model, inputs)
+    net, images = network(), np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32") + 20
+    outputs = {"images": ops.convert_to_tensor(images), "all_logits": net(images)}
+    added = float(adversarial_cost(net, outputs, 1.5, seed=keras.random.SeedGenerator(5)))
+    assert both - alone == pytest.approx(0.3 * added, rel=1e-3) and added > 1e-3
+
+
+@pytest.mark.parametrize("make", [lambda net: MixMatch(net, decay=0.9), lambda net: FixMatch(net, decay=0.9)])
+def test_the_weights_at_the_start_count_once_in_the_average(make):
+    """After two steps it is the plain mean of what the first two steps met: the random weights met in the first one are not counted twice."""
+    model = compiled(make(network()))
+    seen = []
+    for step in range(2):
+        seen.append(model.classifier.get_weights())
+        model.train_on_batch(batch(seed=step))
+    for found, *met in zip(model.predictor.get_weights(), *seen):
+        np.testing.assert_allclose(found, np.mean(met, axis=0), atol=1e-5)
+
+
+def test_adversarial_images_leave_the_batch_norm_statistics_alone():
+    inputs, net = batch(), network(norm=True)
+    images = ops.convert_to_tensor(np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32"))
+    outputs = {"images": images, "all_logits": net(images, training=True)}
+    before = net.get_weights()
+    adversarial_cost(net, outputs, 2.0, seed=1)
+    for old, new in zip(before, net.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_adversarial_direction_does_not_vanish_in_half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        net = network()
+        images = ops.convert_to_tensor(batch()["unlabelled"].astype("float32"))
+        found = np.array(adversarial_direction(net, images, seed=1)).reshape(len(images), -1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
+
+
+def test_the_adversarial_direction_of_a_linear_classifier_is_its_weight():
+    """Two classes and logits linear in the image: only a change along the difference of the weights matters."""
+    net = keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
+    images = ops.convert_to_tensor(batch()["labelled"].astype("float32"))
+    found = np.array(adversarial_direction(net, images, seed=1)).reshape(4, -1)
+    weight = net.get_weights()[0]
+    expected = (weight[:, 0] - weight[:, 1]) / np.linalg.norm(weight[:, 0] - weight[:, 1])
+    np.testing.assert_allclose(np.abs(found @ expected), 1, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    logits = np.array(net(images))
+    outputs = {"images": images, "all_logits": ops.convert_to_tensor(logits)}
+    cost = float(adversarial_cost(net, outputs, 0.5, seed=1))
+    step = 0.5 * np.linalg.norm(weight[:, 0] - weight[:, 1]) * np.sign(found @ expected)
+    p, q = softmax(logits), softmax(np.stack([logits[:, 0] - logits[:, 1] + step, np.zeros(4)], -1))
+    assert cost == pytest.approx((p * np.log(p / q)).sum(-1).mean(), rel=1e-3)
+
+
+def test_mixmatch_by_hand():
+    inputs, net = batch(), network()
+    plain = MixMatch(net, Brighter(), views=2, temperature=0.5, alpha=None, decay=None)
+    cost, _ = unlabelled_cost(plain, inputs)
+    unknown = slice(4, None)  # the labelled images are brighter by 20, the views by 40 and 60
+    mean = (moved(net, inputs, 40, unknown) + moved(net, inputs, 60, unknown)) / 2
+    guess = mean**2 / (mean**2).sum(-1, keepdims=True)
+    expected = [(moved(net, inputs, add, unknown) - guess) ** 2 for add in (40, 60)]
+    assert cost == pytest.approx(np.mean(expected), rel=1e-3)
+    mixing = MixMatch(net, alpha=0.75, decay=None)
+    out = mixing({k: ops.convert_to_tensor(v) for k, v in inputs.items()}, training=True)
+    shares = np.concatenate([np.array(out["labels"]), np.array(out["guessed"])])
+    np.testing.assert_allclose(shares.sum(-1), 1, atol=1e-5)
+    kept = np.array(out["labels"])[np.arange(4), inputs["labels"]]
+    assert (kept >= 0.5 - 1e-6).all() and (kept < 1 - 1e-6).any()
+
+
+def test_mixing_blends_images_and_targets_alike():
+    model = MixMatch(network(), alpha=0.75, decay=None)
+    value = np.random.default_rng(0).uniform(size=50).astype("float32")
+    images, mixed = model.mix(
+        ops.convert_to_tensor(value.reshape(50, 1, 1, 1)), ops.convert_to_tensor(np.stack([value, 1 - value], -1))
+    )
+    np.testing.assert_allclose(np.array(images).ravel(), np.array(mixed)[:, 0], atol=1e-6)
+
+
+def test_fixmatch_counts_only_what_is_sure():
+    inputs, net = batch(), network()
+    logits = np.array(net(inputs["unlabelled"]))
+    confidence = softmax(logits).max(-1)
+    threshold = float(np.sort(confidence)[2:4].mean())
+    cost, _ = unlabelled_cost(FixMatch(net, threshold=threshold), inputs)
+    assert cost == pytest.approx((-np.log(confidence) * (confidence >= threshold)).sum() / 6, rel=1e-3)
+
+
+def test_fixmatch_learns_the_strongly_augmented_image():
+    inputs, net = batch(), network()
+    named = np.array(net(inputs["unlabelled"])).argmax(-1)
+    cost, _ = unlabelled_cost(FixMatch(net, strong=Brighter(), threshold=0.0), inputs)
+    assert cost == pytest.approx(-np.log(moved(net, inputs, 20, slice(4, None))[np.arange(6), named]).mean(), rel=1e-3)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the gradient of all weights is asked of TensorFlow"
+)
+def test_no_gradient_flows_into_guessed_and_mixed_labels():
+    import tensorflow
+
+    model = MixMatch(network(), alpha=0.75, decay=None)
+    with tensorflow.GradientTape() as tape:
+        out = model({k: ops.convert_to_tensor(v) for k, v in batch().items()}, training=True)
+        weighed = sum(ops.sum(out[name] * np.arange(3, dtype="float32")) for name in ("labels", "guessed"))
+    assert all(g is None or not np.array(g).any() for g in tape.gradient(weighed, model.trainable_weights))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's XLA has no Beta distribution")
+def test_mixup_is_not_compiled_by_an_xla_that_cannot_draw_for_it():
+    assert not MixMatch(network()).supports_jit and MixMatch(network(), alpha=None).supports_jit

@@ -1,0 +1,156 @@
+"""`make report`: what it plans, that a kill loses nothing, what its page shows."""
+
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from thesis_lib.paths import REPOSITORY
+from thesis_lib.study import report
+
+
+def test_formulas_become_mathml_without_a_script():
+    made = report.formulas_as_mathml(r"so $\sigma^2$ and $$M_{jk} = \frac{L}{A}$$ end")
+    assert made.count("<math") == 2 and 'display="block"' in made and "$" not in made
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_command_of_a_formula_is_left_on_the_page(path):
+    texts = [
+        "".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "markdown"
+    ]
+    assert not [word for text in texts for word in re.findall(r"\\\w+|\$", report.formulas_as_mathml(text))]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A copy of the repository with a sweep of two small runs and one that must fail."""
+    folder = tmp_path_factory.mktemp("a copy")  # with a space in its path
+    for name in ("Snakefile", "Makefile", "notebooks", "thesis_lib", "sample_data"):
+        source = REPOSITORY / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    shutil.copytree(REPOSITORY / "experiments" / "slurm", folder / "experiments" / "slurm")
+    parameters = {
+        "train_scenes": 16,
+        "epochs": 1,
+        "width": 2,
+        "depth": 2,
+        "prior": "fitted",
+        "augment": True,
+        "learning_rate": 0.00005,
+    }
+    grid = [{"objective": ["one_hot", "forward", "nonsense"], "seed": [0]}]
+    stories = {"01_boundary_prior": {"data": "sample"}, "02_soft_labels": {"data": "sample"}}
+    (folder / "experiments" / "tiny.yaml").write_text(
+        yaml.safe_dump({"stories": stories, "parameters": parameters, "grid": grid})
+    )
+    return folder
+
+
+def command(workspace, *words, log=None):
+    """Start a command in the workspace, in a process group of its own; its output goes to the file `log`, or a pipe."""
+    environment = {**os.environ, "PYTHONPATH": str(workspace)}
+    return subprocess.Popen(words, cwd=workspace, env=environment, stdout=log or subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
+
+
+def planned(workspace):
+    """The runs that Snakemake would train now, and what it says of it."""
+    words = (
+        sys.executable,
+        "-m",
+        "snakemake",
+        "runs",
+        "--dry-run",
+        "--printshellcmds",
+        "--cores",
+        "2",
+        "--config",
+        "profile=tiny",
+    )
+    run = command(workspace, *words, "--rerun-incomplete", "--rerun-triggers", "mtime", "params", "code")
+    out, _ = run.communicate()
+    assert run.returncode == 0, out
+    return set(re.findall(r"output: reports/tiny/runs/(\S+)/row.json", out)), out
+
+
+def test_a_dry_run_plans_every_run(workspace):
+    runs, out = planned(workspace)
+    assert runs == {"one_hot-seed0", "forward-seed0", "nonsense-seed0"} and re.search(r"story\s+2", out)
+    # Python's path would have a sweep that is moved done again; papermill takes 5e-05 for a text.
+    assert "-m papermill" in out and sys.executable not in out and "learning_rate: 5.0e-05" in out
+
+
+def test_the_slurm_settings_plan_a_job_for_each_run(workspace):
+    words = ("runs", "--dry-run", "--profile", "experiments/slurm", "--config", "profile=tiny")
+    run = command(workspace, sys.executable, "-m", "snakemake", *words)
+    out, _ = run.communicate()
+    assert run.returncode == 0, out
+    assert out.count("slurm_partition=gpu") >= 3 and "runtime=240" in out and "gpu=1" in out
+
+
+@pytest.mark.parametrize("profile", ["", "reference/", "typo"])
+def test_a_profile_that_is_none_is_named_and_nothing_is_removed(workspace, profile):
+    (workspace / "reports" / "mine").mkdir(parents=True, exist_ok=True)
+    for target in ("clean", "report", "resume", "reference"):
+        run = command(workspace, "make", target, f"PROFILE={profile}", "BIN=/bin", "-o", "setup")
+        out, _ = run.communicate()
+        assert run.returncode == 2 and "PROFILE must be one of: " in out, out
+    assert (workspace / "reports" / "mine").is_dir()
+
+
+@pytest.mark.parametrize("given", ["JOBS=zero", "JOBS=0", "THREADS=-1", "THREADS="])
+def test_a_number_of_cores_that_is_none_is_named(workspace, given):
+    for target in ("report", "test"):
+        run = command(workspace, "make", target, given, "BIN=/bin", "-o", "setup")
+        out, _ = run.communicate()
+        assert (
+            run.returncode == 2
+            and f"{given.split('=')[0]} must be a whole number, 1 or more; got {given.split('=')[1]}\n" in out
+        ), out
+
+
+def test_a_report_that_is_killed_five_times_loses_no_finished_run_and_names_the_failed_one(workspace):
+    make = ("make", "report", "PROFILE=tiny", "JOBS=2", f"BIN={Path(sys.executable).parent}", "-o", "setup")
+    runs, log = workspace / "reports" / "tiny" / "runs", workspace / "make.log"
+    generator = np.random.default_rng()  # other moments each time: none may lose anything
+    finished = {}
+    for kill in range(5):
+        with log.open("w") as file:
+            first = command(workspace, *make, log=file)
+            deadline = time.time() + (generator.uniform(2, 25) if kill else 400)
+            while first.poll() is None and time.time() < deadline:
+                if kill == 0 and re.search(r"Finished jobid.*train", log.read_text()):
+                    break  # the first kill is just after a run has finished
+                time.sleep(0.2)
+            os.killpg(first.pid, signal.SIGKILL)
+            first.wait()
+        unfinished, _ = planned(workspace)
+        assert unfinished.isdisjoint(path.parent.name for path in finished)
+        finished |= {p: p.stat().st_mtime_ns for p in runs.glob("*/row.json") if p.parent.name not in unfinished}
+        assert finished, log.read_text()
+        for path in runs.glob("*/row.json"):
+            assert json.loads(path.read_text())["objective"] in path.parent.name
+
+    second = command(workspace, *make)
+    out, _ = second.communicate()
+    assert second.returncode != 0 and "failed: reports/tiny/runs/nonsense-seed0/papermill.log" in out, out
+    assert "The report is in reports/index.html" in out and out.count("failed:") == 1, out
+    assert {path.parent.name for path in runs.glob("*/row.json")} == {"one_hot-seed0", "forward-seed0"}
+    for path, written in finished.items():
+        assert path.stat().st_mtime_ns == written
+    page = (workspace / "reports" / "index.html").read_text()
+    assert "nonsense-seed0" in page and page.count("data:image/png;base64") > 15 and "<math" in page
+    assert not re.search(r"""(src|href)=["']https?://""", page)
+    row = json.loads((runs / "forward-seed0" / "row.json").read_text())
+    assert math.isfinite(row["log_loss"]) and row["objective"] == "forward" and row["epochs_run"] == 1

@@ -1,0 +1,209 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from thesis_lib.annotation import geometry
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.simulated import DisplacementField
+from thesis_lib.data import splits
+from thesis_lib.metrics import calibration
+from thesis_lib.targets import smoothing
+from thesis_lib.targets.smoothing import ClassMatrix, OneHot, Posterior, SpatiallyVarying, Uniform
+
+STRIPES = np.array([[[0, 0, 1, 2]]], np.uint8)
+RULES = [OneHot(), Uniform(0.9), ClassMatrix(np.full((3, 3), 1 / 3)), SpatiallyVarying(1.0), Posterior(BoundaryPrior())]
+
+
+def soft(rule, labels, num_classes=3):
+    return np.asarray(rule(labels, num_classes))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize("shape", [(2, 9, 7), (1, 1, 1), (1, 3, 40)])
+def test_soft_labels_sum_to_one_for_scenes_of_any_size(rule, shape):
+    labels = np.random.default_rng(0).integers(0, 3, shape)
+    q = soft(rule, labels)
+    assert q.shape == shape + (3,) and (q >= 0).all()
+    np.testing.assert_allclose(q.sum(-1), 1.0, atol=1e-5)
+
+
+def test_adjacency_counts_each_pair_once_in_each_direction():
+    # 0 0 1    horizontal pairs 00 01 | 02 22, vertical 00 02 12
+    # 0 2 2
+    counts = smoothing.adjacency(np.array([[0, 0, 1], [0, 2, 2]]), 3)
+    assert counts.tolist() == [[4, 1, 2], [1, 0, 1], [2, 1, 2]]
+
+
+def test_adjacency_of_many_classes_and_scenes_is_symmetric_and_complete():
+    labels = np.random.default_rng(0).integers(0, 100, (70, 11, 13))
+    counts = smoothing.adjacency(labels, 100)
+    assert (counts == counts.T).all()
+    assert counts.sum() == 2 * 70 * (10 * 13 + 11 * 12)
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (2, 1, 5), (2, 5, 1), (70, 7, 9)])
+@pytest.mark.parametrize("num_classes", [2, 5, 100])
+def test_adjacency_equals_counting_pair_by_pair(shape, num_classes):
+    labels = np.random.default_rng(0).integers(0, num_classes, shape)
+    expected = np.zeros((num_classes, num_classes), int)
+    for a, b in ((labels[:, 1:], labels[:, :-1]), (labels[:, :, 1:], labels[:, :, :-1])):
+        np.add.at(expected, (a.ravel(), b.ravel()), 1)
+        np.add.at(expected, (b.ravel(), a.ravel()), 1)
+    assert (smoothing.adjacency(labels, num_classes) == expected).all()
+
+
+COUNTS = np.array([[6, 3, 1], [3, 2, 0], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "rule, expected",
+    [
+        ("fixed_uniform", [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]),
+        ("fixed_adjacent", [[0.8, 0.15, 0.05], [0.2, 0.8, 0], [0.2, 0, 0.8]]),
+        ("weighted_uniform", [[0.92, 0.04, 0.04], [0.06, 0.88, 0.06], [0.1, 0.1, 0.8]]),
+        ("weighted_adjacent", [[0.92, 0.06, 0.02], [0.12, 0.88, 0], [0.2, 0, 0.8]]),
+    ],
+)
+def test_the_four_class_level_rules_by_hand(rule, expected):
+    np.testing.assert_allclose(smoothing.smoothing_matrix(rule, 0.8, COUNTS), expected, atol=1e-12)
+
+
+def test_a_class_that_touches_nothing_keeps_its_weight_under_adjacent_rules():
+    alone = np.array([[8, 0], [0, 0]])
+    assert smoothing.smoothing_matrix("fixed_adjacent", 0.7, alone).tolist() == [[1, 0], [0, 1]]
+
+
+def test_uniform_smoothing_is_the_fixed_uniform_matrix():
+    matrix = smoothing.smoothing_matrix("fixed_uniform", 0.85, np.ones((3, 3)))
+    np.testing.assert_allclose(soft(Uniform(0.85), STRIPES), soft(ClassMatrix(matrix), STRIPES), atol=1e-6)
+
+
+def test_spatially_varying_smoothing_as_published():
+    kernel = SpatiallyVarying(1.0).kernel()
+    assert kernel[1, 1] == pytest.approx(0.5) and kernel.sum() == pytest.approx(1.0)
+    assert kernel[0, 1] / kernel[0, 0] == pytest.approx(math.exp(0.5))
+    edge = np.zeros((1, 5, 6), int)
+    edge[..., 3:] = 1
+    q = soft(SpatiallyVarying(1.0), edge, 2)[0, 2, :, 1]
+    side = kernel[:, 2].sum()
+    np.testing.assert_allclose(q, [0, 0, side, 1 - side, 1, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "p", [BoundaryPrior.known(1.0), BoundaryPrior.known(3.0), BoundaryPrior(0, 20, 5, 5), BoundaryPrior(0, 99, 40, 90)]
+)
+def test_a_straight_edge_gives_the_student_t_profile(p):
+    edge = np.zeros((1, 90, 90), np.uint8)
+    edge[:, :, 45:] = 1
+    distance = np.arange(90) - 44.5
+    for labels in (edge, edge.transpose(0, 2, 1)):
+        q = soft(Posterior(p), labels, 2)[0, ..., 1]
+        middle = q[45] if labels is edge else q[:, 45]
+        near = np.abs(distance) < 25
+        np.testing.assert_allclose(middle[near], p.inside_probability(distance[near]), atol=1e-3)
+
+
+def test_the_separable_passes_equal_one_convolution_with_the_kernel(blobs):
+    p = BoundaryPrior(0.0, 20.0, 10.0, 10.0)
+    q = soft(Posterior(p), blobs[:1])[0]
+    kernel = p.kernel(0.99999)
+    for k in range(3):
+        wide = ndimage.convolve((blobs[0] == k).astype(float), kernel, mode="constant")
+        np.testing.assert_allclose(q[20:-20, 20:-20, k], wide[20:-20, 20:-20], atol=1e-3)
+
+
+def test_no_error_gives_one_hot_labels(blobs):
+    np.testing.assert_array_equal(soft(Posterior(BoundaryPrior.known(0.0)), blobs), soft(OneHot(), blobs))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    train = splits.load_scenes("sample").train[:100]
+    return {s: DisplacementField(s, 4.0, background=10)(train.labels, 0) for s in (1.0, 2.0)}, train.labels
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0])
+def test_the_posterior_at_the_annotators_sigma_forecasts_the_truth_best(drawn, sigma):
+    labels, truth = drawn[0][sigma], drawn[1]
+    score = lambda rule: calibration.scores(truth, soft(rule, labels, 11))
+    matching = score(Posterior(BoundaryPrior.known(sigma)))
+    for other in (0.5, 0.7, 1.4, 2.0):
+        assert matching["log_loss"] < score(Posterior(BoundaryPrior.known(sigma * other)))["log_loss"]
+    counts = smoothing.adjacency(labels, 11)
+    rivals = [
+        OneHot(),
+        SpatiallyVarying(1.0),
+        ClassMatrix(smoothing.posterior_class_matrix(BoundaryPrior.known(sigma), counts)),
+    ]
+    for magnitude in (0.8, 0.9, 0.95, 0.975):
+        rivals.append(Uniform(magnitude))
+        rivals += [ClassMatrix(smoothing.smoothing_matrix(rule, magnitude, counts)) for rule in smoothing.RULES]
+    assert matching["log_loss"] < min(score(rule)["log_loss"] for rule in rivals)
+    assert matching["ece"] < 0.01
+    curve = matching["reliability"]
+    many = curve["count"] > 2000
+    np.testing.assert_allclose(curve["accuracy"][many], curve["confidence"][many], atol=0.08)
+
+
+def test_removing_a_known_bias_improves_the_forecast(drawn):
+    truth = drawn[1]
+    biased = DisplacementField(1.0, 4.0, 1.0, background=10)(truth, 0)
+    corrected = geometry.shift_boundaries(biased, -1.0, background=10)
+    rule = Posterior(BoundaryPrior.known(1.0))
+    losses = [calibration.scores(truth, soft(rule, maps, 11))["log_loss"] for maps in (biased, corrected)]
+    assert losses[1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0])
+def test_weighted_adjacent_smoothing_is_the_class_average_of_the_posterior(sigma):
+    generator = np.random.default_rng(3)
+    fields = [ndimage.gaussian_filter(generator.standard_normal((600, 600)), 25) for _ in range(3)]
+    labels = np.argmax(fields, axis=0).astype(np.uint8)[None]
+    p = BoundaryPrior.known(sigma)
+    q = soft(Posterior(p), labels)
+    average = np.stack([q[labels == j].mean(0) for j in range(3)])
+    predicted = smoothing.posterior_class_matrix(p, smoothing.adjacency(labels, 3))
+    off = ~np.eye(3, dtype=bool) & (predicted > 1e-3)
+    assert (average[off] / predicted[off]).mean() == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_prior_fixes_the_magnitude_of_weighted_adjacent_smoothing():
+    sigma = 0.1
+    by_prior = smoothing.posterior_class_matrix(BoundaryPrior.known(sigma), COUNTS)
+    by_magnitude = smoothing.smoothing_matrix("weighted_adjacent", 1 - sigma * math.sqrt(math.pi / 2), COUNTS)
+    np.testing.assert_allclose(by_prior, by_magnitude)
+
+
+@pytest.mark.parametrize("rule", [*RULES, SpatiallyVarying(0.7), Posterior(BoundaryPrior.known(1.0, 0.3))])
+def test_rules_survive_being_saved(rule):
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(rule))
+    labels = np.random.default_rng(0).integers(0, 3, (1, 9, 9))
+    np.testing.assert_array_equal(soft(copy, labels), soft(rule, labels))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: Uniform(0.0), "magnitude must .*0.0"),
+        (lambda: Uniform(1.5), "magnitude must .*1.5"),
+        (lambda: SpatiallyVarying(-1.0), "sigma must .*-1.0"),
+        (lambda: ClassMatrix([[1.0, 0.5], [0, 1]]), "rows that sum to one"),
+        (lambda: soft(ClassMatrix(np.eye(2)), STRIPES), "a row for each of the 3 classes; got 2"),
+        (lambda: smoothing.smoothing_matrix("diagonal", 0.9, COUNTS), "rule must be one of fixed_adjacent"),
+        (lambda: smoothing.smoothing_matrix("fixed_uniform", 1.1, COUNTS), "magnitude must .*1.1"),
+        (lambda: smoothing.smoothing_matrix("fixed_uniform", 0.9, np.ones((2, 3))), "adjacency must be a square"),
+        (lambda: smoothing.adjacency(STRIPES, 2), r"labels must hold classes in 0..1; got values from 0 to 2"),
+        (lambda: smoothing.posterior_class_matrix(BoundaryPrior.known(50.0), COUNTS), "small beside the objects"),
+    ],
+)
+def test_wrong_values_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_adjacency_leaves_out_pixels_to_ignore():
+    labels = np.array([[0, 0, 255], [1, 255, 1]], np.uint8)
+    assert smoothing.adjacency(labels, 2).tolist() == [[2, 1], [1, 0]]

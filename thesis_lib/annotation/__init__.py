@@ -1,0 +1,41 @@
+"""How people draw: measured displacements, the prior on boundary error, agreement, simulated annotators."""
+
+from thesis_lib.annotation.agreement import Agreement, agreement, consensus, prior_table
+from thesis_lib.annotation.displacements import (
+    autocorrelation_time,
+    boundary_displacements,
+    displacement_series,
+    displacements_by_pair,
+)
+from thesis_lib.annotation.geometry import contours, near_boundary, shift_boundaries, signed_distance
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.simulated import (
+    ANNOTATORS,
+    DisplacementField,
+    Identity,
+    MarkovBoundary,
+    Morphological,
+    annotator,
+)
+
+__all__ = [
+    "ANNOTATORS",
+    "Agreement",
+    "BoundaryPrior",
+    "DisplacementField",
+    "Identity",
+    "MarkovBoundary",
+    "Morphological",
+    "agreement",
+    "annotator",
+    "autocorrelation_time",
+    "boundary_displacements",
+    "consensus",
+    "contours",
+    "displacement_series",
+    "displacements_by_pair",
+    "near_boundary",
+    "prior_table",
+    "shift_boundaries",
+    "signed_distance",
+]

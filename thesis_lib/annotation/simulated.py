@@ -1,0 +1,184 @@
+"""Simulated annotators: how a clean label map gets a human's boundary error.
+
+Each is a frozen dataclass, called with (labels, seed), and returns label maps of the same shape and dtype. The same
+seed gives the same errors; every image has its own, independent ones. The displacement field is the noise model of
+the project's prior; the others are there because a method must hold when its own noise model is wrong.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from thesis_lib import checks
+from thesis_lib.annotation import geometry
+from thesis_lib.labels import IGNORE, background_class, fill_ignored
+
+
+def _annotate(one_map, labels, seed, background):
+    """Apply one_map(labels (H, W), generator, background) to every map with a generator of its own; pixels to ignore stay so."""
+    labels = checks.label_maps("labels", labels)
+    background = background_class(labels, background)
+    maps = labels.reshape((-1,) + labels.shape[-2:])
+    seeds = np.random.SeedSequence(checks.integer("seed", seed, 0)).spawn(len(maps))
+    drawn = []
+    for one, s in zip(maps, seeds):
+        ignored = one == IGNORE  # nowhere in a mask
+        drawn.append(np.where(ignored, one, one_map(fill_ignored(one, ignored), np.random.default_rng(s), background)))
+    return np.stack(drawn).astype(labels.dtype).reshape(labels.shape)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The annotator who makes no error."""
+
+    def __call__(self, labels, seed=0):
+        return checks.label_maps("labels", labels).copy()
+
+
+@dataclass(frozen=True)
+class DisplacementField:
+    """Draws the true map through a smooth random displacement: y(r) = z(r + u(r)).
+
+    Both components of u are stationary Gaussian fields of standard deviation `sigma` whose correlation at distance r
+    is exp(-r^2 / (2 correlation_length^2)), so the displacement along any boundary's normal is Normal(mean, sigma^2).
+
+    Args:
+        sigma: standard deviation of the displacement, px, 0 or more.
+        correlation_length: px, more than 0.
+        mean: bias along the boundary's normal, px; positive draws outside the object.
+        background: the background's class; the most frequent one if None. Only a mean other than 0 needs it.
+    """
+
+    sigma: float
+    correlation_length: float
+    mean: float = 0.0
+    background: int | None = None
+
+    def __post_init__(self):
+        checks.real("sigma", self.sigma, 0.0)
+        checks.real("correlation_length", self.correlation_length, 0.0, open_low=True)
+        checks.real("mean", self.mean)
+
+    def __call__(self, labels, seed):
+        return _annotate(self._draw, labels, seed, self.background)
+
+    def _draw(self, labels, generator, background):
+        shifted = geometry.shift_boundaries(labels, self.mean, background)
+        where = np.indices(labels.shape) + [self.field(labels.shape, generator) for _ in range(2)]
+        return ndimage.map_coordinates(shifted, where, order=0, mode="nearest")
+
+    def field(self, shape, generator):
+        """One component of the displacement: float array of the given shape (H, W), px."""
+        # White noise filtered by a Gaussian of standard deviation s has correlation exp(-r^2 / (4 s^2)).
+        width = self.correlation_length / np.sqrt(2.0)
+        margin = int(np.ceil(4 * width))
+        kernel = np.exp(-0.5 * (np.arange(-margin, margin + 1) / width) ** 2)
+        kernel *= 1.0 / np.sqrt(np.sum(kernel**2))
+        noise = generator.standard_normal([n + 2 * margin for n in shape])
+        for axis in (0, 1):
+            noise = ndimage.correlate1d(noise, kernel, axis=axis, mode="constant")
+        return self.sigma * noise[margin : margin + shape[0], margin : margin + shape[1]]
+
+
+@dataclass(frozen=True)
+class MarkovBoundary:
+    """The Markov model of boundary errors of Yao et al., "Learning to Segment from Noisy Annotations" (ICLR 2023).
+
+    In each of `steps` steps a coin decides for the whole image whether the objects grow (probability theta1) or
+    shrink; then every pixel just outside (just inside) an object flips with probability theta2. At the end every
+    pixel within two pixels of a boundary flips at rate theta3, and each class is smoothed by a Gaussian of 1 px.
+    The paper treats one object; with several, a pixel that joins an object joins the nearest one.
+
+    Args:
+        steps: number of steps T, 0 or more.
+        theta1, theta2, theta3: probabilities in [0, 1].
+        background: the background's class; the most frequent one if None.
+    """
+
+    steps: int
+    theta1: float
+    theta2: float
+    theta3: float
+    background: int | None = None
+
+    def __post_init__(self):
+        checks.integer("steps", self.steps, 0)
+        for name in ("theta1", "theta2", "theta3"):
+            checks.real(name, getattr(self, name), 0.0, 1.0)
+
+    def __call__(self, labels, seed):
+        return _annotate(self._draw, labels, seed, self.background)
+
+    def _draw(self, labels, generator, background):
+        if not (labels != background).any():
+            return labels
+        for _ in range(self.steps):
+            grows = generator.random() < self.theta1
+            objects = labels != background
+            if grows:
+                candidates = ndimage.binary_dilation(objects) & ~objects
+            else:
+                candidates = objects & ~ndimage.binary_erosion(objects, border_value=1)
+            labels = _flip(labels, candidates & (generator.random(labels.shape) < self.theta2), background)
+            if not (labels != background).any():
+                return labels
+        near = geometry.near_boundary(labels, 2.0)
+        labels = _flip(labels, near & (generator.random(labels.shape) < self.theta3), background)
+        classes = np.unique(labels)
+        smooth = [ndimage.gaussian_filter((labels == k).astype(float), 1.0, mode="nearest") for k in classes]
+        return classes[np.argmax(smooth, axis=0)]
+
+
+def _flip(labels, flips, background):
+    """Object pixels among `flips` become background; background pixels take the class of the nearest object."""
+    nearest = ndimage.distance_transform_edt(labels == background, return_distances=False, return_indices=True)
+    other = np.where(labels == background, labels[tuple(nearest)], background)
+    return np.where(flips, other, labels)
+
+
+@dataclass(frozen=True)
+class Morphological:
+    """Dilates (or, where negative, erodes) the objects by a whole number of pixels drawn evenly from low..high.
+
+    One number an image, so the whole annotation is too large or too small, as an annotator's habit makes it.
+
+    Args:
+        low, high: whole numbers of px, low <= high.
+        background: the background's class; the most frequent one if None.
+    """
+
+    low: int
+    high: int
+    background: int | None = None
+
+    def __post_init__(self):
+        checks.integer("low", self.low)
+        checks.integer("high", self.high, self.low)
+
+    def __call__(self, labels, seed):
+        return _annotate(self._draw, labels, seed, self.background)
+
+    def _draw(self, labels, generator, background):
+        pixels = float(generator.integers(self.low, self.high, endpoint=True))
+        return geometry.shift_boundaries(labels, pixels, background)
+
+
+ANNOTATORS = {
+    "none": Identity,
+    "displacement": DisplacementField,
+    "markov": MarkovBoundary,
+    "morphological": Morphological,
+}
+
+
+def annotator(name, **parameters):
+    """The annotator of that name: displacement, markov or morphological with its parameters, or none, which has none."""
+    if name == "none":
+        return Identity()
+    kind = ANNOTATORS[checks.one_of("annotator", name, ANNOTATORS)]
+    try:
+        return kind(**parameters)
+    except TypeError as error:
+        accepted = ", ".join(kind.__dataclass_fields__) or "no parameters"
+        raise ValueError(f"annotator_parameters of {name!r} must be {accepted}; got {parameters!r}") from error

@@ -1,0 +1,81 @@
+"""How the scores of a run follow from those of its scenes, so that scenes can be resampled.
+
+A statistic takes a dict of arrays (scenes, ...) and weights (resamples, scenes), how often each scene counts, and gives an
+array (resamples,): see `statistics.paired_bootstrap`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from thesis_lib.metrics.summary import BAND, TOLERANCE
+
+
+class Metric(NamedTuple):
+    """A score: its name in tables, whether "higher" or "lower" is better, how it follows from scores of scenes (which arrays of
+    them, and a statistic of `statistics.paired_bootstrap`), and the largest value it can have."""
+
+    label: str
+    better: str
+    needs: tuple = ()
+    of_scenes: Callable | None = None
+    most: float = np.inf
+
+
+def miou(scenes, weights):
+    """Mean IoU of pooled scenes, from their arrays `intersection` and `union` (N, K); absent classes do not count.
+
+    Args:
+        scenes: dict of these arrays.
+        weights: (R, N), how often each scene counts.
+
+    Returns:
+        float array (R,), NaN where all classes are absent.
+    """
+    intersection, union = weights @ scenes["intersection"], weights @ scenes["union"]
+    present = union > 0
+    with np.errstate(invalid="ignore"):
+        return np.divide(intersection, union, out=np.zeros_like(union), where=present).sum(1) / present.sum(1)
+
+
+def mean(name):
+    """(the array that it needs, the statistic): the mean of a score over the scenes that have one."""
+
+    def of_scenes(scenes, weights):
+        known = np.isfinite(scenes[name])
+        with np.errstate(invalid="ignore"):
+            return weights @ np.where(known, scenes[name], 0.0) / (weights @ known)
+
+    return (name,), of_scenes
+
+
+def median(name):
+    """(the array that it needs, the statistic): the median of a score over the scenes that have one; NaN of none."""
+
+    def of_scenes(scenes, weights):
+        order = np.argsort(scenes[name])[: np.isfinite(scenes[name]).sum()]
+        values, below = scenes[name][order], np.cumsum(weights[:, order], axis=1)
+        if not len(values):
+            return np.full(len(weights), np.nan)
+        middle = below[:, -1:] / 2
+        found = (values[(below >= middle).argmax(1)] + values[(below > middle).argmax(1)]) / 2
+        return np.where(below[:, -1] > 0, found, np.nan)
+
+    return (name,), of_scenes
+
+
+METRICS = {
+    "miou_foreground": Metric("mIoU without background", "higher", ("intersection", "union"), miou, 1.0),
+    "mean_class_accuracy_foreground": Metric("mean class accuracy without background", "higher", most=1.0),
+    "log_loss": Metric("log loss, nats", "lower", *mean("log_loss")),
+    "brier": Metric("Brier score", "lower", *mean("brier")),
+    "ece": Metric("ECE", "lower", most=1.0),
+    "ece_band": Metric(f"ECE within {BAND:g} px of boundaries", "lower", most=1.0),
+    "surface_distance": Metric("mean surface distance, px", "lower", *mean("surface_distance")),
+    "surface_distance_median": Metric("surface distance of the median scene, px", "lower", *median("surface_distance")),
+    "hausdorff95": Metric("95% Hausdorff distance, px", "lower", *mean("hausdorff95")),
+    "surface_dice": Metric(f"surface Dice at {TOLERANCE:g} px", "higher", *mean("surface_dice"), most=1.0),
+    "nothing_found": Metric("scenes where nothing is found", "lower"),
+}
+PAIRED = tuple(name for name, metric in METRICS.items() if metric.of_scenes)

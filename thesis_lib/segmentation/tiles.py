@@ -1,0 +1,107 @@
+"""Prediction of images of any size, tile by tile with a blended seam, in memory that does not grow with the image's height."""
+
+import numpy as np
+from keras import ops
+
+from thesis_lib import checks
+
+
+def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the image"):
+    """Beliefs about an image, from top to bottom, in bands of rows that are finished.
+
+    Tiles overlap by 2 * margin + blend px. The outermost `margin` px of a tile, which lack context, do not count (but at the
+    image's own border), and over the next `blend` px its weight rises in a straight line. An image smaller than a tile is mirrored
+    below and to the right. A network that averages over all it sees, like DeepLabV3+, sees the tile instead of the image, and may
+    answer a little otherwise for other tiles.
+
+    Args:
+        model: keras.Model from images (N, tile, tile, C) to logits (N, tile, tile, K).
+        image: (H, W, C), 0-255: an array, or anything that is sliced like one, such as a memory map.
+        tile: side, px; a multiple of what the model needs (32 for DeepLabV3+).
+        margin: px, 0 or more; half of the receptive field of a purely convolutional model makes the seams vanish altogether.
+        blend: px, 1 or more.
+        batch_size: tiles at a time, at most: as few as share a row of tiles evenly.
+        name: what errors call the image.
+
+    Yields:
+        (top, beliefs): the band's first row, and float32 (h, W, K), rows sum to one.
+
+    Raises:
+        ValueError: naming what does not fit, or the image for which the model's answer is not finite.
+    """
+    channels = getattr(model, "input_shape", (None,))[-1]
+    if len(image.shape) != 3 or not min(image.shape) or channels not in (None, image.shape[-1]):
+        raise ValueError(f"image must be (H, W, {channels or 'C'}); got shape {tuple(image.shape)}")
+    height, width = image.shape[:2]
+    check(tile, margin, blend)
+    checks.integer("batch_size", batch_size, 1)
+    stride = tile - 2 * margin - blend
+    tops, lefts = (_starts(length, tile, stride) for length in (height, width))
+    batch_size = -(-len(lefts) // -(-len(lefts) // batch_size))
+    across = [_window(left, width, tile, margin, blend) for left in lefts]
+    total = weights = None
+    for top, following in zip(tops, [*tops[1:], height]):
+        down = _window(top, height, tile, margin, blend)
+        for first in range(0, len(lefts), batch_size):
+            some = lefts[first : first + batch_size]
+            for left, sideways, belief in zip(
+                some, across[first:], _beliefs(model, image, top, some, tile, batch_size)
+            ):
+                if total is None:
+                    total = np.zeros((tile, max(width, tile), belief.shape[-1]), np.float32)
+                    weights = np.zeros((tile, max(width, tile), 1), np.float32)
+                weight = (down[:, None] * sideways)[..., None]
+                total[:, left : left + tile] += weight * belief
+                weights[:, left : left + tile] += weight
+        done = following - top
+        beliefs = total[:done, :width] / weights[:done, :width]
+        if not np.isfinite(beliefs).all():
+            raise ValueError(f"model must give finite logits; it does not for {name}: did its training diverge?")
+        yield top, beliefs
+        for kept in (total, weights):
+            kept[: tile - done] = kept[done:].copy()
+            kept[tile - done :] = 0
+
+
+def check(tile, margin, blend):
+    """Raise ValueError unless an image can be covered by such tiles, see `bands`."""
+    checks.integer("tile", tile, 1)
+    checks.integer("margin", margin, 0)
+    checks.integer("blend", blend, 1)
+    if tile <= 2 * (margin + blend):
+        raise ValueError(f"tile must be more than 2 * (margin + blend), {2 * (margin + blend)}; got {tile}")
+
+
+def predict(model, image, **options):
+    """The most probable class of every pixel, uint8 (H, W); options of `bands`; of a model of at most 256 classes."""
+    classes = np.empty(image.shape[:2], np.uint8)
+    for top, beliefs in bands(model, image, **options):
+        if beliefs.shape[-1] > 256:
+            raise ValueError(f"model must have at most 256 classes; it has {beliefs.shape[-1]}")
+        classes[top : top + len(beliefs)] = beliefs.argmax(-1)
+    return classes
+
+
+def _starts(length, tile, stride):
+    """Where tiles start so that they cover a length; the last one ends where it ends."""
+    last = max(length - tile, 0)
+    return [*range(0, last, stride), last]
+
+
+def _window(start, length, tile, margin, blend):
+    """Weight of a tile's rows (or columns): 0, rising, 1, falling, 0; no fall towards the image's own border."""
+    at = np.arange(tile, dtype=np.float32)
+    rise = np.clip((at - margin + 1) / (blend + 1), 0, 1)
+    low = np.ones(tile, np.float32) if start == 0 else rise
+    high = np.ones(tile, np.float32) if start + tile >= length else rise[::-1]
+    return np.minimum(low, high)
+
+
+def _beliefs(model, image, top, lefts, tile, batch_size):
+    """softmax of the model's logits for the tiles that start at `top` and each of `lefts`; always a whole batch, so that nothing is compiled anew."""
+    patches = np.zeros((batch_size, tile, tile, image.shape[2]), image.dtype)
+    for patch, left in zip(patches, lefts):
+        part = np.asarray(image[top : top + tile, left : left + tile])
+        small = min(part.shape[:2]) < tile
+        patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric") if small else part
+    return np.array(ops.softmax(model.predict_on_batch(patches), axis=-1))[: len(lefts)]

@@ -1,0 +1,48 @@
+"""Targets for images without a label, and the costs that compare beliefs with them: where every method's are made."""
+
+import keras
+from keras import ops
+
+
+def probabilities(logits):
+    """softmax over the classes: (N, K) float32 that sum to one."""
+    return ops.softmax(ops.cast(logits, "float32"), axis=-1)
+
+
+def sharpen(probabilities, temperature):
+    """p^(1/T), normalised (Berthelot et al. 2019, equation 7); T -> 0 gives the most probable class, T = 1 nothing new."""
+    powers = (probabilities / ops.max(probabilities, axis=-1, keepdims=True)) ** (1.0 / temperature)
+    return powers / ops.sum(powers, axis=-1, keepdims=True)
+
+
+def most_probable(logits):
+    """One-hot vector of the class with the highest score, (N, K)."""
+    return ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype="float32")
+
+
+def mixup_weights(count, alpha, seed):
+    """Weights of the first image of each pair: max(b, 1 - b) with b from Beta(alpha, alpha), (count,), in [1/2, 1].
+
+    (Zhang et al. 2018; at least one half since Berthelot et al. 2019, equation 9, so that order is kept.)
+    """
+    weights = keras.random.beta((count,), alpha, alpha, seed=seed)
+    return ops.maximum(weights, 1.0 - weights)
+
+
+def squared_difference(belief, target, weights=None):
+    """Mean over images and classes of the squared difference of beliefs, each image weighted by (N,) if given: a scalar."""
+    each = ops.mean(ops.square(belief - ops.stop_gradient(target)), axis=-1)
+    return ops.mean(each if weights is None else weights * each)
+
+
+def cross_entropy(target, logits, weights=None):
+    """Mean over images of the cross-entropy of logits with soft targets (N, K), each image weighted by (N,) if given."""
+    each = ops.categorical_crossentropy(ops.stop_gradient(target), ops.cast(logits, "float32"), from_logits=True)
+    return ops.mean(each if weights is None else weights * each)
+
+
+def kl_divergence(target, logits):
+    """Mean over images of KL(target || softmax(logits)): a scalar."""
+    target = ops.stop_gradient(target)
+    logs = ops.log(ops.maximum(target, keras.config.epsilon()))
+    return ops.mean(ops.sum(target * (logs - ops.log_softmax(ops.cast(logits, "float32"), axis=-1)), axis=-1))

@@ -1,0 +1,36 @@
+"""What is optimised: smoothing rules, losses on integer or soft labels, and both by name."""
+
+from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum, class_weights
+from thesis_lib.targets.objectives import OBJECTIVES, objective, objectives_needing
+from thesis_lib.targets.smoothing import (
+    ClassMatrix,
+    OneHot,
+    Posterior,
+    SpatiallyVarying,
+    Uniform,
+    adjacency,
+    blur,
+    posterior_class_matrix,
+    smoothing_matrix,
+)
+
+__all__ = [
+    "OBJECTIVES",
+    "ClassMatrix",
+    "ForwardLikelihood",
+    "OneHot",
+    "Posterior",
+    "SmoothedLoss",
+    "SoftDice",
+    "SoftJaccard",
+    "SpatiallyVarying",
+    "Sum",
+    "Uniform",
+    "adjacency",
+    "blur",
+    "class_weights",
+    "objective",
+    "objectives_needing",
+    "posterior_class_matrix",
+    "smoothing_matrix",
+]
