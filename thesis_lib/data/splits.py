@@ -1,5 +1,6 @@
 """Training, validation and test scenes: what the notebooks' parameter `data` names."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,15 @@ class SceneSplits:
     train: Scenes
     validation: Scenes
     test: Scenes
+
+    @property
+    def fingerprint(self):
+        """A digest of all images and labels, in hexadecimal: the same for the same data."""
+        digest = hashlib.sha256()
+        for scenes in (self.train, self.validation, self.test):
+            digest.update(np.ascontiguousarray(scenes.images))
+            digest.update(np.ascontiguousarray(scenes.labels))
+        return digest.hexdigest()
 
 
 def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None, test_scenes=None):

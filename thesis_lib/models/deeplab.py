@@ -20,6 +20,7 @@ def deeplab(
     filters=256,
     dilation_rates=(6, 12, 18),
     momentum=0.9,
+    channels=3,
 ):
     """A segmentation network for colour images of any size: padded inside to a multiple of 32, and the logits cropped back.
 
@@ -33,12 +34,15 @@ def deeplab(
             hundred px they should be smaller, such as (1, 2, 3).
         momentum: of the averages of batch normalisation, in [0, 1), on top of the ResNet, and in it where its weights are random: they
             reach what they are averages of in about 3 / (1 - momentum) steps, before which predictions are worth little.
+        channels: of the images: 3, or 1: grey images are shown in all three channels.
 
     Returns:
-        keras.Model from images (N, H, W, 3), 0-255, to float32 logits (N, H, W, K).
+        keras.Model from images (N, H, W, channels), 0-255, to float32 logits (N, H, W, K).
     """
     checks.integer("num_classes", num_classes, 2)
     checks.integer("filters", filters, 1)
+    if channels not in (1, 3):
+        raise ValueError(f"channels must be 1 or 3; got {channels!r}")
     check(dilation_rates, momentum)
     encoder, prepare = resnet_backbone(depth, weights)
     encoder.trainable = train_backbone
@@ -52,8 +56,9 @@ def deeplab(
         x = layers.Conv2D(filters, kernel, padding="same", dilation_rate=rate, use_bias=False, name=name)(x)
         return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x))
 
-    images = keras.Input((None, None, 3), name="images")
-    fine, coarse = levels(prepare(PadToMultiple(32, name="pad")(images)))
+    images = keras.Input((None, None, channels), name="images")
+    colours = images if channels == 3 else layers.Concatenate(name="grey")([images] * 3)
+    fine, coarse = levels(prepare(PadToMultiple(32, name="pad")(colours)))
     # Atrous spatial pyramid pooling. The pooled branch is the same everywhere, so it joins after the convolution that mixes the branches.
     branches = [convolve(coarse, filters, 1, "context0")]
     branches += [convolve(coarse, filters, 3, f"context{i}", rate) for i, rate in enumerate(dilation_rates, 1)]
