@@ -25,10 +25,10 @@ def test_a_colour_of_no_class_is_named_with_its_place_or_ignored():
 
 
 def test_some_classes_are_told_apart_and_everything_else_is_class_0():
-    kept, numbers = COLOURS.select(["road"])
-    assert kept.names == ("other", "road") and numbers[:3].tolist() == [0, 0, 1] and numbers[IGNORE] == IGNORE
-    kept, numbers = COLOURS.select(["roof", "road"])
-    assert kept.names == ("ground", "roof", "road") and kept.colours == COLOURS.colours
+    table, numbers = COLOURS.select(["road"])
+    assert table.names == ("other", "road") and numbers[:3].tolist() == [0, 0, 1] and numbers[IGNORE] == IGNORE
+    table, numbers = COLOURS.select(["roof", "road"])
+    assert table.names == ("ground", "roof", "road") and table.colours == COLOURS.colours
     with pytest.raises(ValueError, match="classes must be one of ground, road, roof; got 'lake'"):
         COLOURS.select(["lake"])
 
@@ -36,7 +36,7 @@ def test_some_classes_are_told_apart_and_everything_else_is_class_0():
 @pytest.mark.parametrize(
     "rows, message",
     [
-        ("name,r,g,b\n", "a row a class"),
+        ("name,r,g,b\n", "a row for each class"),
         ("class,r,g,b\nroof,1,2,3\n", "must have a column 'name'"),
         ("name,r,g,b\na,1,2,3\na,4,5,6\n", "names must all be different; got 'a' twice"),
         ("name,r,g,b\na,1,2,3\nb,1,2,3\n", r"colours must all be different; got \(1, 2, 3\) twice"),
@@ -44,7 +44,7 @@ def test_some_classes_are_told_apart_and_everything_else_is_class_0():
         ("name,r,g\na,1,2\n", "must be a table of classes"),
         ("", "must be a table of classes"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_class_table_is_named(tmp_path, rows, message):
     write_table(tmp_path, rows)
     with pytest.raises(ValueError, match=message) as caught:
@@ -53,15 +53,15 @@ def test_a_wrong_class_table_is_named(tmp_path, rows, message):
 
 
 def test_the_first_class_stays_the_background_when_it_is_named():
-    kept, numbers = COLOURS.select([COLOURS.names[0], COLOURS.names[-1]])
-    assert kept.names[-1] == COLOURS.names[-1] and numbers[0] == 0 and numbers[len(COLOURS.names) - 1] == 1
+    table, numbers = COLOURS.select([COLOURS.names[0], COLOURS.names[-1]])
+    assert table.names[-1] == COLOURS.names[-1] and numbers[0] == 0 and numbers[len(COLOURS.names) - 1] == 1
     with pytest.raises(ValueError, match="classes must name a class beside the first"):
         COLOURS.select([COLOURS.names[0]])
 
 
 def test_class_names_are_text_whatever_they_say(tmp_path):
-    write_table(tmp_path, "name,r,g,b\nNone,0,0,0\n01,255,255,255\n")
-    assert read_class_table(tmp_path / "label_class_dict.csv").names == ("None", "01")
+    write_table(tmp_path, 'name,r,g,b\nNone,0,0,0\n01,255,255,255\nNA,1,1,1\n"null",2,2,2\n1.0,3,3,3\n')
+    assert read_class_table(tmp_path / "label_class_dict.csv").names == ("None", "01", "NA", "null", "1.0")
     write_table(tmp_path, "name,r,g,b\n,0,0,0\n")
     with pytest.raises(ValueError, match="every class must have a name"):
         read_class_table(tmp_path / "label_class_dict.csv")
@@ -73,12 +73,15 @@ def test_colours_are_three_bytes_and_a_class_may_be_called_other():
     assert ClassTable(("ground", "other", "road")).select(["other"])[0].names == ("everything else", "other")
 
 
-@pytest.mark.parametrize("rows, message", [
-    ("name,r,g,b\nground,0,0,0,0\n", "line 2: .*every column a value; got 'ground,0,0,0,0'"),
-    ("name;r;g;b\nground;0;0;0\n", "with commas between; got 'name;r;g;b'"),
-    ("name,name,r,g,b\na,b,0,0,0\n", "each once"),
-    ("name,r,g,b\na,0,0,0\nb,red,0,0\n", "line 3: colours must be whole numbers from 0 to 255; got 'red,0,0'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ("name,r,g,b\nground,0,0,0,0\n", "line 2: .*every value a column; got 'ground,0,0,0,0'"),
+        ("name;r;g;b\nground;0;0;0\n", "with commas between; got 'name;r;g;b'"),
+        ("name,name,r,g,b\na,b,0,0,0\n", "each once"),
+        ("name,r,g,b\na,0,0,0\nb,red,0,0\n", "line 3: colours must be whole numbers from 0 to 255; got 'red,0,0'"),
+    ],
+)
 def test_the_line_of_a_wrong_class_table_is_named(tmp_path, rows, message):
     write_table(tmp_path, rows)
     with pytest.raises(ValueError, match=message):

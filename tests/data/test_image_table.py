@@ -75,18 +75,31 @@ def write(folder, text):
         ("name,label\na.png,cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'name', 'label'"),
         ("file;label\na.png;cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'file;label'"),
         ("file,label\n\n\na.png,cat\nz.png,cat\n", FileNotFoundError, "row 5: 'z.png' is not in"),
-        ("file,label\na.png,cat,large\n", ValueError, "row 2: there must be no more than 2 values; got 'a.png,cat,large'"),
-        ('file,label\n"a.png,cat\n', ValueError, "labels.csv must be a CSV table in UTF-8"),
+        (
+            "file,label\na.png,cat,large\n",
+            ValueError,
+            "row 2: there must be no more than 2 values; got 'a.png,cat,large'",
+        ),
+        (
+            'file,label\n"a.png,cat\n',
+            ValueError,
+            "labels.csv must be a CSV table in UTF-8: line 2: a quoted cell is not",
+        ),
+        ('file,label\na.png,"a\ncat"\nz.png,cat\n', FileNotFoundError, "row 4: 'z.png' is not in"),
         ("file,label\nz.png,cat\n", FileNotFoundError, "row 2: 'z.png' is not in"),
         ("file,label\na.png,cat\na.png,dog\n", ValueError, "row 3: 'a.png' is named twice"),
-        ("file,label\na.png,cat\n../secret.png,dog\n", ValueError, "row 3: file must be a path below .*; got '../secret.png'"),
+        (
+            "file,label\na.png,cat\n../secret.png,dog\n",
+            ValueError,
+            "row 3: file must be a path below .*; got '../secret.png'",
+        ),
         ("file,label\na.png,cat\n./a.png,dog\n", ValueError, "row 3: 'a.png' is named twice"),
         ("file,label\n/etc/passwd,cat\n", ValueError, "row 2: file must be a path below"),
         ("file,label\na.png,\n", ValueError, "must give some images a label; column 'label' is empty"),
         ("file,label\n", ValueError, "must name at least one image"),
         ("", ValueError, "must have the column 'file' once; it has none"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_table_is_named_with_its_row(folder, text, error, message):
     write(folder, text)
     with pytest.raises(error, match=message):
@@ -97,6 +110,14 @@ def test_commas_at_the_end_of_rows_and_missing_ones_are_no_error(folder):
     write(folder, "file, label,\na.png,cat,\nd.png\n\ne.tif,dog,,\n")
     table = load_image_table(folder)
     assert table.files.tolist() == ["a.png", "d.png", "e.tif"] and table.labels.tolist() == [0, -1, 1]
+
+
+def test_labels_are_text_whatever_they_say(folder):
+    (folder / "labels.csv").write_text(
+        'file,label\na.png,NA\nd.png, null \ne.tif,1.0\nf.bmp,"one, two"\ndeep/b.jpg,None\n', encoding="utf-8-sig"
+    )
+    table = load_image_table(folder)
+    assert [table.class_names[k] for k in table.labels] == ["NA", "null", "1.0", "one, two", "None"]
 
 
 def test_what_is_in_a_zip_file_counts_not_how_it_is_called(folder, tmp_path_factory):

@@ -1,0 +1,50 @@
+"""The cells of a CSV table that a person wrote, read by pandas."""
+
+import io
+import re
+
+import pandas as pd
+
+
+def read_csv_table(content):
+    """Read every cell as text, exactly as it is written: "NA", "None" and "01" stay so.
+
+    Spaces around cells and empty rows are dropped. A row may lack commas at its end, or have too many there.
+
+    Args:
+        content: the file's bytes, UTF-8 with or without a byte order mark.
+
+    Returns:
+        (column names, DataFrame of the other rows): the names are a list of texts, without empty ones at its end. The
+        DataFrame has a column 0, 1, ... for each cell of the widest row, "" where a row has none. Its index holds the
+        line of the file where a row ends.
+
+    Raises:
+        ValueError: saying what is wrong; the caller names the file.
+    """
+    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    widest = 1 + max(line.count(",") for line in text.split("\n"))  # pandas would take the first row's width for all
+    try:
+        cells = pd.read_csv(
+            io.StringIO(text),
+            header=None,
+            names=range(widest),
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            skip_blank_lines=False,
+        )
+    except pd.errors.ParserError as error:
+        unclosed = re.search(r"EOF inside string starting at row (\d+)", str(error))
+        raise ValueError(f"line {int(unclosed[1]) + 1}: a quoted cell is not closed" if unclosed else error) from error
+    line_breaks = cells.apply(lambda column: column.str.count("\n")).sum(axis=1)  # within quoted cells
+    cells.index += 1 + line_breaks.cumsum()
+    cells = cells.apply(lambda column: column.str.strip())
+    cells = cells[(cells != "").any(axis=1)]
+    if cells.empty:
+        return [], cells
+    names = cells.iloc[0].tolist()
+    while names[-1] == "":
+        names.pop()
+    return names, cells.iloc[1:]
