@@ -12,7 +12,7 @@ OPTIONS = --cores $$(($(JOBS) * $(THREADS))) --config profile=$(PROFILE) threads
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup profile cores report test reference resume lab bench clean lock
+.PHONY: setup profile cores report lint test reference resume lab bench clean lock
 
 setup: .venv/ready
 
@@ -35,8 +35,13 @@ report: cores profile setup
 	@$(SNAKEMAKE) index $(OPTIONS) || true
 	@$(BIN)/python -m thesis_lib.study.report $(PROFILE)
 
+SOURCES = thesis_lib tests benchmarks sample_data
+lint: setup
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
 # Side by side, a file or a notebook to each process; none may take a whole GPU for itself.
-test: cores setup
+test: cores lint
 	TF_FORCE_GPU_ALLOW_GROWTH=true XLA_PYTHON_CLIENT_PREALLOCATE=false \
 		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --nbval --nbval-current-env tests notebooks
 
@@ -67,7 +72,9 @@ lab: setup
 bench: setup
 	$(BIN)/python benchmarks/bench.py
 
+# Keeps the versions that are locked; `uv pip compile --upgrade` with the same options takes the newest.
 lock:
+	@command -v uv > /dev/null || { echo "uv is not installed: pip install uv"; exit 2; }
 	uv pip compile -q pyproject.toml --extra test --universal --python-version 3.11 --no-annotate -o requirements.lock
 
 # What else is in reports/ stays: it may be of one's own runs.

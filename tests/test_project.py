@@ -16,28 +16,34 @@ from thesis_lib.targets import objectives
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 
 
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+
+def requirements(*extras):
+    """The core's requirements and those of these extras, with the extras that they name in turn."""
+    lines = set(PROJECT["dependencies"])
+    for extra in extras:
+        for line in PROJECT["optional-dependencies"][extra]:
+            requirement = Requirement(line)
+            lines |= requirements(*requirement.extras) if requirement.name == PROJECT["name"] else {line}
+    return lines
+
+
 def test_the_conda_environment_is_what_pyproject_says():
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     python, pip = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
     low, high = re.fullmatch(r"python>=(\d\.\d+),<(\d\.\d+)", python).groups()
-    assert project["requires-python"] == f">={low},<{high}"
-    extras = project["optional-dependencies"]
-    assert sorted(pip["pip"]) == sorted(
-        [*project["dependencies"], *extras["export"], *extras["gpu"], *extras["slurm"], "-e ."]
-    )
+    assert PROJECT["requires-python"] == f">={low},<{high}"
+    assert sorted(pip["pip"]) == sorted([*requirements("export", "gpu", "notebooks", "slurm"), "-e ."])
 
 
-def test_the_lock_pins_every_dependency():
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    lines = (Requirement(line) for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line)
-    locked = {line.name: next(iter(line.specifier)).version for line in lines}
-    extras = project["optional-dependencies"]
-    wanted = [
-        Requirement(w)
-        for w in (*project["dependencies"], *(w for name in ("test", "export", "jax", "slurm") for w in extras[name]))
-    ]
-    missing = [str(w) for w in wanted if w.name != "thesis-lib" and not w.specifier.contains(locked.get(w.name, "0"))]
+def test_the_lock_pins_every_dependency_and_names_no_source():
+    text = (REPOSITORY / "requirements.lock").read_text()
+    pins = [Requirement(line) for line in text.splitlines() if "==" in line]
+    locked = {pin.name: next(iter(pin.specifier)).version for pin in pins}
+    wanted = [Requirement(line) for line in requirements("test")]
+    missing = [str(w) for w in wanted if not w.specifier.contains(locked.get(w.name, "0"))]
     assert not missing
+    assert "://" not in text
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -1,0 +1,57 @@
+"""What `pip install .` gives a user: the library and nothing else, usable without the packages of any extra."""
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+
+import pytest
+from packaging.requirements import Requirement
+
+from thesis_lib.paths import REPOSITORY
+
+TESTS = REPOSITORY / "tests"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The path of a wheel built from a copy of the repository."""
+    folder = tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, folder)
+    for name in ("thesis_lib", "tests", "benchmarks"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    options = ["--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "-w", "built", "."], cwd=folder, check=True)
+    (path,) = (folder / "built").iterdir()
+    return path
+
+
+def test_a_wheel_holds_the_library_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        files = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert files == {path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("thesis_lib/**/*.py")}
+
+
+def test_a_wheel_requires_the_core_alone(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (path,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        lines = archive.read(path).decode().splitlines()
+    requirements = [Requirement(line.removeprefix("Requires-Dist: ")) for line in lines if "Requires-Dist: " in line]
+    core = {r.name for r in requirements if r.marker is None}
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert core == {Requirement(line).name for line in project["dependencies"]}
+    assert core.isdisjoint({"tensorflow", "jax", "torch", "keras-hub", "matplotlib", "jupyterlab", "snakemake"})
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_the_core_computes_without_the_packages_of_any_extra(backend):
+    """Logits of 0 give both classes a probability of 1/2, blurred or not: the negative log likelihood is log 2."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    script = [sys.executable, TESTS / "light_core.py", backend]
+    result = subprocess.run(script, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) == pytest.approx(math.log(2), rel=1e-5)
