@@ -62,7 +62,7 @@ def test_runs_that_are_not_alike_are_refused(runs):
     write(runs, "supervised", "mlp_dropout", 7, 21.0, epochs=50)
     with pytest.raises(
         ValueError,
-        match=r"results must be of one epochs for each method, .*; mnist, supervised, mlp_dropout, 100 has 2",
+        match=r"results must have the same epochs for each method, .*; mnist, supervised, mlp_dropout, 100 has 2 values",
     ):
         classification_runs.read(runs)
 
@@ -102,7 +102,7 @@ def test_size_is_a_setting_of_files_alone(tmp_path):
     assert classification_runs.read(tmp_path)["size"].isna().all()
     for seed, size in ((0, 32), (1, 48)):
         write(tmp_path, "supervised", "mlp", seed, 9.0, data="photographs/of.me", size=size)
-    with pytest.raises(ValueError, match="results must be of one size"):
+    with pytest.raises(ValueError, match="results must have the same size"):
         classification_runs.read(tmp_path)
     assert (
         classification_runs.stem("/data/photographs.zip") == "data_photographs_zip"

@@ -1,5 +1,21 @@
 """Many runs: sweeps, their rows, comparisons with intervals, and the report."""
 
-from thesis_lib.study import classification_runs, comparison, experiments, segmentation_runs, statistics
+from thesis_lib.study import (
+    classification_results,
+    classification_runs,
+    classification_tables,
+    comparison,
+    experiments,
+    segmentation_runs,
+    statistics,
+)
 
-__all__ = ["classification_runs", "comparison", "experiments", "segmentation_runs", "statistics"]
+__all__ = [
+    "classification_results",
+    "classification_runs",
+    "classification_tables",
+    "comparison",
+    "experiments",
+    "segmentation_runs",
+    "statistics",
+]
