@@ -1,4 +1,4 @@
-"""What the light core computes when nothing else is installed: run by test_install.py with a backend in KERAS_BACKEND.
+"""What the light core computes when nothing else is installed: run by test_install.py, which names a backend or none.
 
 Packages that neither the core nor that backend requires are hidden from `import`, whatever this environment holds.
 """
@@ -57,22 +57,36 @@ def hide_all_but(names):
     return hidden
 
 
+def message(module):
+    """What a user reads who imports a module without the packages it needs."""
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        return str(error)
+    return f"{module} was imported"
+
+
 if __name__ == "__main__":
-    backend = sys.argv[1]
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    hidden = hide_all_but([backend, *(Requirement(line).name for line in project["dependencies"])])
+    hidden = hide_all_but([*sys.argv[1:], *(Requirement(line).name for line in project["dependencies"])])
     assert {"matplotlib", "seaborn", "yaml", "snakemake", "nbformat", "keras_hub", "skimage", "hypothesis"} <= hidden
+
+    from thesis_lib.annotation import BoundaryPrior
+    from thesis_lib.metrics import surface
+
+    assert surface.__name__ == "thesis_lib.metrics.surface"
+    if not sys.argv[1:]:
+        print(message("thesis_lib.targets"))
+        sys.exit()
 
     import numpy as np
 
     for package in ("data", "models", "training", "segmentation", "semi_supervised"):
         importlib.import_module(f"thesis_lib.{package}")
-    from thesis_lib.annotation import BoundaryPrior
-    from thesis_lib.metrics import surface
     from thesis_lib.targets import ForwardLikelihood
 
     labels = np.zeros((1, 16, 16), "int32")
     labels[:, :, 8:] = 1
-    assert surface.__name__ == "thesis_lib.metrics.surface"
     loss = ForwardLikelihood(BoundaryPrior.known(2.0))
     print(float(loss(labels, np.zeros((1, 16, 16, 2), "float32"))))
+    print(message("thesis_lib.figures"))

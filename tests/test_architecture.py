@@ -9,6 +9,8 @@ import thesis_lib
 from thesis_lib.paths import REPOSITORY
 
 ORDER = (  # a package may import itself and what stands before it
+    "extras",
+    "backend",
     "checks",
     "paths",
     "labels",

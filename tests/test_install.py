@@ -13,8 +13,6 @@ from packaging.requirements import Requirement
 
 from thesis_lib.paths import REPOSITORY
 
-TESTS = REPOSITORY / "tests"
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
@@ -47,11 +45,23 @@ def test_a_wheel_requires_the_core_alone(wheel):
     assert core.isdisjoint({"tensorflow", "jax", "torch", "keras-hub", "matplotlib", "jupyterlab", "snakemake"})
 
 
+def light_core(*backends):
+    """The lines that light_core.py prints with this backend alone, or without any."""
+    environment = {**os.environ, "KERAS_BACKEND": "".join(backends) or "jax", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [sys.executable, REPOSITORY / "tests" / "light_core.py", *backends]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_the_core_computes_without_the_packages_of_any_extra(backend):
     """Logits of 0 give both classes a probability of 1/2, blurred or not: the negative log likelihood is log 2."""
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    script = [sys.executable, TESTS / "light_core.py", backend]
-    result = subprocess.run(script, env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert float(result.stdout) == pytest.approx(math.log(2), rel=1e-5)
+    loss, message = light_core(backend)
+    assert float(loss) == pytest.approx(math.log(2), rel=1e-5)
+    assert message == "seaborn is not installed; `pip install '.[notebooks]'` in the repository installs it"
+
+
+def test_without_a_backend_annotation_and_metrics_work_and_targets_say_what_is_missing():
+    (message,) = light_core()
+    assert "Keras needs a backend" in message and "got jax, and jax is not installed" in message

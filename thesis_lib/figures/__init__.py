@@ -1,5 +1,10 @@
 """Every figure of the notebooks: from arrays or tables to a matplotlib Figure; a module for each part of the story."""
 
+from thesis_lib.extras import extra
+
+with extra("notebooks"):
+    import seaborn  # noqa: F401
+
 from thesis_lib.figures.annotation import (
     annotators,
     autocorrelation,

@@ -1,5 +1,6 @@
 """Networks: functions from a description to a functional keras.Model that returns logits."""
 
+from thesis_lib import backend  # noqa: F401, says how to get one
 from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
 from thesis_lib.models.convnet13 import convnet13
 from thesis_lib.models.deeplab import deeplab

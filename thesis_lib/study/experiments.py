@@ -2,70 +2,95 @@
 
 import itertools
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from thesis_lib.extras import extra
 from thesis_lib.paths import REPOSITORY
 
+with extra("notebooks"):
+    import papermill
+import yaml
 
-def parts(path):
-    """The parts of an experiment file, in the order in which they are run: a dict of runs for each.
+
+@dataclass(frozen=True)
+class Experiment:
+    """A sweep, read from its file.
+
+    Args:
+        parts: the parts of the grid, in the order in which they run: for each a dict from a run's name to its parameters.
+        run: the notebook of one run.
+        comparison: the notebook that compares all rows.
+        notebooks: other notebooks that the report shows, a dict from name to parameters.
+    """
+
+    parts: list
+    run: str
+    comparison: str
+    notebooks: dict
+
+    @property
+    def runs(self):
+        """All runs, a dict from name to parameters."""
+        return {name: run for part in self.parts for name, run in part.items()}
+
+
+def read(path):
+    """Read an experiment file.
 
     The file holds `parameters`, common to all runs, and `grid`, a list of axes' crossings: a mapping from a
     parameter to its list of values, or from a title to {name: {parameter: value, ...}} for values that set several
     parameters. Each value of a crossing's first axis is a part of its own: with the seed first, every target has run with
     one seed before any has with the next. A run is named by its values, in the order of the axes, joined by hyphens; that
-    is also its folder's name.
+    is also its folder's name. Further keys are `run` (03_train_segmentation if it is absent), `comparison`
+    (04_compare_targets) and `notebooks`, a mapping from other notebooks to their parameters (none).
+
+    Args:
+        path: of the YAML file.
 
     Returns:
-        list of dicts from run name to its parameters.
+        Experiment.
 
     Raises:
-        ValueError: naming the file, if it is no such file, an axis is neither a list nor a mapping, or a run's name
-            is another's too or could not be a folder's.
+        ValueError: naming the file, if it cannot be read, an axis is neither a list nor a mapping, a run's name is
+            another's too or could not be a folder's, or a notebook does not exist.
     """
     try:
         content = yaml.safe_load(Path(path).read_text())
         common, grid = content.get("parameters") or {}, content["grid"]
-        found = [part for crossing in grid for part in _crossing(crossing, common)]
-        names = [name for part in found for name in part]
+        parts = [part for crossing in grid for part in _crossing(crossing, common)]
+        names = [name for part in parts for name in part]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"every run needs a name of its own; got {twice[0]!r} twice")
+        run = content.get("run") or "03_train_segmentation"
+        comparison = content.get("comparison") or "04_compare_targets"
+        others = {name: given or {} for name, given in (content.get("notebooks") or {}).items()}
     except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} must be a YAML file with `parameters` and a list `grid`: {error!r}") from error
-    return found
-
-
-def notebooks(path):
-    """Which notebooks an experiment file runs.
-
-    Its keys are `run` (the notebook of one run; 03_train_segmentation if it is not there), `comparison` (of all rows;
-    04_compare_targets) and `stories`, a mapping from other notebooks to their parameters (none).
-
-    Returns:
-        dict with these three keys.
-
-    Raises:
-        ValueError: naming a notebook that is not there.
-    """
-    content = yaml.safe_load(Path(path).read_text())
-    usual = {"run": "03_train_segmentation", "comparison": "04_compare_targets", "stories": {}}
-    found = {key: content.get(key) or value for key, value in usual.items()}
-    missing = [
-        n
-        for n in (found["run"], found["comparison"], *found["stories"])
-        if not (REPOSITORY / "notebooks" / f"{n}.ipynb").is_file()
-    ]
-    if missing:
-        raise ValueError(f"{path} must name notebooks that are in notebooks/; got {missing[0]!r}")
-    return found
+    for name in (run, comparison, *others):
+        if not (REPOSITORY / "notebooks" / f"{name}.ipynb").is_file():
+            raise ValueError(f"{path} must name notebooks that are in notebooks/; got {name!r}")
+    return Experiment(parts, run, comparison, others)
 
 
 def runs(path):
-    """All runs of an experiment file, a dict from name to parameters; see `parts`."""
-    return {name: run for part in parts(path) for name, run in part.items()}
+    """All runs of an experiment file, a dict from name to parameters; see `read`."""
+    return read(path).runs
+
+
+def for_notebook(name, values):
+    """Values as parameters of a notebook: those that its parameters cell does not have go into `settings`.
+
+    Args:
+        name: of a notebook in notebooks/, without its ending.
+        values: dict.
+    """
+    path = REPOSITORY / "notebooks" / f"{name}.ipynb"
+    own = set(papermill.inspect_notebook(path))
+    parameters = {key: value for key, value in values.items() if key in own}
+    settings = {key: value for key, value in values.items() if key not in own}
+    return {**parameters, "settings": settings} if settings else parameters
 
 
 def _crossing(crossing, common):

@@ -9,13 +9,16 @@ import json
 import re
 import sys
 
-import nbformat
 import pandas as pd
-from latex2mathml.converter import convert
-from nbconvert import HTMLExporter
 
+from thesis_lib.extras import extra
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import experiments
+
+with extra("notebooks"):
+    import nbformat
+    from latex2mathml.converter import convert
+    from nbconvert import HTMLExporter
 
 SHOWN = ("objective", "method", "network", "labels", "seed", "miou_foreground", "surface_distance", "surface_dice", "log_loss", "ece",
          "error_percent", "f1")  # fmt: skip
@@ -103,21 +106,20 @@ def _cost(path):
 def main(profile):
     """Write reports/index.html for a profile; returns the number of runs and notebooks without a result."""
     folder = REPOSITORY / "reports" / profile
-    experiment = REPOSITORY / "experiments" / f"{profile}.yaml"
-    notebooks = experiments.notebooks(experiment)
-    told = sorted([*notebooks["stories"], notebooks["comparison"]])
-    table, missing = runs_table(folder, experiments.runs(experiment))
+    experiment = experiments.read(REPOSITORY / "experiments" / f"{profile}.yaml")
+    shown = sorted([*experiment.notebooks, experiment.comparison])
+    table, missing = runs_table(folder, experiment.runs)
     logs = [folder / "runs" / name / "papermill.log" for name in missing]
     bodies = []
-    for name in told:
+    for name in shown:
         path = folder / f"{name}.ipynb"
         if path.exists():
             bodies.append(f'<section id="{name}">{notebook_as_html(path)}</section>')
         else:
             logs.append(folder / f"{name}.log")
     failed = "".join(f"<li class=failed>{html.escape(log.relative_to(REPOSITORY).as_posix())}</li>" for log in logs)
-    links = "".join(f'<a href="#{name}">{name}</a>' for name in told)
-    links += f'<a href="#runs">{notebooks["run"]}, all runs</a>'
+    links = "".join(f'<a href="#{name}">{name}</a>' for name in shown)
+    links += f'<a href="#runs">{experiment.run}, all runs</a>'
     head = (
         "<h1>Training image models when labels are imprecise or missing</h1>"
         f"<p>The profile <b>{html.escape(profile)}</b>, computed on this machine.</p><nav>{links}</nav>"
