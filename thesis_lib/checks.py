@@ -1,4 +1,4 @@
-"""Checks of what a user passes in: each raises one error naming the argument, the value and what is accepted."""
+"""Checks of what a user passes in: each raises a ValueError that names the argument, its value and what is accepted."""
 
 import math
 import numbers
@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 
 
-def _finite(value):
+def _is_finite(value):
     try:
         return math.isfinite(value)
     except OverflowError:  # a whole number too large for a float
@@ -14,9 +14,11 @@ def _finite(value):
 
 
 def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high=False):
-    """`value` as a float, if it is a finite number with low <= value <= high (low < value when `open_low`, value < high when `open_high`)."""
-    ok = isinstance(value, numbers.Real) and not isinstance(value, bool) and _finite(value)
-    if not ok or value > high or value < low or (open_low and value == low) or (open_high and value == high):
+    """`value` as a float, if it is a finite number from low to high; open_low, open_high: without the bound itself."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and _is_finite(value)
+    too_low = is_number and (value < low or (open_low and value == low))
+    too_high = is_number and (value > high or (open_high and value == high))
+    if not is_number or too_low or too_high:
         left = "(" if open_low or low == -math.inf else "["
         right = ")" if open_high or high == math.inf else "]"
         raise ValueError(f"{name} must be a finite number in {left}{low:g}, {high:g}{right}; got {value!r}")
@@ -24,16 +26,18 @@ def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high
 
 
 def integer(name, value, low=None, high=None, of=None):
-    """`value` as an int, if it is a whole number with low <= value <= high; `of` says what there are `high` of."""
-    ok = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not ok or (low is not None and value < low) or (high is not None and value > high):
-        limits = f"{'' if low is None else f' from {low}'}{'' if high is None else f' to {high}'}{'' if of is None else f', the number of {of}'}"
+    """`value` as an int, if it is a whole number from low to high; `of` names the things that there are `high` of."""
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_whole or (low is not None and value < low) or (high is not None and value > high):
+        limits = "" if low is None else f" from {low}"
+        limits += "" if high is None else f" to {high}"
+        limits += "" if of is None else f", the number of {of}"
         raise ValueError(f"{name} must be a whole number{limits}; got {value!r}")
     return int(value)
 
 
 def boolean(name, value):
-    """`value`, if it is True or False."""
+    """`value` as a bool, if it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False; got {value!r}")
     return bool(value)
@@ -47,7 +51,17 @@ def one_of(name, value, known):
 
 
 def label_maps(name, value, num_classes=None, ignore=None):
-    """`value` as an integer or boolean array of shape (N, H, W) or (H, W), its classes in [0, num_classes), or `ignore`."""
+    """`value` as an array, if it holds label maps: integers or booleans, shape (N, H, W) or (H, W).
+
+    Args:
+        name: of the argument, for the error.
+        value: array or nested sequence.
+        num_classes: classes must lie in 0..num_classes - 1; None accepts any class from 0.
+        ignore: a further value that is accepted, such as 255, or None.
+
+    Returns:
+        NumPy array with the dtype of `value`.
+    """
     array = np.asarray(value)
     if array.ndim not in (2, 3) or array.dtype.kind not in "biu" or array.size == 0:
         raise ValueError(
@@ -64,7 +78,7 @@ def label_maps(name, value, num_classes=None, ignore=None):
 
 
 def same_shape(first_name, first, second_name, second):
-    """Raise unless the two arrays have one shape."""
+    """Raise unless the two arrays have the same shape."""
     if first.shape != second.shape:
         raise ValueError(
             f"{first_name} and {second_name} must have the same shape; got {first.shape} and {second.shape}"

@@ -1,6 +1,6 @@
-"""What a label map is: integer classes 0..K - 1, the pixels to ignore (255), the background class.
+"""What a label map is: integer classes 0..K - 1, the value for pixels to ignore (255), and the background class.
 
-Every package reads these conventions from here.
+Every package takes these conventions from here.
 """
 
 import numpy as np
@@ -8,19 +8,40 @@ from scipy import ndimage
 
 from thesis_lib import checks
 
-IGNORE = 255  # in label maps: a pixel that belongs to no class; it counts in no loss and no score
+IGNORE = 255  # the label of a pixel whose class is unknown; the pixel counts in no loss and no score
 
 
 def fill_ignored(labels, ignored):
-    """A label map (H, W) whose pixels to ignore, a boolean array of its shape, have the class of the nearest other pixel: their edge is
-    no boundary that anyone drew. As it is where all or nothing is to be ignored."""
+    """Give every pixel to ignore the class of the nearest other pixel.
+
+    The edge of a region to ignore is then no boundary: nobody drew one there.
+
+    Args:
+        labels: integer or boolean label map (H, W).
+        ignored: boolean array (H, W), True at the pixels to ignore.
+
+    Returns:
+        label map (H, W); `labels` itself if no pixel or every pixel is to be ignored.
+    """
     if not ignored.any() or ignored.all():
         return labels
-    return labels[tuple(ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True))]
+    nearest = ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True)
+    return labels[tuple(nearest)]
 
 
 def background_class(labels, background=None):
-    """The class that counts as background: the given one, else False for masks, else the most frequent class."""
+    """The background's class: the given one; without one, False for masks and the most frequent class for label maps.
+
+    Args:
+        labels: integer or boolean array; pixels of 255 do not count.
+        background: a class that the dtype of `labels` can hold, or None.
+
+    Returns:
+        int.
+
+    Raises:
+        ValueError: if `background` is not such a class.
+    """
     if background is not None:
         largest = 1 if labels.dtype.kind == "b" else np.iinfo(labels.dtype).max
         return checks.integer("background", background, 0, largest)

@@ -66,12 +66,12 @@ def test_the_band_around_an_edge_is_as_wide_as_asked(halves):
 
 
 @pytest.mark.parametrize("labels", [np.zeros((3, 3)), np.zeros(3, int), np.full((3, 3), -1), np.zeros((0, 3), int)])
-def test_what_is_no_label_map_is_refused(labels):
+def test_only_label_maps_are_accepted(labels):
     with pytest.raises(ValueError, match="labels must"):
         geometry.shift_boundaries(labels, 1.0)
 
 
-def test_pixels_to_ignore_are_no_object():
+def test_pixels_to_ignore_are_not_an_object():
     labels = np.zeros((20, 30), np.uint8)
     labels[5:15, 5:15] = 1
     labels[:, 24:] = 255

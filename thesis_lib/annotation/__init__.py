@@ -1,6 +1,6 @@
-"""How people draw: measured displacements, the prior on boundary error, agreement, simulated annotators."""
+"""How people draw: measured displacements, the prior on boundary error, agreement of annotators, simulations."""
 
-from thesis_lib.annotation.agreement import Agreement, agreement, consensus, prior_table
+from thesis_lib.annotation.agreement import Agreement, agreement, prior_table, shape_based_average
 from thesis_lib.annotation.displacements import (
     autocorrelation_time,
     boundary_displacements,
@@ -30,12 +30,12 @@ __all__ = [
     "annotator",
     "autocorrelation_time",
     "boundary_displacements",
-    "consensus",
     "contours",
     "displacement_series",
     "displacements_by_pair",
     "near_boundary",
     "prior_table",
+    "shape_based_average",
     "shift_boundaries",
     "signed_distance",
 ]

@@ -1,4 +1,9 @@
-"""The prior from people: what several annotators of the same images, or gold-standard masks, say of their boundary error."""
+"""The prior from several annotators of the same images, with or without true maps (gold-standard masks).
+
+Without true maps each annotator is measured against the shape-based average of all (Rohlfing & Maurer, "Shape-based
+averaging", IEEE Transactions on Image Processing, 2007). Variances of class pairs are pooled by empirical Bayes (Smyth,
+Statistical Applications in Genetics and Molecular Biology, 2004).
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,67 +13,81 @@ import pandas as pd
 from scipy import ndimage, optimize, stats
 
 from thesis_lib import checks
-from thesis_lib.annotation.displacements import autocorrelation_time, check_reach, displacements_by_pair
+from thesis_lib.annotation.displacements import autocorrelation_time, displacements_by_pair, warn_of_small_radius
 from thesis_lib.annotation.geometry import signed_distance
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
+DRAWN_SHARE = 0.25  # of an object's pixels that an annotator must have in its class to count as having drawn it
+
 
 @dataclass(frozen=True)
 class Agreement:
-    """What was measured on annotators.
+    """What `agreement` measured.
 
     Args:
-        prior: BoundaryPrior of an annotator's error once his bias is taken out: of the displacement of all together.
-        annotators: dict from name to the BoundaryPrior of one: his bias and his sigma, at boundaries with the background if there are any, the
-            ones that `shift_boundaries` moves. Without gold-standard masks biases are against the consensus: what all have in common cannot be seen.
-        pairs: dict from (j, k) to the BoundaryPrior of the boundaries between two classes, pooled partially.
+        prior: BoundaryPrior of one annotator's error once their bias is removed, from the displacements of all.
+        annotators: dict from a name to the BoundaryPrior of that annotator: their bias and their sigma. If there are
+            boundaries with the background, which are the ones that `shift_boundaries` moves, only those are used.
+            Without true maps a bias is measured against the shape-based average, so a bias that all share is not seen.
+        pairs: dict from (j, k) to the BoundaryPrior of the boundaries between these two classes, partially pooled.
     """
 
     prior: BoundaryPrior
     annotators: dict
     pairs: dict
 
-    def table(self, level=0.95):
-        """DataFrame with a row an annotator, bias and sigma in px with their intervals."""
-        return prior_table("annotator", self.annotators, level)
-
-    def pair_table(self, names, level=0.95):
-        """Likewise with a row for each pair of classes; `names` are those of the classes."""
-        return prior_table(
-            "classes", {f"{names[j]} - {names[k]}": prior for (j, k), prior in self.pairs.items()}, level
-        )
+    def pair_table(self, class_names):
+        """`prior_table` with a row for each pair of classes."""
+        named = {f"{class_names[j]} - {class_names[k]}": prior for (j, k), prior in self.pairs.items()}
+        return prior_table("classes", named)
 
 
-def prior_table(what, priors, level=0.95):
-    """DataFrame with a row for each of a dict of BoundaryPriors, bias and sigma in px with their intervals; `what` titles their names."""
+def prior_table(title, priors):
+    """Bias and sigma of several priors with their 95% intervals.
+
+    Args:
+        title: of the index.
+        priors: dict from a name to a BoundaryPrior.
+
+    Returns:
+        DataFrame with a row for each prior, all values in px.
+    """
     rows = []
     for name, prior in priors.items():
-        (bias_low, bias_high), (low, high) = prior.mean_interval(level), prior.sigma_interval(level)
-        sigma = math.sqrt(prior.scale if prior.is_known else prior.scale / prior.shape)
-        rows.append({what: name, "bias, px": prior.mean, "bias from": bias_low, "bias to": bias_high,
-                     "sigma, px": sigma, "sigma from": low, "sigma to": high})  # fmt: skip
-    return pd.DataFrame(rows).set_index(what)
+        bias_low, bias_high = prior.mean_interval()
+        sigma_low, sigma_high = prior.sigma_interval()
+        row = {
+            title: name,
+            "bias, px": prior.mean,
+            "bias from": bias_low,
+            "bias to": bias_high,
+            "sigma, px": math.sqrt(prior.scale if prior.is_known else prior.scale / prior.shape),
+            "sigma from": sigma_low,
+            "sigma to": sigma_high,
+        }
+        rows.append(row)
+    return pd.DataFrame(rows).set_index(title)
 
 
-def consensus(annotations, background=None):
-    """The map half-way between annotators: every pixel takes the class whose signed distance is largest on average.
+def shape_based_average(annotations, background=None):
+    """The average of several annotations: every pixel takes the class whose mean signed distance is largest.
 
-    (Shape-based averaging: Rohlfing & Maurer, IEEE Transactions on Image Processing, 2007.) An object that at most half of them drew
-    is not in it; where most drew one, those who did not have no say.
+    (Rohlfing & Maurer, 2007.) An object that at most half of the annotators drew is not in it. Where the majority drew
+    an object, annotators who did not draw it have no vote.
 
     Args:
         annotations: label maps (H, W) of one image, one for each annotator, two or more.
         background: taken where classes tie; the most frequent class if None.
 
     Returns:
-        label map (H, W); 255 where any annotator has 255.
+        (labels, distances): labels, the average (H, W), 255 where any annotator has 255; distances, a dict from each
+        object's class to a float array (H, W), px, positive inside. Their zeros are the boundaries, which need not lie
+        between pixels.
+
+    Raises:
+        ValueError: if there are fewer than two annotations, or one is of another kind or shape.
     """
-    return _half_way(annotations, background)[0]
-
-
-def _half_way(annotations, background):
-    """The consensus, and for each object's class how far inside it a pixel is, px: its boundary, where that is zero, is not on the grid."""
     maps = [checks.label_maps("annotations", one) for one in annotations]
     if len(maps) < 2:
         raise ValueError(f"annotations must be of two annotators or more; got {len(maps)}")
@@ -78,141 +97,184 @@ def _half_way(annotations, background):
     background = background_class(maps, background)
     classes = np.unique(maps)
     classes = np.array([background, *classes[(classes != background) & (classes != IGNORE)]], maps.dtype)
-    diagonal = math.hypot(*maps.shape[1:])  # a class that one of them did not draw is as far off as can be
-    known, heard = _of_most(np.stack([fill_ignored(one, one == IGNORE) for one in maps]), background)
-    mean = np.stack(
-        [
-            sum(w * np.clip(signed_distance(one == k), -diagonal, diagonal) for one, w in zip(known, heard))
-            / heard.sum(0)
-            for k in classes
-        ]
-    )
-    inside = {int(k): mean[i] - np.delete(mean, i, 0).max(0) for i, k in enumerate(classes) if i}
-    return np.where(
-        (maps == IGNORE).any(0), np.array(IGNORE).astype(maps.dtype), classes[np.argmax(mean, axis=0)]
-    ), inside
+    kept, voters = _majority_objects(np.stack([fill_ignored(one, one == IGNORE) for one in maps]), background)
+    mean = np.stack([_mean_distance(kept == k, voters) for k in classes])
+    distances = {}
+    for i, k in enumerate(classes[1:], 1):
+        distances[int(k)] = mean[i] - np.delete(mean, i, 0).max(0)
+    average = classes[np.argmax(mean, axis=0)]
+    return np.where((maps == IGNORE).any(0), np.array(IGNORE).astype(maps.dtype), average), distances
 
 
-def _of_most(maps, background):
-    """(M, H, W) maps without the objects that at most half of M annotators drew, and where each one counts, boolean (M, H, W).
+def _mean_distance(masks, voters):
+    """Mean signed distance (H, W), px, to masks (M, H, W) over the annotators who have a vote there."""
+    diagonal = math.hypot(*masks.shape[1:])  # stands for the distance to a class that an annotator did not draw
+    total = 0
+    for mask, votes in zip(masks, voters):
+        total = total + votes * np.clip(signed_distance(mask), -diagonal, diagonal)
+    return total / voters.sum(0)
 
-    A connected object counts as drawn by all who have its class on a quarter of its pixels.
+
+def _majority_objects(maps, background):
+    """Maps (M, H, W) without the objects that at most half of M annotators drew, and where each has a vote (M, H, W).
+
+    An annotator counts as having drawn a connected object if they have its class on `DRAWN_SHARE` of its pixels.
     """
-    kept, heard = maps.copy(), np.ones(maps.shape, bool)
+    kept = maps.copy()
     missed = np.zeros(maps.shape, bool)
-    for i, k in ((i, k) for i, one in enumerate(maps) for k in np.setdiff1d(np.unique(one), [background, IGNORE])):
-        objects, count = ndimage.label(maps[i] == k)
-        sizes = np.bincount(objects.ravel(), minlength=count + 1)
-        has = np.array([np.bincount(objects[one == k], minlength=count + 1) for one in maps]) >= 0.25 * sizes
-        has[:, 0] = True
-        of_most = 2 * has.sum(0) > len(maps)
-        kept[i][~of_most[objects]] = background
-        missed |= (of_most & ~has)[:, objects]
-    for own, without, said in zip(kept, missed, heard):
-        if without.any():  # the nearer of what he missed and what he drew decides
-            drawn = own != background
-            said[:] = drawn.any() and ndimage.distance_transform_edt(~drawn) <= ndimage.distance_transform_edt(~without)
-    return kept, heard | ~heard.any(0)
+    for own, kept_map in zip(maps, kept):
+        for k in np.setdiff1d(np.unique(own), [background, IGNORE]):
+            objects, count = ndimage.label(own == k)
+            sizes = np.bincount(objects.ravel(), minlength=count + 1)
+            overlaps = np.array([np.bincount(objects[one == k], minlength=count + 1) for one in maps])
+            drew = overlaps >= DRAWN_SHARE * sizes
+            drew[:, 0] = True  # not an object
+            majority = 2 * drew.sum(0) > len(maps)
+            kept_map[~majority[objects]] = background
+            missed |= (majority & ~drew)[:, objects]
+    voters = np.ones(maps.shape, bool)
+    for kept_map, missed_here, votes in zip(kept, missed, voters):
+        if missed_here.any():  # an annotator votes where the nearest object is one that they drew
+            drawn = kept_map != background
+            to_drawn, to_missed = (ndimage.distance_transform_edt(~mask) for mask in (drawn, missed_here))
+            votes[:] = drawn.any() and to_drawn <= to_missed
+    return kept, voters | ~voters.any(0)
 
 
-def agreement(annotations, references=None, background=None, reach=10.0):
-    """Bias and spread of annotators, from what they drew of the same images.
+def agreement(annotations, references=None, background=None, search_radius=10.0):
+    """Bias and sigma of annotators, from what they drew of the same images.
 
-    Against references (gold-standard masks) displacements are taken as they are. Without, they are measured against the
-    consensus, which lies nearer to each annotator than the truth does: variances are raised by M / (M - 1) for M
-    annotators, and the M displacements at a place count as the M - 1 independent ones that they are.
+    Against references (true maps) displacements are taken as they are. Without references, they are measured against
+    the `shape_based_average`, which lies nearer to each annotator than the truth does. Variances are therefore raised
+    by M / (M - 1) for M annotators, and the M displacements at a place count as M - 1 independent ones.
 
     Args:
-        annotations: dict from an annotator's name to label maps: a sequence of (H, W), which may differ in size, or (N, H, W). Maps are asked for
-            one at a time, so a sequence may read them from files.
+        annotations: dict from an annotator's name to label maps: (N, H, W), or a sequence of (H, W) that may differ in
+            size. Maps are asked for one at a time, so a sequence may read them from files.
         references: the true maps of the same images, or None, which takes two annotators or more.
-        background: the background's class; the most frequent of the first image if None.
-        reach: the largest displacement looked for, px; take at least four times the expected sigma. A warning says where the bias and three times the measured sigma
-            go beyond it.
+        background: the background's class; the most frequent class of the first map if None.
+        search_radius: px, at least 0.5; larger displacements are not seen. Take at least four times the expected sigma.
+            A warning says where it is too small for the measured sigma and bias.
 
     Returns:
         Agreement.
 
     Raises:
-        ValueError: naming what is missing, differs in shape, or holds no boundary that can be measured.
+        ValueError: if annotators or images are missing, maps differ in shape, or no boundary can be measured.
+
+    Example: two people drew the same images (label maps, 0 is the background).
+        >>> measured = agreement({"ann": ann, "bob": bob}, background=0)
+        >>> prior_table("annotator", measured.annotators)  # each one's bias and sigma, px
+        >>> unbiased = shift_boundaries(ann, -measured.annotators["ann"].mean, background=0)
+        >>> loss = ForwardLikelihood(measured.prior)  # thesis_lib.targets
     """
-    if not isinstance(annotations, dict) or len(annotations) < (2 if references is None else 1):
-        raise ValueError("annotations must be a dict of two annotators or more, or of one with references; "
-                         f"got {sorted(annotations) if isinstance(annotations, dict) else annotations!r}")  # fmt: skip
-    counts = {name: len(maps) for name, maps in annotations.items()} | (
-        {} if references is None else {"references": len(references)}
-    )
-    if len(set(counts.values())) > 1 or not min(counts.values()):
-        raise ValueError(f"annotations must be of the same images, one or more; got {counts}")
+    counts = _image_counts(annotations, references)
     name, first = next((name, maps[0]) for name, maps in annotations.items())
     background = background_class(checks.label_maps(f"annotations of {name!r}", first), background)
-    shared = len(annotations) / (len(annotations) - 1) if references is None else 1.0
+    redundancy = len(annotations) / (len(annotations) - 1) if references is None else 1.0
     measured = {name: {} for name in annotations}
-    for i in range(counts[next(iter(annotations))]):
-        drawn = {name: maps[i] for name, maps in annotations.items()}
+    for i in range(counts[name]):
+        drawn = {name: _one_map(name, maps[i]) for name, maps in annotations.items()}
+        if references is None:
+            true, distances = shape_based_average(list(drawn.values()), background)
+        else:
+            true, distances = references[i], None
         for name, one in drawn.items():
-            if np.ndim(one) != 2:
-                raise ValueError(
-                    f"annotations of {name!r} must be label maps (H, W), one an image; got shape {np.shape(one)}"
-                )
-        true, fields = _half_way(list(drawn.values()), background) if references is None else (references[i], None)
-        for name, one in drawn.items():
-            for pair, series in displacements_by_pair(one, true, background, reach, fields).items():
+            by_pair = displacements_by_pair(one, true, background, search_radius, distances)
+            for pair, series in by_pair.items():
                 measured[name].setdefault(pair, []).extend(series)
 
+    other = "most of " + ", ".join(sorted(annotations)) if references is None else "the reference"
     priors, centred = {}, {}
-    for name, pairs in measured.items():
-        if not pairs:
-            other = "the reference" if references is not None else "most of " + ", ".join(sorted(annotations))
+    for name, by_pair in measured.items():
+        if not by_pair:
             raise ValueError(
                 f"annotations of {name!r} must share an object with {other}; no boundary could be measured"
             )
-        outer = [s for pair, several in pairs.items() if background in pair for s in several]
-        bias = np.concatenate(outer).mean() if outer else 0.0
-        priors[name] = _fit([bias + math.sqrt(shared) * (s - bias) for s in outer or sum(pairs.values(), [])], 1.0)
-        for pair, several in pairs.items():
-            taken_out = bias if background in pair else 0.0
-            centred.setdefault(pair, []).extend(math.sqrt(shared) * (s - taken_out) for s in several)
-    everything = [s for several in centred.values() for s in several]
-    spread, farthest = float(np.concatenate(everything).std()), max(abs(prior.mean) for prior in priors.values())
-    check_reach(reach, spread, farthest)
-    return Agreement(_fit(everything, shared), priors, pooled(centred, shared))
+        priors[name], unbiased = _annotator(by_pair, background, math.sqrt(redundancy))
+        for pair, series in unbiased.items():
+            centred.setdefault(pair, []).extend(series)
+    everything = _joined(centred.values())
+    sigma = float(np.concatenate(everything).std())
+    warn_of_small_radius(search_radius, sigma, max(abs(prior.mean) for prior in priors.values()))
+    common = BoundaryPrior().update_correlated(everything, redundancy)
+    return Agreement(common, priors, pooled(centred, redundancy))
 
 
-def _fit(series, shared):
-    times = (autocorrelation_time(series), autocorrelation_time(series, squared=True))
-    return BoundaryPrior().update(series, *(shared * time for time in times))
+def _image_counts(annotations, references):
+    """How many images each annotator has; raise unless all have the same."""
+    fewest = 2 if references is None else 1
+    if not isinstance(annotations, dict) or len(annotations) < fewest:
+        given = sorted(annotations) if isinstance(annotations, dict) else annotations
+        raise ValueError(
+            f"annotations must be a dict of two annotators or more, or of one with references; got {given!r}"
+        )
+    counts = {name: len(maps) for name, maps in annotations.items()}
+    if references is not None:
+        counts["references"] = len(references)
+    if len(set(counts.values())) > 1 or not min(counts.values()):
+        raise ValueError(f"annotations must be of the same images, one or more; got {counts}")
+    return counts
 
 
-def pooled(series, shared=1.0):
-    """A prior for each pair of classes, its variance drawn towards what all have in common (empirical Bayes).
+def _one_map(name, labels):
+    if np.ndim(labels) != 2:
+        raise ValueError(
+            f"annotations of {name!r} must be label maps (H, W), one for each image; got shape {np.shape(labels)}"
+        )
+    return labels
 
-    The variances of the pairs are taken for draws from one inverse Gamma distribution, whose two parameters are those that
-    make the measured variances most probable (they then follow a scaled F distribution, as in Smyth, Statistical Applications in
-    Genetics and Molecular Biology, 2004). Pairs with long boundaries keep their own variance, those with short ones borrow from the others.
+
+def _annotator(by_pair, background, factor):
+    """An annotator's BoundaryPrior, and their displacements by pair without the bias and times `factor`."""
+    with_background = _joined(series for pair, series in by_pair.items() if background in pair)
+    bias = np.concatenate(with_background).mean() if with_background else 0.0
+    series = with_background or _joined(by_pair.values())
+    prior = BoundaryPrior().update_correlated([bias + factor * (one - bias) for one in series])
+    unbiased = {}
+    for pair, series in by_pair.items():
+        removed = bias if background in pair else 0.0
+        unbiased[pair] = [factor * (one - removed) for one in series]
+    return prior, unbiased
+
+
+def _joined(lists):
+    """One list of the arrays of several lists."""
+    return [one for several in lists for one in several]
+
+
+def pooled(series, redundancy=1.0):
+    """A prior for each pair of classes, its variance drawn towards what all pairs have in common (empirical Bayes).
+
+    The variances of the pairs are taken as draws from one inverse Gamma distribution. Its two parameters are those that
+    make the measured variances most probable; given them, a measured variance follows a scaled F distribution (Smyth,
+    2004). Pairs with long boundaries keep their own variance, pairs with short ones borrow from the others.
 
     Args:
         series: dict from a pair to displacements, a list of arrays, px.
-        shared: how many measurements are worth one independent one, besides the correlation along the boundary.
+        redundancy: how many measurements at one place count as one, besides the correlation along the boundary.
 
     Returns:
-        dict from each pair to a BoundaryPrior. A single pair has nothing to borrow from: the prior is `BoundaryPrior()`, updated.
+        dict from each pair to a BoundaryPrior. A single pair has nothing to borrow from: it updates `BoundaryPrior()`.
     """
-    everything = [s for several in series.values() for s in several]
-    tau, tau_variance = (shared * autocorrelation_time(everything, squared=squared) for squared in (False, True))
+    everything = _joined(series.values())
+    tau = redundancy * autocorrelation_time(everything)
+    tau_variance = redundancy * autocorrelation_time(everything, squared=True)
     counts = np.array([sum(map(len, several)) / tau_variance for several in series.values()])
     variances = np.array([np.concatenate(several).var() for several in series.values()])
-    common = BoundaryPrior()
     usable = variances > 0
-    if usable.sum() > 1:
-        counts, variances = counts[usable], variances[usable]
-
-        def surprise(log):
-            shape, scale = np.exp(log)
-            return -stats.f(counts, 2 * shape, scale=scale / shape).logpdf(variances).sum()
-
-        limits = [(math.log(0.5), math.log(500.0)), (None, None)]  # a shape of 500 is as good as one variance for all
-        middle = math.log(2 * np.average(variances, weights=counts))
-        best = optimize.minimize(surprise, [math.log(2.0), middle], bounds=limits, method="Nelder-Mead").x
-        common = BoundaryPrior(shape=float(np.exp(best[0])), scale=float(np.exp(best[1])))
+    common = _common_variance(counts[usable], variances[usable]) if usable.sum() > 1 else BoundaryPrior()
     return {pair: common.update(several, tau, tau_variance) for pair, several in series.items()}
+
+
+def _common_variance(counts, variances):
+    """The BoundaryPrior under which variances measured from so many independent displacements are most probable."""
+
+    def negative_log_marginal_likelihood(logarithms):
+        shape, scale = np.exp(logarithms)
+        return -stats.f(counts, 2 * shape, scale=scale / shape).logpdf(variances).sum()
+
+    start = [math.log(2.0), math.log(2 * np.average(variances, weights=counts))]
+    bounds = [(math.log(0.5), math.log(500.0)), (None, None)]  # a shape of 500 is as good as one variance for all
+    best = optimize.minimize(negative_log_marginal_likelihood, start, bounds=bounds, method="Nelder-Mead").x
+    return BoundaryPrior(shape=float(np.exp(best[0])), scale=float(np.exp(best[1])))

@@ -1,8 +1,9 @@
-"""Simulated annotators: how a clean label map gets a human's boundary error.
+"""Simulated annotators: a clean label map gets the boundary error of a person.
 
-Each is a frozen dataclass, called with (labels, seed), and returns label maps of the same shape and dtype. The same
-seed gives the same errors; every image has its own, independent ones. The displacement field is the noise model of
-the project's prior; the others are there because a method must hold when its own noise model is wrong.
+Each annotator is a frozen dataclass. It is called with (labels, seed) and returns label maps of the same shape and
+dtype. The same seed gives the same errors, and the errors of different images are independent. `DisplacementField` is
+the noise model of the project's prior. The others test whether a method holds when its noise model is wrong:
+`MarkovBoundary` is that of Yao et al. (ICLR 2023), `Morphological` is dilation and erosion by whole pixels.
 """
 
 from dataclasses import dataclass
@@ -15,22 +16,26 @@ from thesis_lib.annotation import geometry
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 
-def _annotate(one_map, labels, seed, background):
-    """Apply one_map(labels (H, W), generator, background) to every map with a generator of its own; pixels to ignore stay so."""
+def _annotate(draw, labels, seed, background):
+    """Apply draw(labels (H, W), generator, background) to every map, each with a random generator of its own.
+
+    Pixels to ignore stay as they are.
+    """
     labels = checks.label_maps("labels", labels)
     background = background_class(labels, background)
     maps = labels.reshape((-1,) + labels.shape[-2:])
     seeds = np.random.SeedSequence(checks.integer("seed", seed, 0)).spawn(len(maps))
     drawn = []
-    for one, s in zip(maps, seeds):
+    for one, own_seed in zip(maps, seeds):
         ignored = one == IGNORE  # nowhere in a mask
-        drawn.append(np.where(ignored, one, one_map(fill_ignored(one, ignored), np.random.default_rng(s), background)))
+        new = draw(fill_ignored(one, ignored), np.random.default_rng(own_seed), background)
+        drawn.append(np.where(ignored, one, new))
     return np.stack(drawn).astype(labels.dtype).reshape(labels.shape)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The annotator who makes no error."""
+    """An annotator without error."""
 
     def __call__(self, labels, seed=0):
         return checks.label_maps("labels", labels).copy()
@@ -38,16 +43,22 @@ class Identity:
 
 @dataclass(frozen=True)
 class DisplacementField:
-    """Draws the true map through a smooth random displacement: y(r) = z(r + u(r)).
+    """Draws the true map z through a smooth random displacement u: y(r) = z(r + u(r)).
 
-    Both components of u are stationary Gaussian fields of standard deviation `sigma` whose correlation at distance r
-    is exp(-r^2 / (2 correlation_length^2)), so the displacement along any boundary's normal is Normal(mean, sigma^2).
+    Both components of u are stationary Gaussian fields of standard deviation `sigma`, whose correlation at distance r
+    is exp(-r^2 / (2 correlation_length^2)). The displacement along any boundary's normal is Normal(mean, sigma^2).
 
     Args:
         sigma: standard deviation of the displacement, px, 0 or more.
         correlation_length: px, more than 0.
         mean: bias along the boundary's normal, px; positive draws outside the object.
         background: the background's class; the most frequent one if None. Only a mean other than 0 needs it.
+
+    Raises:
+        ValueError: if a parameter is not in its range.
+
+    Example: an annotator who draws 1 px outside, with a standard deviation of 2 px that varies over about 4 px.
+        >>> drawn = DisplacementField(sigma=2.0, correlation_length=4.0, mean=1.0)(labels, seed=0)
     """
 
     sigma: float
@@ -65,7 +76,8 @@ class DisplacementField:
 
     def _draw(self, labels, generator, background):
         shifted = geometry.shift_boundaries(labels, self.mean, background)
-        where = np.indices(labels.shape) + [self.field(labels.shape, generator) for _ in range(2)]
+        displacement = [self.field(labels.shape, generator) for _ in range(2)]
+        where = np.indices(labels.shape) + displacement
         return ndimage.map_coordinates(shifted, where, order=0, mode="nearest")
 
     def field(self, shape, generator):
@@ -85,10 +97,10 @@ class DisplacementField:
 class MarkovBoundary:
     """The Markov model of boundary errors of Yao et al., "Learning to Segment from Noisy Annotations" (ICLR 2023).
 
-    In each of `steps` steps a coin decides for the whole image whether the objects grow (probability theta1) or
-    shrink; then every pixel just outside (just inside) an object flips with probability theta2. At the end every
-    pixel within two pixels of a boundary flips at rate theta3, and each class is smoothed by a Gaussian of 1 px.
-    The paper treats one object; with several, a pixel that joins an object joins the nearest one.
+    In each of `steps` steps a coin decides for the whole image whether the objects grow (probability theta1) or shrink.
+    Every pixel just outside (or just inside) an object then flips with probability theta2. At the end every pixel
+    within two pixels of a boundary flips with probability theta3, and each class is smoothed by a Gaussian of 1 px. The
+    paper treats one object; here a pixel that joins an object joins the nearest one.
 
     Args:
         steps: number of steps T, 0 or more.
@@ -139,9 +151,9 @@ def _flip(labels, flips, background):
 
 @dataclass(frozen=True)
 class Morphological:
-    """Dilates (or, where negative, erodes) the objects by a whole number of pixels drawn evenly from low..high.
+    """Dilates the objects by a whole number of pixels, drawn uniformly from low..high; a negative number erodes them.
 
-    One number an image, so the whole annotation is too large or too small, as an annotator's habit makes it.
+    There is one number for each image, so all its objects are drawn too large, or all too small.
 
     Args:
         low, high: whole numbers of px, low <= high.
@@ -173,7 +185,18 @@ ANNOTATORS = {
 
 
 def annotator(name, **parameters):
-    """The annotator of that name: displacement, markov or morphological with its parameters, or none, which has none."""
+    """The annotator of that name with its parameters.
+
+    Args:
+        name: one of ANNOTATORS: displacement, markov, morphological, or none.
+        parameters: the fields of that annotator; none takes and ignores any, so that a sweep may include it.
+
+    Returns:
+        an annotator.
+
+    Raises:
+        ValueError: if the name or a parameter is not known, or a parameter is not in its range.
+    """
     if name == "none":
         return Identity()
     kind = ANNOTATORS[checks.one_of("annotator", name, ANNOTATORS)]
