@@ -1,10 +1,13 @@
 """Rows of runs whose errors are known; no network is trained."""
 
+from dataclasses import fields
+
+import pandas as pd
 import pytest
 from scipy import stats
 
 from thesis_lib import files
-from thesis_lib.semi_supervised import run as few_labels
+from thesis_lib.semi_supervised.run import Run
 from thesis_lib.study import classification_runs
 
 
@@ -42,27 +45,25 @@ def test_methods_are_compared_on_the_seeds_that_both_have(runs):
         (("pseudo_label", "mlp_dropout_dae"), ("pseudo_label", "mlp_dropout"), 1),
     ]
     assert table["difference"].tolist() == pytest.approx([-3.1, 15.0 - 18.9])
-    assert (
-        -3.5 < table["low"][0] < -3.1 < table["high"][0] < -2.7
-    )  # errors differ by 7 points between seeds, their difference by 0.2
+    # Errors differ by 7 points between seeds, their difference by 0.2 points.
+    assert -3.5 < table["low"][0] < -3.1 < table["high"][0] < -2.7
+    assert table["significant"].tolist() == [True, False]
 
 
 def test_intervals_hold_for_all_pairs_together(runs):
     alone = classification_runs.paired_differences(classification_runs.read(runs)).iloc[0]
     write(runs, "pseudo_label", "mlp_dropout_dae", 2, 16.0)
     first, second = classification_runs.paired_differences(classification_runs.read(runs)).itertuples()
-    halves = [alone["high"] - alone["low"], first.high - first.low]
-    assert (
-        halves[1] / halves[0] == pytest.approx(stats.t(2).ppf(1 - 0.05 / 4) / stats.t(2).ppf(1 - 0.05 / 2))
-        and second.seeds == 2
-    )
+    widths = [alone["high"] - alone["low"], first.high - first.low]
+    assert second.seeds == 2
+    assert widths[1] / widths[0] == pytest.approx(stats.t(2).ppf(1 - 0.05 / 4) / stats.t(2).ppf(1 - 0.05 / 2))
 
 
-def test_runs_that_are_not_alike_are_refused(runs):
+def test_runs_of_one_kind_with_different_settings_are_refused(runs):
     write(runs, "supervised", "mlp_dropout", 7, 21.0, epochs=50)
     with pytest.raises(
         ValueError,
-        match=r"results must have the same epochs for each method, .*; mnist, supervised, mlp_dropout, 100 has 2 values",
+        match=r"results must have the same epochs for each .*; mnist, supervised, mlp_dropout, 100 has 2 values",
     ):
         classification_runs.read(runs)
 
@@ -87,7 +88,7 @@ def test_a_row_that_notebook_9_does_not_write_is_named(values, message, runs):
         classification_runs.read(runs)
 
 
-def test_a_level_or_names_of_runs_that_are_none_are_refused(runs):
+def test_a_level_that_is_no_probability_and_a_name_that_is_no_list_are_refused(runs):
     for level in (0.0, 1.0, "x"):
         for of in (classification_runs.paired_differences, classification_runs.against_published):
             with pytest.raises(ValueError, match=r"level must be a finite number in \(0, 1\)"):
@@ -104,10 +105,11 @@ def test_size_is_a_setting_of_files_alone(tmp_path):
         write(tmp_path, "supervised", "mlp", seed, 9.0, data="photographs/of.me", size=size)
     with pytest.raises(ValueError, match="results must have the same size"):
         classification_runs.read(tmp_path)
-    assert (
-        classification_runs.stem("/data/photographs.zip") == "data_photographs_zip"
-        and classification_runs.stem("mnist") == "mnist"
-    )
+
+
+def test_a_file_name_is_made_of_the_name_or_path_of_a_data_set():
+    assert classification_runs.stem("/data/photographs.zip") == "data_photographs_zip"
+    assert classification_runs.stem("mnist") == "mnist"
 
 
 def test_settings_are_chosen_by_validation_error_on_shared_seeds(tmp_path):
@@ -122,13 +124,9 @@ def test_settings_are_chosen_by_validation_error_on_shared_seeds(tmp_path):
         classification_runs.read(tmp_path, vary="learning_rate")
     vary = ["ramp", "learning_rate"]
     table = classification_runs.choose(classification_runs.read(tmp_path, vary=vary), vary)
-    assert (
-        table["mean"].tolist() == [21.0, 20.5] and table["chosen"].tolist() == [False, True] and "seed 2" not in table
-    )
-    assert table["seed 1"].tolist() == [22.0, 16.0] and table["setting"].tolist() == [
-        "learning_rate 0.1",
-        "learning_rate 0.2",
-    ]
+    assert table["setting"].tolist() == ["learning_rate 0.1", "learning_rate 0.2"]
+    assert table["seed 1"].tolist() == [22.0, 16.0] and "seed 2" not in table
+    assert table["mean"].tolist() == [21.0, 20.5] and table["chosen"].tolist() == [False, True]
     write(tmp_path, "vat", "mlp", 3, 1.0, learning_rate=0.3, validation_error_percent=1.0)
     with pytest.raises(ValueError, match="must share a seed; those of mnist, vat, mlp, 100 share none"):
         classification_runs.choose(classification_runs.read(tmp_path, vary=["learning_rate"]), ["learning_rate"])
@@ -157,44 +155,42 @@ def test_two_runs_of_one_seed_are_named(runs):
         classification_runs.read(runs)
 
 
-def test_every_setting_of_a_run_is_looked_at():
-    assert (
-        {"unlabelled", "weight", "decay", "size"}
-        < set(classification_runs.SETTINGS)
-        < set(few_labels.Run.__dataclass_fields__) | {"size"}
-    )
+def test_every_field_of_a_run_that_changes_the_training_is_a_setting():
+    how_files_are_read = {"table", "file_column", "label_column", "skip_damaged", "workers"}
+    others = {field.name for field in fields(Run)} - {*classification_runs.KIND, "seed", *how_files_are_read}
+    assert others == set(classification_runs.SETTINGS)
+
+
+def test_rows_from_before_dropout_and_size_could_be_chosen_have_the_usual_ones(tmp_path):
+    write(tmp_path, "supervised", "mlp_dropout", 0, 9.0)
+    write(tmp_path, "supervised", "mlp_dropout", 1, 9.0, dropout=0.5, size=32)
+    write(tmp_path, "supervised", "mlp", 0, 9.0)
+    write(tmp_path, "supervised", "mlp_dropout", 0, 9.0, data="own/images")
+    write(tmp_path, "supervised", "mlp_dropout", 1, 9.0, data="own/images", dropout=0.5, size=32)
+    rows = classification_runs.read(tmp_path)
+    assert set(rows.loc[rows["network"] == "mlp_dropout", "dropout"]) == {0.5}
+    assert rows.loc[rows["network"] == "mlp", "dropout"].isna().all()
+    assert set(rows.loc[rows["data"] == "own/images", "size"]) == {32}
 
 
 def test_the_lowest_error_is_that_on_the_seeds_that_all_methods_of_a_family_have(runs):
-    found = classification_runs.lowest(classification_runs.read(runs)).set_index("family")
-    assert found.loc["dense", ["methods", "seeds", "network", "error_percent"]].tolist() == [
-        3,
-        [1],
-        "mlp_dropout_dae",
-        15.0,
-    ]
-    assert found.loc["convolutional", ["methods", "seeds", "method", "error_percent"]].tolist() == [
-        1,
-        [0],
-        "mix_match",
-        2.0,
-    ]
+    table = classification_runs.lowest(classification_runs.read(runs)).set_index("family")
+    columns = ["methods", "seeds", "method", "network", "error_percent"]
+    assert table.loc["dense", columns].tolist() == [3, [1], "pseudo_label", "mlp_dropout_dae", 15.0]
+    assert table.loc["convolutional", columns].tolist() == [1, [0], "mix_match", "convnet13", 2.0]
     write(runs, "vat", "convnet13", 5, 3.0)
     apart = classification_runs.lowest(classification_runs.read(runs)).set_index("family").loc["convolutional"]
     assert apart["methods"] == 2 and apart["seeds"] == [] and apart[["method", "network", "error_percent"]].isna().all()
 
 
-def test_errors_are_held_against_the_published_ones_of_their_method_and_number_of_labels(runs):
-    found = classification_runs.against_published(classification_runs.read(runs)).set_index(["method", "network"])
-    assert len(found) == 3 and set(found["labels"]) == {100}
-    plain = found.loc[("supervised", "mlp_dropout")]
-    assert (
-        plain["difference"] == pytest.approx(23.0 - 21.89)
-        and plain["above"] == 2
-        and plain["seeds"] == 3
-        and plain["low"] < 1.11 < plain["high"]
-    )
-    alone = found.loc[("pseudo_label", "mlp_dropout_dae")]
-    assert alone["difference"] == pytest.approx(15.0 - 10.49) and alone["low"] != alone["low"]
+def test_errors_are_compared_with_the_published_ones_of_their_method_and_number_of_labels(runs):
+    table = classification_runs.against_published(classification_runs.read(runs)).set_index(["method", "network"])
+    assert len(table) == 3 and set(table["labels"]) == {100}
+    plain = table.loc[("supervised", "mlp_dropout")]
+    assert plain["difference"] == pytest.approx(23.0 - 21.89)
+    assert plain["low"] < 1.11 < plain["high"]
+    assert plain["above"] == 2 and plain["seeds"] == 3
+    alone = table.loc[("pseudo_label", "mlp_dropout_dae")]
+    assert alone["difference"] == pytest.approx(15.0 - 10.49) and pd.isna(alone["low"])
     write(runs, "supervised", "mlp", 0, 11.0, data="digits")
     assert len(classification_runs.against_published(classification_runs.read(runs))) == 3

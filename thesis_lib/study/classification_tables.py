@@ -145,24 +145,22 @@ def against_labels(rows, level=0.95):
         level: of each interval over seeds.
 
     Returns:
-        (table, published): a DataFrame with labels, target, metric, mean, low and high, and a list of
-        (method, labels, error) with the published errors on MNIST. A target is a method's name, followed by the
-        network's short title where the family has several networks.
+        (table, published): a DataFrame with labels, target, objective (the method), how (the network's short title
+        where the family has several networks), metric, mean, low and high, and a list of (method, labels, error) with
+        the published errors on MNIST.
     """
     family, titles = rows["family"].iloc[0], rows["network"].map(lambda name: NETWORKS[name].title)
-    several = rows["network"].nunique() > 1
-    targets = rows["method"] + (", " + titles.str.removeprefix(f"{family} + ") if several else "")
-    table = [
-        (labels, target, "error", *statistics.mean_interval(errors, level))
-        for (labels, target), errors in rows.groupby(["labels", targets])["error_percent"]
-    ]
+    how = titles.str.removeprefix(f"{family} + ") if rows["network"].nunique() > 1 else ""
+    rows = rows.assign(target=rows["method"] + ", " + titles, objective=rows["method"], how=how, metric="error")
+    kinds = ["labels", "target", "objective", "how", "metric"]
+    table = [(*kind, *statistics.mean_interval(errors, level)) for kind, errors in rows.groupby(kinds)["error_percent"]]
     published = [
         (method, labels, error)
         for (method, network), errors in PUBLISHED.items()
         for labels, error in errors.items()
         if NETWORKS[network].family == family and (rows["data"] == "mnist").all()
     ]
-    return pd.DataFrame(table, columns=["labels", "target", "metric", "mean", "low", "high"]), published
+    return pd.DataFrame(table, columns=[*kinds, "mean", "low", "high"]), published
 
 
 def _signed(table):
