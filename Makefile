@@ -40,10 +40,12 @@ lint: setup
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 
-# Side by side, a file or a notebook to each process; none may take a whole GPU for itself.
+# Side by side, a file or a notebook to each process, the longest first (tests/conftest.py); none may take a whole GPU for itself.
 test: cores lint
 	TF_FORCE_GPU_ALLOW_GROWTH=true XLA_PYTHON_CLIENT_PREALLOCATE=false \
-		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --nbval --nbval-current-env tests notebooks
+		TF_NUM_INTRAOP_THREADS=$(THREADS) TF_NUM_INTEROP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) \
+		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+		--nbval --nbval-current-env tests notebooks
 
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
 # A notebook whose committed outputs are of these rows is run again. Tables of the two large sweeps lie one folder higher.

@@ -9,6 +9,32 @@ from scipy import ndimage
 
 matplotlib.use("agg")
 
+LONGEST = (  # the files that take longest, in that order: where files run side by side, the last to start should be short
+    "test_fit.py",
+    "test_callbacks.py",
+    "test_report.py",
+    "08_buildings.ipynb",
+    "test_readme.py",
+    "test_run.py",
+    "05_pseudo_label.ipynb",
+    "07_mixmatch.ipynb",
+    "06_mean_teacher.ipynb",
+    "03_train_segmentation.ipynb",
+    "test_export.py",
+    "test_prediction.py",
+    "test_deeplab.py",
+    "test_classifiers.py",
+    "test_comparison.py",
+    "01_boundary_prior.ipynb",
+    "02_soft_labels.ipynb",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Run the longest files first; the order of the tests of a file stays."""
+    rank = {name: position for position, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
 
 @pytest.fixture
 def disc():
@@ -35,7 +61,7 @@ def blobs():
 
 @pytest.fixture
 def folder(tmp_path):
-    """The layout with parts: four, two and two images of several sizes and formats, and a second annotator of those to train on."""
+    """The layout with parts: four, two and two images of several sizes and formats; two annotators of the first four."""
     generator = np.random.default_rng(0)
     write_table(tmp_path)
     for part, count in (("train", 4), ("val", 2), ("test", 2)):
