@@ -119,17 +119,26 @@ def create(cls, *given):
     return cls(**values)
 
 
+def default(one):
+    """The default of a field of a dataclass."""
+    return one.default if one.default_factory is dataclasses.MISSING else one.default_factory()
+
+
+def refuse(run, names, where):
+    """Raise ValueError for the first of these fields that is given although it has no meaning; `where` says when."""
+    for one in fields(run):
+        value = getattr(run, one.name)
+        if one.name in names and value != default(one):
+            raise ValueError(f"{one.name} must be left at {default(one)!r} {where}; got {value!r}")
+
+
 def documented(cls):
     """Class decorator: add every field's sentence, unit, range and default to the docstring."""
     lines = ["", "", "    Args:"]
     for one in fields(cls):
         parameter = one.metadata["parameter"]
-        if one.default is not dataclasses.MISSING:
-            usual = f"; default {one.default!r}"
-        elif one.default_factory is not dataclasses.MISSING:
-            usual = f"; default {one.default_factory()!r}"
-        else:
-            usual = ""
+        required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+        usual = "" if required else f"; default {default(one)!r}"
         unit = f", {parameter.unit}" if parameter.unit else ""
         none = " or None" if parameter.optional else ""
         lines.append(f"        {one.name}: {parameter.sentence}: {parameter.accepted}{unit}{none}{usual}.")

@@ -15,7 +15,8 @@ from thesis_lib.data import splits
 from thesis_lib.metrics import summary
 from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.targets import objectives
-from thesis_lib.training import callbacks, optimization
+from thesis_lib.training.callbacks import Checkpoint, _best_so_far, _whole, callbacks, ended
+from thesis_lib.training.optimization import learning_rate, use_xla
 
 STEP = Path(__file__).with_name("backend_step.py")
 
@@ -46,7 +47,7 @@ def small_model(seed=0):
     keras.utils.set_random_seed(seed)
     model = unet(11, **symmetric(2, 2), image_shape=(64, 84, 1))
     loss = objectives.objective("forward", prior=BoundaryPrior.known(1.0))
-    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=optimization.use_xla("auto"))
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=use_xla("auto"))
     return model
 
 
@@ -61,7 +62,7 @@ def test_a_run_leaves_its_best_model_its_log_and_tensorboard_files(tmp_path):
     images, labels = small_problem()
     model = small_model()
     model.fit(images, labels, validation_data=(images, labels), epochs=3, batch_size=8, verbose=0,
-              callbacks=callbacks.callbacks(tmp_path))  # fmt: skip
+              callbacks=callbacks(tmp_path))  # fmt: skip
     log = pd.read_csv(tmp_path / "log.csv")
     assert len(log) == 3 and {"loss", "val_loss", "learning_rate"} <= set(log.columns)
     best = keras.saving.load_model(tmp_path / "best.keras")
@@ -74,8 +75,8 @@ import os, sys
 sys.path.insert(0, {tests!r})
 import keras
 from test_callbacks import small_model, small_problem
-from thesis_lib import training
-from thesis_lib.data.batches import Batches
+from thesis_lib.training.callbacks import callbacks
+from thesis_lib.data.batches import SceneBatches
 
 class Kill(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
@@ -84,39 +85,37 @@ class Kill(keras.callbacks.Callback):
 
 images, labels = small_problem()
 model = small_model()
-batches = Batches(images, labels, 3, seed=0)
+batches = SceneBatches(images, labels, 3, seed=0)
 model.fit(batches, validation_data=(images, labels), epochs=4, verbose=0, shuffle=False,
-          callbacks=[*callbacks.callbacks({folder!r}, tensorboard=False, batches=batches), Kill()])
+          callbacks=[*callbacks({folder!r}, tensorboard=False, batches=batches), Kill()])
 """
 
 
 def test_a_killed_run_resumes_where_it_was(tmp_path):
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     killed = subprocess.run([sys.executable, "-c", script, "1"], capture_output=True)
-    assert killed.returncode == 9 and (tmp_path / "backup").exists() and not callbacks.ended(tmp_path, None)
+    assert killed.returncode == 9 and (tmp_path / "backup").exists() and not ended(tmp_path, None)
     best_before = pd.read_csv(tmp_path / "log.csv")["val_loss"].min()
     subprocess.run([sys.executable, "-c", script, "99"], check=True, capture_output=True)
     log = pd.read_csv(tmp_path / "log.csv")
     assert log["epoch"].tolist() in ([0, 1, 2, 3], [0, 1, 1, 2, 3])  # the killed epoch may be done again
-    assert callbacks._best_so_far(tmp_path / "log.csv", "val_loss", "min") <= best_before
+    assert _best_so_far(tmp_path / "log.csv", "val_loss", "min") <= best_before
     assert not (tmp_path / "backup").exists()
     whole = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "whole"))
     subprocess.run([sys.executable, "-c", whole, "99"], check=True, capture_output=True)
     expected = pd.read_csv(tmp_path / "whole" / "log.csv")
     np.testing.assert_allclose(log.drop_duplicates("epoch", keep="last")["val_loss"], expected["val_loss"], rtol=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "ended", "log.csv", "run.json", "whole"]
-    assert callbacks.ended(tmp_path, None) and not callbacks.ended(tmp_path, {"objective": "dice"})
+    assert ended(tmp_path, None) and not ended(tmp_path, {"objective": "dice"})
 
 
 def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path):
     (tmp_path / "best.keras").write_text("the one before")
-    checkpoint, rename = callbacks.checkpoint(
-        tmp_path, "best.keras", save_best_only=True, monitor="val_loss", mode="min"
-    )
+    checkpoint = Checkpoint(tmp_path / "best.keras", save_best_only=True, monitor="val_loss", mode="min")
     checkpoint.set_model(small_model())
-    checkpoint.on_epoch_end(0, {"val_loss": 1.0})
+    keras.callbacks.ModelCheckpoint.on_epoch_end(checkpoint, 0, {"val_loss": 1.0})  # all but the renaming
     assert (tmp_path / "best.keras").read_text() == "the one before"
-    rename.on_epoch_end(0)
+    checkpoint.on_epoch_end(0, {"val_loss": 0.5})
     assert keras.saving.load_model(tmp_path / "best.keras").count_params() == small_model().count_params()
 
 
@@ -124,14 +123,14 @@ def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path):
 def test_a_backup_that_is_damaged_or_of_another_run_is_not_used(tmp_path, damage):
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
     assert subprocess.run([sys.executable, "-c", script, "1"], capture_output=True).returncode == 9
-    assert callbacks._whole(tmp_path / "backup")
+    assert _whole(tmp_path / "backup")
     if damage == "weights":
         weights = tmp_path / "backup" / "latest.weights.h5"
         weights.write_bytes(weights.read_bytes()[:2000])
     elif damage == "metadata":
         (tmp_path / "backup" / "training_metadata.json").write_text("{")
     with pytest.warns(UserWarning, match="backup is damaged or of a run with other parameters; training starts afresh"):
-        callbacks.callbacks(tmp_path, run={"objective": "dice"} if damage == "other run" else None)
+        callbacks(tmp_path, run={"objective": "dice"} if damage == "other run" else None)
     assert not (tmp_path / "backup").exists() and (tmp_path / "backup.old" / "latest.weights.h5").exists()
 
 
@@ -139,7 +138,7 @@ def test_a_new_run_in_an_old_folder_starts_afresh(tmp_path):
     (tmp_path / "log.csv").write_text("epoch,loss,val_loss\n0,0.1,0.000001\n")
     images, labels = small_problem(8)
     small_model().fit(
-        images, labels, validation_data=(images, labels), epochs=1, verbose=0, callbacks=callbacks.callbacks(tmp_path)
+        images, labels, validation_data=(images, labels), epochs=1, verbose=0, callbacks=callbacks(tmp_path)
     )
     assert len(pd.read_csv(tmp_path / "log.csv")) == 1 and (tmp_path / "best.keras").exists()
 
@@ -182,7 +181,7 @@ def test_on_drawn_labels_the_forward_likelihood_finds_sharper_boundaries_than_on
         model.compile(
             keras.optimizers.Adam(0.01),
             objectives.objective(name, prior=BoundaryPrior.known(2.0)),
-            jit_compile=optimization.use_xla("auto"),
+            jit_compile=use_xla("auto"),
         )
         model.fit(images[:200], drawn, epochs=8, batch_size=10, verbose=0)
         probabilities = np.array(keras.ops.softmax(model.predict(images[200:], verbose=0)))
@@ -194,34 +193,22 @@ def test_on_drawn_labels_the_forward_likelihood_finds_sharper_boundaries_than_on
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="output folder must be a folder one can write to; got '.*file'"):
-        callbacks.callbacks(tmp_path / "file")
+        callbacks(tmp_path / "file")
 
 
 def test_wrong_values_are_named(tmp_path):
     with pytest.raises(ValueError, match="schedule must be one of cosine, plateau, restarts; got 'step'"):
-        optimization.learning_rate(0.1, "step", 10)
+        learning_rate(0.1, "step", 10)
     with pytest.raises(ValueError, match="learning_rate must .*-1"):
-        optimization.learning_rate(-1, "cosine", 10)
+        learning_rate(-1, "cosine", 10)
     with pytest.raises(ValueError, match="xla must be True, False or 'auto'; got 'yes'"):
-        optimization.use_xla("yes")
+        use_xla("yes")
     with pytest.raises(ValueError, match="patience must .*0"):
-        callbacks.callbacks(tmp_path, 0)
-    right = dict.fromkeys(("epochs", "batch_size", "depth", "patience", "prior_scenes"), 1)
-    right |= {"seed": 0, "progress": 0, "augment": False, "mixed_precision": False, "annotator_parameters": {}}
-    assert callbacks.checked(right) is right
-    for name, wrong in (
-        ("epochs", 0),
-        ("batch_size", 2.5),
-        ("seed", 2**32),
-        ("augment", "false"),
-        ("annotator_parameters", "x"),
-    ):
-        with pytest.raises(ValueError, match=f"{name} must .*; got {wrong!r}"):
-            callbacks.checked({**right, name: wrong})
+        callbacks(tmp_path, 0)
 
 
 def test_warm_restarts_fall_to_zero_three_times():
-    rate = optimization.learning_rate(0.1, "restarts", 70)
+    rate = learning_rate(0.1, "restarts", 70)
     values = [float(rate(step)) for step in range(70)]
     assert values[0] == values[10] == values[30] == pytest.approx(0.1)
     assert max(values[9], values[29], values[69]) < 0.003
@@ -234,7 +221,7 @@ def followed(folder, patience, monitor, values, schedule="cosine", mode="min"):
     when = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: kept.append((folder / "best.keras").stat().st_mtime_ns)
     )
-    found = callbacks.callbacks(folder, patience, schedule, tensorboard=False, monitor=monitor, mode=mode)
+    found = callbacks(folder, patience, schedule, tensorboard=False, monitor=monitor, mode=mode)
     model.fit(*small_problem(8), epochs=len(values), verbose=0, callbacks=[given, *found, when])
     return len(kept), kept
 
@@ -242,9 +229,9 @@ def followed(folder, patience, monitor, values, schedule="cosine", mode="min"):
 def test_the_epoch_with_the_largest_score_is_kept_when_that_is_asked_for(tmp_path):
     epochs, kept = followed(tmp_path, 2, "val_iou", (0.2, 0.7, 0.5, 0.6, 0.9), schedule="plateau", mode="max")
     assert epochs == 4 and kept[0] < kept[1] == kept[2] == kept[3]  # two epochs without a better one end the training
-    assert callbacks._best_so_far(tmp_path / "log.csv", "val_iou", "max") == 0.7
+    assert _best_so_far(tmp_path / "log.csv", "val_iou", "max") == 0.7
     with pytest.raises(ValueError, match="mode must be one of max, min; got 'most'"):
-        callbacks.callbacks(tmp_path / "other", 3, mode="most")
+        callbacks(tmp_path / "other", 3, mode="most")
 
 
 def test_a_first_epoch_without_a_value_is_not_the_best(tmp_path):
@@ -254,4 +241,4 @@ def test_a_first_epoch_without_a_value_is_not_the_best(tmp_path):
 
 def test_a_folder_that_keras_would_format_is_named(tmp_path):
     with pytest.raises(ValueError, match="output folder must have no braces in its name"):
-        callbacks.callbacks(tmp_path / "br{x}")
+        callbacks(tmp_path / "br{x}")

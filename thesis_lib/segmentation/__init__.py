@@ -1,7 +1,23 @@
-"""Segmentation networks in use: prediction of images of any size, scores of rasters, export."""
+"""Segmentation: one training as an object (`Run`), prediction of images of any size, export."""
 
+from thesis_lib import backend  # noqa: F401, says how to get one
 from thesis_lib.segmentation.export import export
+from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.prediction import predict_rasters, score_rasters
+from thesis_lib.segmentation.repeats import score_tables, variants
+from thesis_lib.segmentation.run import Run
+from thesis_lib.segmentation.scores import Scores
 from thesis_lib.segmentation.tiles import bands, predict
 
-__all__ = ["bands", "export", "predict", "predict_rasters", "score_rasters"]
+__all__ = [
+    "NETWORKS",
+    "Run",
+    "Scores",
+    "bands",
+    "export",
+    "predict",
+    "predict_rasters",
+    "score_rasters",
+    "score_tables",
+    "variants",
+]

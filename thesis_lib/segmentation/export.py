@@ -10,7 +10,7 @@ from thesis_lib.files import writable_folder
 def export(model, folder, image_shape, tolerance=1e-3, seed=0):
     """Write `folder/saved_model/` and `folder/model.onnx`, and compare what they predict with what the model predicts.
 
-    Both take float32 images (N, H, W, C) of one size, such as that of the tiles of `thesis_lib.segmentation.tiles`, and return logits.
+    Both take float32 images (N, H, W, C) of one size, such as that of the tiles of `bands`, and return logits.
 
     Args:
         model: keras.Model from images to logits, on the TensorFlow backend.
@@ -23,12 +23,13 @@ def export(model, folder, image_shape, tolerance=1e-3, seed=0):
         dict: "saved_model" and "onnx", the largest difference of a logit.
 
     Raises:
-        RuntimeError: without TensorFlow or the packages for ONNX (the extra `export`), or if one predicts otherwise: what was
-            written stays for inspection.
+        RuntimeError: without TensorFlow or the packages for ONNX (the extra `export`), or if one predicts
+            otherwise. What was written stays for inspection.
     """
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
-            f"export needs the TensorFlow backend; this is {keras.backend.backend()}. Load the saved model with KERAS_BACKEND=tensorflow"
+            f"export needs the TensorFlow backend; this is {keras.backend.backend()}. "
+            "Load the saved model with KERAS_BACKEND=tensorflow"
         )
     try:
         import onnxruntime
@@ -42,7 +43,7 @@ def export(model, folder, image_shape, tolerance=1e-3, seed=0):
     height, width, channels = (checks.integer("image_shape", n, 1) for n in image_shape)
     folder = writable_folder(folder)
     images = keras.Input((height, width, channels), name="images")
-    # Keras exports a call that does not say whether it is training, and layers inside of layers then take it for training.
+    # Keras exports a call that does not say whether it is training; layers inside of layers then take it for training.
     deployed = keras.Model(images, model(images, training=False))
     deployed.export(folder / "saved_model", format="tf_saved_model", verbose=False)
     deployed.export(folder / "model.onnx", format="onnx", verbose=False)

@@ -1,4 +1,4 @@
-"""Prediction of images of any size, tile by tile with a blended seam, in memory that does not grow with the image's height."""
+"""Prediction of images of any size, tile by tile with blended seams; memory does not grow with the image's height."""
 
 import numpy as np
 from keras import ops
@@ -7,27 +7,27 @@ from thesis_lib import checks
 
 
 def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the image"):
-    """Beliefs about an image, from top to bottom, in bands of rows that are finished.
+    """Predicted probabilities of an image, from top to bottom, in bands of finished rows.
 
-    Tiles overlap by 2 * margin + blend px. The outermost `margin` px of a tile, which lack context, do not count (but at the
-    image's own border), and over the next `blend` px its weight rises in a straight line. An image smaller than a tile is mirrored
-    below and to the right. A network that averages over all it sees, like DeepLabV3+, sees the tile instead of the image, and may
-    answer a little otherwise for other tiles.
+    Tiles overlap by 2 * margin + blend px. The outermost `margin` px of a tile lack context: they count only at
+    the image's own border. Over the next `blend` px a tile's weight rises linearly. An image smaller than a tile is
+    mirrored below and to the right. A network that averages over its whole input, like DeepLabV3+, averages over the tile
+    instead of the image, so that its probabilities depend a little on the tiles.
 
     Args:
         model: keras.Model from images (N, tile, tile, C) to logits (N, tile, tile, K).
         image: (H, W, C), 0-255: an array, or anything that is sliced like one, such as a memory map.
         tile: side, px; a multiple of what the model needs (32 for DeepLabV3+).
-        margin: px, 0 or more; half of the receptive field of a purely convolutional model makes the seams vanish altogether.
+        margin: px, 0 or more; with half of a convolutional model's receptive field the tiles leave no seam.
         blend: px, 1 or more.
-        batch_size: tiles at a time, at most: as few as share a row of tiles evenly.
+        batch_size: the most tiles at a time.
         name: what errors call the image.
 
     Yields:
-        (top, beliefs): the band's first row, and float32 (h, W, K), rows sum to one.
+        (top, probabilities): the band's first row, and float32 (h, W, K) that sum to one over K.
 
     Raises:
-        ValueError: naming what does not fit, or the image for which the model's answer is not finite.
+        ValueError: naming what does not fit, or the image whose logits are not finite.
     """
     channels = getattr(model, "input_shape", (None,))[-1]
     if len(image.shape) != 3 or not min(image.shape) or channels not in (None, image.shape[-1]):
@@ -44,20 +44,19 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
         down = _window(top, height, tile, margin, blend)
         for first in range(0, len(lefts), batch_size):
             some = lefts[first : first + batch_size]
-            for left, sideways, belief in zip(
-                some, across[first:], _beliefs(model, image, top, some, tile, batch_size)
-            ):
+            parts = _probabilities(model, image, top, some, tile, batch_size)
+            for left, sideways, part in zip(some, across[first:], parts):
                 if total is None:
-                    total = np.zeros((tile, max(width, tile), belief.shape[-1]), np.float32)
+                    total = np.zeros((tile, max(width, tile), part.shape[-1]), np.float32)
                     weights = np.zeros((tile, max(width, tile), 1), np.float32)
                 weight = (down[:, None] * sideways)[..., None]
-                total[:, left : left + tile] += weight * belief
+                total[:, left : left + tile] += weight * part
                 weights[:, left : left + tile] += weight
         done = following - top
-        beliefs = total[:done, :width] / weights[:done, :width]
-        if not np.isfinite(beliefs).all():
+        probabilities = total[:done, :width] / weights[:done, :width]
+        if not np.isfinite(probabilities).all():
             raise ValueError(f"model must give finite logits; it does not for {name}: did its training diverge?")
-        yield top, beliefs
+        yield top, probabilities
         for kept in (total, weights):
             kept[: tile - done] = kept[done:].copy()
             kept[tile - done :] = 0
@@ -75,10 +74,10 @@ def check(tile, margin, blend):
 def predict(model, image, **options):
     """The most probable class of every pixel, uint8 (H, W); options of `bands`; of a model of at most 256 classes."""
     classes = np.empty(image.shape[:2], np.uint8)
-    for top, beliefs in bands(model, image, **options):
-        if beliefs.shape[-1] > 256:
-            raise ValueError(f"model must have at most 256 classes; it has {beliefs.shape[-1]}")
-        classes[top : top + len(beliefs)] = beliefs.argmax(-1)
+    for top, probabilities in bands(model, image, **options):
+        if probabilities.shape[-1] > 256:
+            raise ValueError(f"model must have at most 256 classes; it has {probabilities.shape[-1]}")
+        classes[top : top + len(probabilities)] = probabilities.argmax(-1)
     return classes
 
 
@@ -97,8 +96,8 @@ def _window(start, length, tile, margin, blend):
     return np.minimum(low, high)
 
 
-def _beliefs(model, image, top, lefts, tile, batch_size):
-    """softmax of the model's logits for the tiles that start at `top` and each of `lefts`; always a whole batch, so that nothing is compiled anew."""
+def _probabilities(model, image, top, lefts, tile, batch_size):
+    """softmax of the logits of the tiles that start at `top` and each of `lefts`: a whole batch, to compile once."""
     patches = np.zeros((batch_size, tile, tile, image.shape[2]), image.dtype)
     for patch, left in zip(patches, lefts):
         part = np.asarray(image[top : top + tile, left : left + tile])

@@ -19,31 +19,46 @@ ENDED = "ended"  # a file that says that a training came to its end
 
 
 def callbacks(
-    folder, patience=10, schedule="plateau", tensorboard=None, run=None, monitor="val_loss", mode="min", batches=None
+    folder,
+    patience=10,
+    schedule="plateau",
+    tensorboard=None,
+    run=None,
+    monitor="val_loss",
+    mode="min",
+    batches=None,
+    network=None,
 ):
-    """The callbacks of one training run, all its files under `folder`.
+    """The callbacks of one training, all its files under `folder`.
 
-    Early stopping after `patience` epochs without a better value of what is monitored, learning rate x 0.3 after half of that where the schedule is "plateau",
-    `best.keras` with the best model so far, `log.csv` and TensorBoard logs with every epoch, and a backup from which
-    the same call resumes after a kill. The backup is deleted when a run ends. A run that resumes keeps the best
-    model of its first part and counts its patience anew. A backup that is damaged, or of another `run`, is not used but renamed.
-    Training stops if the loss is not finite.
+    Training stops after `patience` epochs without a better value of what is monitored, or at a loss that is not finite.
+    Where the schedule is "plateau" the learning rate falls to 0.3 of itself after half as many. `best.keras` is the best
+    model so far; `log.csv` and TensorBoard have every epoch. A backup lets the same call resume after a kill; it is
+    deleted when a training ends. A training that resumes keeps the best model of its first part, and counts its
+    patience anew. A backup that is damaged, or of another `run`, is not used but renamed.
 
     Args:
-        folder: created if missing; raises if it cannot be written to, or has braces in its name.
+        folder: created if missing.
         patience: epochs, 1 or more.
         schedule: as for `learning_rate`.
-        monitor: a loss or metric of the epochs' logs; mode: "min" where the least is best, "max" where the largest is.
-        run: the run's parameters, a dict that JSON can hold, kept in `run.json`: only the same run resumes.
-        tensorboard: whether to write TensorBoard logs; they need TensorFlow, and None writes them where it is there.
-        batches: what `fit(..., shuffle=False)` is given, with a method `start(epoch)`: a run that resumes then sees what it would have seen
-            without a kill, in the same order.
+        tensorboard: whether to write TensorBoard logs, which need TensorFlow; None writes them where it is installed.
+        run: what the training depends on, a dict that JSON can hold, kept in `run.json`: only the same run resumes.
+        monitor: a loss or metric of the epochs' logs.
+        mode: "min" where the lowest value is best, "max" where the highest is.
+        batches: what `fit(..., shuffle=False)` is given, with a method `start(epoch)`: a training that resumes sees
+            the same batches, in the same order, as without a kill.
+        network: the keras.Model that `best.keras` holds, without an optimizer; the model that is fitted, as it is
+            compiled, if None.
 
     Returns:
         list of keras.callbacks.Callback.
+
+    Raises:
+        OSError, ValueError: if the folder cannot be written to, or has braces in its name.
     """
     checks.integer("patience", patience, 1)
     checks.one_of("schedule", schedule, SCHEDULES)
+    watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
     folder = writable_folder(folder)
     log, backup, identity = folder / "log.csv", folder / "backup", folder / "run.json"
     mine = json.dumps(run, sort_keys=True)
@@ -58,50 +73,88 @@ def callbacks(
     (folder / ENDED).unlink(missing_ok=True)
     resumes = backup.exists()
     best = _best_so_far(log, monitor, mode) if resumes else None
-    watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
-    worst = float("inf") if mode == "min" else -float("inf")
-    found = [
-        # Keras takes the first value for the best whatever it is, and nothing is better than NaN.
-        keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: logs.update({monitor: worst}) if np.isnan(logs.get(monitor, 0.0)) else None
-        ),
-        *checkpoint(folder, "best.keras", save_best_only=True, initial_value_threshold=best, **watched),
+    several = [
+        NotANumberIsWorst(**watched),
+        Checkpoint(folder / "best.keras", network, save_best_only=True, initial_value_threshold=best, **watched),
         keras.callbacks.EarlyStopping(patience=patience, baseline=best, **watched),
         keras.callbacks.TerminateOnNaN(),
     ]
     if schedule == "plateau":
-        found.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1), **watched))
+        several.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1), **watched))
     # After what changes the model or adds to the logs: an epoch counts as done when all of it is on disk.
-    found += [keras.callbacks.BackupAndRestore(backup), keras.callbacks.CSVLogger(log, append=resumes)]
+    several += [keras.callbacks.BackupAndRestore(backup), keras.callbacks.CSVLogger(log, append=resumes)]
     if batches is not None:
-        found.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: batches.start(epoch)))
-    found.append(keras.callbacks.LambdaCallback(on_train_end=lambda logs=None: (folder / ENDED).touch()))
+        several.append(InOrder(batches))
+    several.append(Ended(folder / ENDED))
     if tensorboard or (tensorboard is None and find_spec("tensorflow")):
-        found.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-    return found
+        several.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+    return several
 
 
-def checkpoint(folder, name, **options):
-    """Callbacks that save the model as folder/name after each epoch, under that name once it is whole: a kill while it is written leaves the one
-    before. options: of `keras.callbacks.ModelCheckpoint`."""
-    partial = Path(folder) / f".partial.{name}"
-    partial.unlink(missing_ok=True)
-    return [
-        keras.callbacks.ModelCheckpoint(partial, **options),
-        keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs=None: partial.exists() and partial.replace(Path(folder) / name)
-        ),
-    ]
+class NotANumberIsWorst(keras.callbacks.Callback):
+    """Replaces NaN by the worst value: Keras takes the first value for the best, and nothing is better than NaN."""
+
+    def __init__(self, monitor, mode):
+        super().__init__()
+        self.monitor, self.worst = monitor, float("inf") if mode == "min" else -float("inf")
+
+    def on_epoch_end(self, epoch, logs=None):
+        if np.isnan(logs.get(self.monitor, 0.0)):
+            logs[self.monitor] = self.worst
+
+
+class Checkpoint(keras.callbacks.ModelCheckpoint):
+    """Saves the model after each epoch, under its name once the file is whole: a kill meanwhile leaves the one before.
+
+    Args:
+        path: of the file, ending in .keras.
+        network: the keras.Model to save, without an optimizer; the model that is fitted if None.
+        options: of `keras.callbacks.ModelCheckpoint`.
+    """
+
+    def __init__(self, path, network=None, **options):
+        self.path = Path(path)
+        self.partial = self.path.with_name(f".partial.{self.path.name}")
+        self.partial.unlink(missing_ok=True)
+        super().__init__(self.partial, **options)
+        self.network = network and keras.Model(network.inputs, network.outputs, name=network.name)
+
+    def set_model(self, model):
+        super().set_model(self.network or model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if self.partial.exists():
+            self.partial.replace(self.path)
+
+
+class InOrder(keras.callbacks.Callback):
+    """Lets batches take the order of the epoch that begins, whether training goes on from there or began before."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.start(epoch)
+
+
+class Ended(keras.callbacks.Callback):
+    """Leaves a file that says that the training came to its end."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def on_train_end(self, logs=None):
+        self.path.touch()
 
 
 def ended(folder, run):
     """Whether a training with `callbacks(folder, run=run)` came to its end there and left its best model."""
     folder = Path(folder)
-    return (
-        (folder / ENDED).exists()
-        and (folder / "best.keras").exists()
-        and _text(folder / "run.json") == json.dumps(run, sort_keys=True)
-    )
+    files = [folder / ENDED, folder / "best.keras"]
+    return all(path.exists() for path in files) and _text(folder / "run.json") == json.dumps(run, sort_keys=True)
 
 
 def _text(path):
@@ -119,34 +172,8 @@ def _whole(backup):
 
 
 def _best_so_far(log, monitor, mode):
+    """The best value in a log; None if no epoch is in it."""
     try:
         return float(pd.read_csv(log)[monitor].agg(mode))
-    except (OSError, KeyError, ValueError):  # no epoch was logged yet
+    except (OSError, KeyError, ValueError):
         return None
-
-
-WHOLE = {  # parameter of a notebook: (least, most)
-    **dict.fromkeys(
-        ("epochs", "batch_size", "depth", "patience", "prior_scenes", "crop", "crops_per_image", "repeats", "workers"),
-        (1, None),
-    ),
-    **dict.fromkeys(("margin", "gold_images"), (0, None)),
-    "seed": (0, 2**32 - 1),
-    "progress": (0, 2),
-}
-BOOLEAN = ("augment", "mixed_precision", "train_backbone", "resume", "export_network")
-
-
-def checked(parameters):
-    """The parameters of a run, if each can be trained with; raises ValueError naming the first that cannot.
-
-    Args:
-        parameters: dict; those of WHOLE, BOOLEAN and annotator_parameters are looked at, others are left to the function that uses them.
-    """
-    for name in (name for name in parameters if name in WHOLE):
-        checks.integer(name, parameters[name], *WHOLE[name])
-    for name in (name for name in parameters if name in BOOLEAN):
-        checks.boolean(name, parameters[name])
-    if not isinstance(parameters.get("annotator_parameters", {}), dict):
-        raise ValueError(f"annotator_parameters must be a mapping; got {parameters['annotator_parameters']!r}")
-    return parameters

@@ -12,8 +12,8 @@ def learning_rate(initial, schedule, steps):
 
     Args:
         initial: more than 0.
-        schedule: "cosine" falls to zero over `steps` steps; "restarts" does so three times, each twice as long as the one before
-            (Loshchilov & Hutter, ICLR 2017); "plateau" stays, and a callback reduces it.
+        schedule: "cosine" falls to zero over `steps` steps; "restarts" does so three times, each time over twice
+            as many steps (Loshchilov & Hutter, ICLR 2017); "plateau" stays, and a callback reduces it.
         steps: number of training steps, 1 or more.
     """
     initial = checks.real("learning_rate", initial, 0.0, open_low=True)

@@ -1,0 +1,182 @@
+"""One training as an object: parameters checked, trained, resumed, scored."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from thesis_lib import parameters
+from thesis_lib.data import read_image
+from thesis_lib.segmentation import Run
+
+SCENES = {
+    "train_scenes": 12,
+    "validation_scenes": 4,
+    "test_scenes": 4,
+    "annotator": "displacement",
+    "annotator_parameters": {"sigma": 1.0, "correlation_length": 4.0},
+    "width": 2,
+    "depth": 2,
+    "epochs": 2,
+    "batch_size": 4,
+}
+ROOFS = {"data": "sample_data/buildings", "width": 2, "depth": 2, "epochs": 1, "batch_size": 4, "crop": 32, "tile": 96}
+
+
+@pytest.fixture(scope="module")
+def of_scenes(tmp_path_factory):
+    run = Run(**SCENES, objective="forward", prior="fitted", output=str(tmp_path_factory.mktemp("scenes")))
+    run.train()
+    return run, run.scores()
+
+
+@pytest.fixture(scope="module")
+def of_roofs(tmp_path_factory):
+    run = Run(**ROOFS, objective="forward_dice", output=str(tmp_path_factory.mktemp("roofs")))
+    run.train()
+    return run, run.scores()
+
+
+def test_a_run_on_scenes_leaves_a_row_and_scores_of_each_scene(of_scenes):
+    run, scores = of_scenes
+    row = json.loads((run.folder / "row.json").read_text())
+    assert row["objective"] == "forward" and row["prior"] == "fitted" and row["epochs_run"] == 2
+    assert row["log_loss"] == pytest.approx(scores.row["log_loss"]) and row["believed_sigma_low"] > 0.5
+    assert "crop" not in row and row["provenance"]["parameters"]["width"] == 2
+    assert len(scores.images) == 4 and len(np.load(run.folder / "scenes.npz")["log_loss"]) == 4
+    assert np.load(run.folder / "predictions.npz")["classes"].shape == (4, 64, 84)
+
+
+def test_the_prediction_of_a_scene_is_what_its_probabilities_say(of_scenes):
+    run, scores = of_scenes
+    image = run.task.splits.test.images[1]
+    np.testing.assert_array_equal(run.predict(image), scores.probabilities[1].argmax(-1))
+    with pytest.raises(ValueError, match=r"image must be of shape \(H, W, 1\); got \(64, 84\)"):
+        run.predict(image[..., 0])
+
+
+def test_the_labels_to_learn_from_are_moved_back_by_the_known_bias():
+    run = Run(**SCENES, prior_sigma=1.0, prior_mean=2.0)
+    moved = run.task.labels[0] != run.task.drawn[0]
+    assert moved.any() and run.variant(objective="one_hot").task.labels[0] is not run.task.labels[0]
+    one_hot = run.variant(objective="one_hot")
+    np.testing.assert_array_equal(one_hot.task.labels[0], run.task.drawn[0])
+    assert one_hot.task.splits is run.task.splits and run.variant(test_scenes=3).task.splits is not run.task.splits
+
+
+def test_a_run_on_a_folder_measures_its_annotators_and_writes_predictions(of_roofs):
+    run, scores = of_roofs
+    assert run.task.annotators == ["a", "b"] and run.prior_kind == "fitted"
+    assert run.boundary_prior == run.task.agreement.prior and set(run.task.biases) == {"a", "b"}
+    assert scores.images.index.tolist() == ["scene00", "scene01"] and "building" in scores.classes.index
+    row = json.loads((run.folder / "row.json").read_text())
+    assert row["iou"] == pytest.approx(scores.images["iou"].mean()) and "annotator_parameters" not in row
+    image = run.task.splits.test.image(0)
+    classes = run.task.splits.classes.to_classes(read_image(run.folder / "test" / "scene00_classes.png"))
+    np.testing.assert_array_equal(run.predict(image), classes)
+
+
+@pytest.mark.parametrize("objective, network", [("fixed_adjacent", "unet"), ("one_hot", "deeplab")])
+def test_either_network_trains_on_either_kind_of_data(tmp_path, objective, network):
+    small = {"resnet_depth": 18, "filters": 4, "dilation_rates": [1], "network": "deeplab"}
+    own = small if network == "deeplab" else {"network": "unet", "width": 2, "depth": 2}
+    common = {**own, "objective": objective, "epochs": 1, "batch_size": 4}
+    scenes = {name: value for name, value in SCENES.items() if name not in ("width", "depth")} | common
+    folder = {**common, "data": "sample_data/buildings", "crop": 32, "tile": 96}
+    for name, settings in {"scenes": scenes, "folder": folder}.items():
+        run = Run(**settings, output=str(tmp_path / name))
+        run.train()
+        assert np.isfinite(run.scores().row["log_loss"])
+
+
+KILLED = """
+import os, sys
+import keras
+from thesis_lib.segmentation import Run
+
+class Kill(keras.callbacks.CSVLogger):
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if epoch == 0:
+            os._exit(9)
+
+keras.callbacks.CSVLogger = Kill
+Run(**{settings!r}).train()
+"""
+
+
+def test_a_killed_run_resumes_and_a_finished_one_is_taken_as_it_is(tmp_path):
+    settings = {**SCENES, "epochs": 3, "augment": False, "output": str(tmp_path / "killed")}
+    killed = subprocess.run([sys.executable, "-c", KILLED.format(settings=settings)], capture_output=True)
+    assert killed.returncode == 9
+    run = Run(**settings)
+    run.train()
+    assert run.log()["epoch"].tolist() == [0, 1, 2]
+    written = (run.folder / "best.keras").stat().st_mtime_ns
+    run.train()
+    assert (run.folder / "best.keras").stat().st_mtime_ns == written
+    run.train(reuse=False)
+    assert (run.folder / "best.keras").stat().st_mtime_ns > written
+    assert run.identity != Run(**{**settings, "test_scenes": 3}).identity  # other data: such a run starts afresh
+
+
+def test_without_anything_known_of_the_annotators_an_objective_that_needs_it_says_so(tmp_path):
+    run = Run(train_scenes=4, objective="forward", output=str(tmp_path))
+    assert run.prior_kind is None and Run(objective="one_hot").prior_kind is None
+    with pytest.raises(ValueError, match="prior_sigma must be given, for example 1.5"):
+        run.train()
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"epochs": 0}, "epochs must be a whole number from 1; got 0"),
+        ({"seed": 2**32}, "seed must be a whole number from 0 to 4294967295; got 4294967296"),
+        ({"augment": "false"}, "augment must be True or False; got 'false'"),
+        ({"annotator_parameters": "x"}, "annotator_parameters must be a mapping; got 'x'"),
+        ({"objective": "typo"}, "objective must be one of dice, .*; got 'typo'"),
+        ({"network": "segformer"}, "network must be one of deeplab, unet; got 'segformer'"),
+        ({"xla": "yes"}, "xla must be True, False or 'auto'; got 'yes'"),
+        ({"data": 1.5}, "data must be 'sample', a number of scenes, or a path; got 1.5"),
+        ({"crop": 64}, "crop must be left at 96 where the data are scenes; got 64"),
+        ({"filters": 64}, "filters must be left at 256 for the network unet, which does not have it; got 64"),
+        ({**ROOFS, "train_scenes": 3}, "train_scenes must be left at None where the data are a folder"),
+        ({**ROOFS, "annotators": ["a", "a"]}, "annotators must be a list of different names"),
+        ({**ROOFS, "output": "sample_data/buildings"}, "output must be another folder than data"),
+        ({"network": "deeplab", "resnet_depth": 20}, "resnet_depth must be 18, 50 or 101; got 20"),
+        ({"network": "deeplab", "dilation_rates": []}, "dilation_rates must be a list of whole numbers from 1"),
+        ({"tile": 32, "margin": 16}, "tile must be more than"),
+    ],
+)
+def test_a_wrong_value_is_named(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Run(**wrong)
+
+
+def test_settings_that_are_no_fields_are_named():
+    with pytest.raises(ValueError, match="settings must be fields of Run, one of data, .*; got 'epoch'"):
+        parameters.create(Run, {"epochs": 3}, {"epoch": 4})
+    with pytest.raises(ValueError, match="epochs must be given once; it is a parameter and in settings"):
+        parameters.create(Run, {"epochs": 3}, {"epochs": 4})
+    assert parameters.create(Run, {"epochs": 3}, {"depth": 2}).depth == 2
+
+
+def test_every_field_is_documented_with_its_unit_and_default():
+    for name in Run.__dataclass_fields__:
+        assert f"        {name}: " in Run.__doc__
+    assert (
+        "search_radius: largest displacement that is measured; at least four sigma: a number in [0.5, inf), px"
+        in Run.__doc__
+    )
+
+
+def test_data_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="data must be 'sample'.*got '.*nowhere'"):
+        Run(data="nowhere", output=str(tmp_path)).train()
+
+
+def test_scores_before_a_training_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no trained network: call train"):
+        Run(output=str(tmp_path)).scores()

@@ -1,0 +1,183 @@
+"""One training of a segmentation network, from its parameters to a row of results."""
+
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+import keras
+import numpy as np
+import pandas as pd
+
+from thesis_lib import checks, provenance
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.files import writable_folder, write_json
+from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
+from thesis_lib.parameters import documented
+from thesis_lib.segmentation.networks import NETWORKS
+from thesis_lib.segmentation.raster_task import NO_PRIOR, RasterTask
+from thesis_lib.segmentation.scene_task import SceneTask
+from thesis_lib.segmentation.settings import OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
+from thesis_lib.targets.objectives import OBJECTIVES, objective
+from thesis_lib.training.callbacks import callbacks, ended
+from thesis_lib.training.optimization import learning_rate, use_xla
+
+
+@documented
+@dataclass(frozen=True)
+class Run(Settings):
+    """One training of a segmentation network on imprecise labels, from data and annotators to scores.
+
+    Data are small scenes in memory, whose labels a simulated annotator draws, or a folder of images and masks, drawn by
+    one annotator or several. Either kind trains a U-Net or DeepLabV3+. All files of a run lie in its `output` folder.
+
+    Example:
+        >>> run = Run(data="data/mine", network="unet", objective="forward_dice", prior_sigma=1.5)
+        >>> run.train(progress=1)        # resumes where it was killed
+        >>> run.scores().images          # a row a test image; also writes row.json
+        >>> run.predict(image)           # class numbers (H, W) of a uint8 image (H, W, C) of any size
+    """
+
+    @cached_property
+    def task(self):
+        """The data: `SceneTask` or `RasterTask`, with splits, annotators, batches and scores."""
+        return RasterTask(self) if self.is_folder else SceneTask(self)
+
+    def variant(self, **changes):
+        """This run with other fields; what was read or measured of the data is kept where their fields stay."""
+        changed = replace(self, **changes)
+        if not set(changes) & set(OF_DATA):
+            changed.task.share(self.task)
+        return changed
+
+    @property
+    def uses_prior(self):
+        return "prior" in OBJECTIVES[self.objective].needs
+
+    @property
+    def prior_kind(self):
+        """Where the prior comes from, one of PRIORS; None where nothing is known of the annotators."""
+        if self.prior is not None:
+            return self.prior
+        if self.prior_sigma is not None:
+            return "known"
+        return "fitted" if self.is_folder or self.annotator != "none" else None
+
+    @cached_property
+    def boundary_prior(self):
+        """The BoundaryPrior of the annotators.
+
+        Raises:
+            ValueError: where it can neither be known nor measured.
+        """
+        kind = self.prior_kind
+        if kind is None or (kind == "known" and self.prior_sigma is None):
+            raise ValueError(NO_PRIOR)
+        if kind == "known":
+            return BoundaryPrior.known(self.prior_sigma, self.prior_mean)
+        return self.task.prior(kind)
+
+    def loss(self):
+        """The keras.losses.Loss of the objective."""
+        needs = OBJECTIVES[self.objective].needs
+        return objective(
+            self.objective,
+            prior=self.boundary_prior if "prior" in needs else None,
+            adjacency=self.task.adjacency() if "adjacency" in needs else None,
+            magnitude=self.magnitude,
+            class_weights=self.task.class_weights(),
+        )
+
+    def untrained_network(self):
+        """The network with first weights drawn by the seed: a keras.Model from images to logits."""
+        keras.utils.set_random_seed(self.seed)
+        keras.config.set_dtype_policy("mixed_float16" if self.mixed_precision else "float32")
+        return NETWORKS[self.network].build(self, len(self.task.class_names), self.task.image_shape)
+
+    @property
+    def identity(self):
+        """All that the trained weights depend on; a training resumes only where this is the same."""
+        settings = {name: value for name, value in asdict(self).items() if name not in OF_SCORING}
+        return {**settings, **self.task.identity}
+
+    def train(self, progress=0, reuse=True):
+        """Train in `output`, from where an earlier training of the same run was killed.
+
+        Args:
+            progress: 0: silent, 1: a progress bar, 2: a line an epoch.
+            reuse: take a training of the same run that ended in `output` as it is; False trains anew.
+
+        Returns:
+            keras.Model from images to logits, with the weights of the best epoch. `best.keras` holds it.
+
+        Raises:
+            ValueError: if the loss is never finite, naming learning_rate.
+            OSError: if `output` cannot be written to.
+        """
+        checks.integer("progress", progress, 0, 2)
+        folder, identity = writable_folder(self.folder), self.identity
+        if reuse and ended(folder, identity):
+            return self.trained_network()
+        self.task.prepare()
+        network, loss = self.untrained_network(), self.loss()
+        training, validation = self.task.batches()
+        model = network
+        if self.augment:
+            model = AugmentedSegmenter(network, augmentation(self.task.image_shape, seed=self.seed))
+        rate = learning_rate(self.learning_rate, self.schedule, self.epochs * len(training))
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=self.task.metrics(), jit_compile=use_xla(self.xla))
+        keep = callbacks(
+            folder, self.patience, self.schedule, run=identity, batches=training, network=network, **self.task.watched()
+        )
+        (folder / "row.json").unlink(missing_ok=True)  # its scores are not those of what is trained now
+        # The batches have an order of their own, which a training that resumes takes up; Keras would draw another.
+        options = {"epochs": self.epochs, "callbacks": keep, "verbose": progress, "shuffle": False}
+        model.fit(training, validation_data=validation, **options)
+        if not np.isfinite(self.log()["val_loss"]).any():
+            raise ValueError(
+                "learning_rate must be small enough to train with; "
+                f"at {self.learning_rate!r} no epoch had a finite loss"
+            )
+        return self.trained_network()
+
+    def log(self):
+        """DataFrame with a row an epoch: loss, validation loss, learning rate."""
+        return pd.read_csv(self.folder / "log.csv")
+
+    def trained_network(self):
+        """The network of the best epoch, from `output`."""
+        if not (self.folder / "best.keras").is_file():
+            raise FileNotFoundError(f"{self.folder} holds no trained network: call train() first")
+        return keras.saving.load_model(self.folder / "best.keras", compile=False)
+
+    def probabilities(self, image):
+        """Predicted probabilities, float32 (H, W, K), of an image (H, W, C), 0-255, of any size."""
+        image = np.asarray(image)
+        channels = self.task.image_shape[-1]
+        if image.ndim != 3 or image.shape[-1] != channels:
+            raise ValueError(f"image must be of shape (H, W, {channels}); got {image.shape}")
+        return self.task.probabilities(self.trained_network(), image)
+
+    def predict(self, image):
+        """The most probable class of every pixel, uint8 (H, W), of an image (H, W, C), 0-255, of any size."""
+        return self.probabilities(image).argmax(-1).astype(np.uint8)
+
+    def scores(self):
+        """`Scores` of the trained network on the test images; writes `row.json` and the scores of each image."""
+        network = self.trained_network()
+        scores = self.task.score(network, self.folder)
+        scores.images.to_csv(self.folder / "scores.csv")
+        if scores.classes is not None:
+            scores.classes.to_csv(self.folder / "classes.csv")
+        write_json(self.folder / "row.json", self.row(scores, network))
+        return scores
+
+    def row(self, scores, network):
+        """The result as one flat dict: parameters, scores, what is known of the annotators, and what ran."""
+        others = OF_SCENES if self.is_folder else OF_RASTERS
+        given = {name: value for name, value in asdict(self).items() if name not in (*others, "output")}
+        given["prior"] = self.prior_kind
+        row = {**given, **scores.row, "background": self.task.background, "reliability": scores.reliability}
+        if self.uses_prior or self.prior_kind == "known" or self.prior is not None:
+            low, high = self.boundary_prior.sigma_interval()
+            row |= {"believed_mean": self.boundary_prior.mean, "believed_sigma_low": low, "believed_sigma_high": high}
+        row |= {"epochs_run": len(self.log()), "parameters_trained": network.count_params()}
+        return {**row, "provenance": provenance.record(given)}

@@ -1,0 +1,196 @@
+"""The parameters of a segmentation training: what each means, what it accepts, and which belong together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from thesis_lib import parameters
+from thesis_lib.annotation.simulated import ANNOTATORS
+from thesis_lib.models.deeplab import check as check_deeplab
+from thesis_lib.models.unet import symmetric
+from thesis_lib.parameters import boolean, choice, other, real, whole
+from thesis_lib.paths import REPOSITORY
+from thesis_lib.segmentation import tiles
+from thesis_lib.segmentation.networks import NETWORKS
+from thesis_lib.targets.losses import CLASS_WEIGHTS
+from thesis_lib.targets.objectives import OBJECTIVES
+from thesis_lib.training.optimization import SCHEDULES, use_xla
+
+PRIORS = ("known", "fitted", "measured")
+OF_SCENES = (
+    "train_scenes",
+    "validation_scenes",
+    "test_scenes",
+    "annotator",
+    "annotator_parameters",
+    "prior_scenes",
+    "class_weights",
+    "augment",
+)
+OF_RASTERS = (
+    "classes",
+    "background",
+    "unknown",
+    "annotators",
+    "gold_images",
+    "crop",
+    "crops_per_image",
+    "workers",
+    "tile",
+    "margin",
+    "tolerance",
+)
+OF_DATA = ("data", *OF_SCENES[:3], "classes", "background", "unknown", "annotators", "gold_images", "search_radius")
+OF_SCORING = ("margin", "tolerance", "workers", "output")  # what the trained weights do not depend on
+
+
+def _names(name, value):
+    """A list of different names; a single name is a list of one."""
+    names = list(value) if isinstance(value, (list, tuple)) else [value]
+    texts = [one for one in names if isinstance(one, str)]
+    if not names or len(texts) < len(names) or len(set(texts)) < len(texts):
+        raise ValueError(f"{name} must be a list of different names; got {value!r}")
+    return names
+
+
+def _mapping(name, value):
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be a mapping; got {value!r}")
+    return value
+
+
+def _data(name, value):
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be 'sample', a number of scenes, or a path; got {value!r}")
+    return value
+
+
+def _folder(name, value):
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise ValueError(f"{name} must be the name of a folder; got {value!r}")
+    return str(value)
+
+
+def _rates(name, value):
+    rates = list(value) if isinstance(value, (list, tuple)) else [value]
+    check_deeplab(rates, 0.0)
+    return rates
+
+
+def _xla(name, value):
+    use_xla(value)
+    return value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The fields of `Run`, checked when it is made."""
+
+    data: str | int = other(
+        "sample",
+        "training, validation and test images; a relative path starts at the repository",
+        '"sample", a number of scenes of the full data, an .npz file, or a folder of M2NIST or of images and masks',
+        _data,
+    )
+    train_scenes: int | None = whole(None, "use the first so many training scenes", 1, optional=True)
+    validation_scenes: int | None = whole(None, "use the first so many validation scenes", 1, optional=True)
+    test_scenes: int | None = whole(None, "use the first so many test scenes", 1, optional=True)
+    classes: list | None = other(
+        None, "classes of a folder to tell apart, all others together as class 0", "names", _names, optional=True
+    )
+    background: int | None = whole(None, "the background's class in a folder; None is 0", 0, 254, optional=True)
+    unknown: str = choice(
+        "error", "what a mask's colour of no class is; ignored ones are not learned", ("error", "ignore")
+    )
+
+    annotator: str = choice("none", "simulated annotator who draws the labels of scenes", ANNOTATORS)
+    annotator_parameters: dict = other({}, "its parameters, such as sigma in px", "a mapping", _mapping)
+    annotators: list | None = other(
+        None, 'mask folders to train on: "a" is masks_a/; None is all of them', "names", _names, optional=True
+    )
+    prior: str | None = choice(
+        None,
+        "known: prior_sigma and prior_mean; fitted: on drawings of the same images; measured: against true labels. "
+        "None is known where prior_sigma is given, else fitted",
+        PRIORS,
+        optional=True,
+    )
+    prior_sigma: float | None = real(None, "standard deviation of drawn boundaries", 0.0, unit="px", optional=True)
+    prior_mean: float = real(
+        0.0, "their bias, positive outside; objectives with a prior take it out", -np.inf, unit="px"
+    )
+    prior_scenes: int = whole(10, "scenes to fit or measure the prior on", 1)
+    gold_images: int = whole(2, "images of a folder whose plain masks count as gold standard", 0)
+    search_radius: float = real(10.0, "largest displacement that is measured; at least four sigma", 0.5, unit="px")
+
+    objective: str = choice("forward", "what is optimised", OBJECTIVES)
+    magnitude: float = real(0.9, "weight that smoothing keeps on the drawn class", 0.0, 1.0, open_low=True)
+    class_weights: str = choice("uniform", "weights of the pixels drawn as each class", CLASS_WEIGHTS)
+
+    network: str = choice("unet", "the network", NETWORKS)
+    width: int | list = other(
+        8, "filters of the U-Net's finest level", "a whole number, or [filters, convolutions] of each level"
+    )
+    depth: int = whole(4, "poolings of the U-Net", 1)
+    resnet_depth: int = whole(101, "layers of DeepLabV3+'s ResNet: 18, 50 or 101", 1)
+    weights: str | None = other(
+        None, "weights of the ResNet at the start; None is random", '"imagenet" or a folder', optional=True
+    )
+    train_backbone: bool = boolean(True, "whether the ResNet is trained, too")
+    filters: int = whole(256, "channels on top of the ResNet", 1)
+    dilation_rates: list = other(
+        [6, 12, 18], "of the atrous convolutions, in cells of 32 px", "whole numbers from 1", _rates
+    )
+    momentum: float = real(0.9, "of DeepLabV3+'s batch normalisation", 0.0, 0.9999)
+
+    epochs: int = whole(16, "passes over the training images", 1)
+    batch_size: int = whole(8, "scenes or crops a step", 1)
+    crop: int = whole(96, "side of the crops of a folder's images", 1, unit="px")
+    crops_per_image: int = whole(1, "crops of each image in an epoch", 1)
+    learning_rate: float = real(0.01, "of Adam at the start", 0.0, open_low=True)
+    schedule: str = choice("cosine", "how the learning rate falls", SCHEDULES)
+    patience: int = whole(10, "epochs without a better validation score before training stops", 1)
+    augment: bool = boolean(
+        False, "rotate, shift and zoom scenes and labels together; crops are always mirrored and turned"
+    )
+    seed: int = whole(0, "of the drawings, the first weights and the order", 0, 2**32 - 1)
+    mixed_precision: bool = boolean(False, "half-precision arithmetic, for GPUs")
+    xla: bool | str = other("auto", "compile the step with XLA; auto: on GPUs only", 'True, False or "auto"', _xla)
+    workers: int | None = whole(None, "threads that read crops; None is one for each core", 1, optional=True)
+
+    tile: int = whole(224, "side of the tiles that are predicted; a multiple of 32", 1, unit="px")
+    margin: int = whole(16, "at a tile's edge, that does not count", 0, unit="px")
+    tolerance: float = real(3.0, "of the surface Dice of a folder's images; it is 1 px for scenes", 0.0, unit="px")
+    output: str = other(
+        "reports/run", "folder of all files of the run; a relative path starts at the repository", "a path", _folder
+    )
+
+    def __post_init__(self):
+        parameters.check(self)
+        if self.resnet_depth not in (18, 50, 101):
+            raise ValueError(f"resnet_depth must be 18, 50 or 101; got {self.resnet_depth!r}")
+        symmetric(self.width, self.depth)
+        tiles.check(self.tile, self.margin, max(self.margin, 1))
+        kind = "a folder of images and masks" if self.is_folder else "scenes"
+        parameters.refuse(self, OF_SCENES if self.is_folder else OF_RASTERS, f"where the data are {kind}")
+        others = {name for network in NETWORKS.values() for name in network.settings}
+        own = NETWORKS[self.network].settings
+        parameters.refuse(self, others - set(own), f"for the network {self.network}, which does not have it")
+        if self.is_folder and self.folder.resolve() == (REPOSITORY / self.data).resolve():
+            raise ValueError(f"output must be another folder than data; got {self.output!r} for both")
+
+    @property
+    def is_folder(self):
+        """Whether the data are a folder of images and masks, not scenes."""
+        path = REPOSITORY / str(self.data)
+        return self.data != "sample" and path.is_dir() and not (path / "combined.npy").exists()
+
+    @property
+    def folder(self):
+        """The output folder as a Path."""
+        return REPOSITORY / self.output
