@@ -18,14 +18,14 @@ from thesis_lib.study import experiments
 
 PROFILE = config.get("profile", "sample")
 REPORT = f"reports/{PROFILE}"
-PARTS = experiments.parts(f"experiments/{PROFILE}.yaml")
-NOTEBOOKS = experiments.notebooks(f"experiments/{PROFILE}.yaml")
-RUNS = {name: run for part in PARTS for name, run in part.items()}
+EXPERIMENT = experiments.read(f"experiments/{PROFILE}.yaml")
+RUNS = EXPERIMENT.runs
 THREADS = int(config.get("threads", 1))
 
 # A run has its own cores, so that runs side by side do not slow each other down.
 shell.prefix(
-    f"PYTHON={shlex.quote(sys.executable)}; export TF_NUM_INTRAOP_THREADS={THREADS} TF_NUM_INTEROP_THREADS={THREADS} OMP_NUM_THREADS={THREADS} "
+    f"PYTHON={shlex.quote(sys.executable)}; "
+    f"export TF_NUM_INTRAOP_THREADS={THREADS} TF_NUM_INTEROP_THREADS={THREADS} OMP_NUM_THREADS={THREADS} "
     "TF_ENABLE_ONEDNN_OPTS=1 TF_CPP_MIN_LOG_LEVEL=2; "
 )
 
@@ -34,7 +34,7 @@ LIBRARY = [path.read_text() for path in sorted(Path("thesis_lib").rglob("*.py"))
 
 
 def code(notebook, library=True):
-    """A digest of a notebook's code and the library's: a run is redone when these change, not when outputs are saved."""
+    """A digest of a notebook's code and the library's: runs are redone when these change, not when outputs are."""
     cells = json.loads(open(f"notebooks/{notebook}.ipynb").read())["cells"]
     source = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
     return hashlib.sha256(json.dumps(source + (LIBRARY if library else [])).encode()).hexdigest()
@@ -53,24 +53,24 @@ def parameters(values):
 rule runs:
     input:
         expand(f"{REPORT}/runs/{{run}}/row.json", run=RUNS),
-        expand(f"{REPORT}/{{notebook}}.ipynb", notebook=NOTEBOOKS["stories"]),
+        expand(f"{REPORT}/{{notebook}}.ipynb", notebook=EXPERIMENT.notebooks),
 
 
 rule index:
     input:
-        f"{REPORT}/{NOTEBOOKS['comparison']}.ipynb",
+        f"{REPORT}/{EXPERIMENT.comparison}.ipynb",
 
 
 # A rule for each part of the experiment, in their order, so that what is finished when time runs out is complete.
-for number, part in enumerate(PARTS):
+for number, part in enumerate(EXPERIMENT.parts):
 
     rule:
         name: f"train_{number}"
-        priority: len(PARTS) - number
+        priority: len(EXPERIMENT.parts) - number
         wildcard_constraints:
             run="|".join(map(re.escape, part)),
         input:
-            notebook=ancient(f"notebooks/{NOTEBOOKS['run']}.ipynb"),
+            notebook=ancient(f"notebooks/{EXPERIMENT.run}.ipynb"),
         output:
             row=f"{REPORT}/runs/{{run}}/row.json",
         log:
@@ -80,16 +80,20 @@ for number, part in enumerate(PARTS):
         threads: THREADS
         params:
             folder=f"{REPORT}/runs/{{run}}",
-            # The sample's runs take seconds: they are redone when the library changes. Those of a long sweep stay until they are deleted.
-            code=code(NOTEBOOKS["run"], library=PROFILE == "sample"),
-            values=lambda wildcards: parameters({**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}),
+            # The sample's runs take seconds and are redone when the library changes. A long sweep's stay.
+            code=code(EXPERIMENT.run, library=PROFILE == "sample"),
+            values=lambda wildcards: parameters(
+                experiments.for_notebook(
+                    EXPERIMENT.run, {**RUNS[wildcards.run], "output": f"{REPORT}/runs/{wildcards.run}"}
+                )
+            ),
         shell:
             PAPERMILL + " {input.notebook} {params.folder}/notebook.ipynb -y {params.values:q} > {log} 2>&1"
 
 
-rule story:
+rule notebook:
     wildcard_constraints:
-        notebook="|".join(NOTEBOOKS["stories"]) or "none",
+        notebook="|".join(EXPERIMENT.notebooks) or "none",
     input:
         notebook=ancient("notebooks/{notebook}.ipynb"),
     output:
@@ -99,7 +103,9 @@ rule story:
     threads: THREADS
     params:
         code=lambda wildcards: code(wildcards.notebook),
-        values=lambda wildcards: parameters({"output": f"{REPORT}/figures", **(NOTEBOOKS["stories"][wildcards.notebook] or {})}),
+        values=lambda wildcards: parameters(
+            {"output": f"{REPORT}/figures", **EXPERIMENT.notebooks[wildcards.notebook]}
+        ),
     shell:
         PAPERMILL + " {input.notebook} {output}.partial.ipynb -y {params.values:q} > {log} 2>&1"
         " && mv {output}.partial.ipynb {output}"
@@ -107,14 +113,14 @@ rule story:
 
 rule compare:
     input:
-        notebook=ancient(f"notebooks/{NOTEBOOKS['comparison']}.ipynb"),
+        notebook=ancient(f"notebooks/{EXPERIMENT.comparison}.ipynb"),
         rows=expand(f"{REPORT}/runs/{{run}}/row.json", run=EXISTING),
     output:
-        f"{REPORT}/{NOTEBOOKS['comparison']}.ipynb",
+        f"{REPORT}/{EXPERIMENT.comparison}.ipynb",
     log:
-        f"{REPORT}/{NOTEBOOKS['comparison']}.log",
+        f"{REPORT}/{EXPERIMENT.comparison}.log",
     params:
-        code=code(NOTEBOOKS["comparison"]),
+        code=code(EXPERIMENT.comparison),
         runs=EXISTING,  # done again when there are others
         values=parameters({"output": f"{REPORT}/figures", "results": f"{REPORT}/runs", "experiment": f"experiments/{PROFILE}.yaml"}),
     shell:

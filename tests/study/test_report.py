@@ -50,9 +50,9 @@ def workspace(tmp_path_factory):
         "learning_rate": 0.00005,
     }
     grid = [{"objective": ["one_hot", "forward", "nonsense"], "seed": [0]}]
-    stories = {"01_boundary_prior": {"data": "sample"}, "02_soft_labels": {"data": "sample"}}
+    notebooks = {"01_boundary_prior": {"data": "sample"}, "02_soft_labels": {"data": "sample"}}
     (folder / "experiments" / "tiny.yaml").write_text(
-        yaml.safe_dump({"stories": stories, "parameters": parameters, "grid": grid})
+        yaml.safe_dump({"notebooks": notebooks, "parameters": parameters, "grid": grid})
     )
     return folder
 

@@ -10,7 +10,7 @@ from thesis_lib.paths import REPOSITORY
 
 with extra("notebooks"):
     import papermill
-import yaml
+    import yaml
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Experiment:
     """A sweep, read from its file.
 
     Args:
-        parts: the parts of the grid, in the order in which they run: for each a dict from a run's name to its parameters.
+        parts: the parts of the grid, in the order in which they run; each a dict from a run's name to its parameters.
         run: the notebook of one run.
         comparison: the notebook that compares all rows.
         notebooks: other notebooks that the report shows, a dict from name to parameters.
@@ -40,9 +40,9 @@ def read(path):
 
     The file holds `parameters`, common to all runs, and `grid`, a list of axes' crossings: a mapping from a
     parameter to its list of values, or from a title to {name: {parameter: value, ...}} for values that set several
-    parameters. Each value of a crossing's first axis is a part of its own: with the seed first, every target has run with
-    one seed before any has with the next. A run is named by its values, in the order of the axes, joined by hyphens; that
-    is also its folder's name. Further keys are `run` (03_train_segmentation if it is absent), `comparison`
+    parameters. Each value of a crossing's first axis is a part of its own: with the seed first, all targets run with
+    one seed before any runs with the next. A run is named by its values, in the order of the axes, joined by hyphens;
+    its folder has this name. Further keys are `run` (03_train_segmentation if it is absent), `comparison`
     (04_compare_targets) and `notebooks`, a mapping from other notebooks to their parameters (none).
 
     Args:

@@ -1,13 +1,14 @@
 """The page that shows a report: `python -m thesis_lib.study.report PROFILE` writes reports/index.html.
 
 One self-contained HTML file: the executed notebooks with their figures and tables, and a table of all runs. It opens
-from disk, needs no network (formulas are MathML) and reads on a phone. The runs' own notebooks become pages beside them.
+from disk, needs no network (formulas are MathML) and reads on a phone. The runs' notebooks become pages beside it.
 """
 
 import html
 import json
 import re
 import sys
+from functools import partial
 
 import pandas as pd
 
@@ -20,8 +21,20 @@ with extra("notebooks"):
     from latex2mathml.converter import convert
     from nbconvert import HTMLExporter
 
-SHOWN = ("objective", "method", "network", "labels", "seed", "miou_foreground", "surface_distance", "surface_dice", "log_loss", "ece",
-         "error_percent", "f1")  # fmt: skip
+SHOWN = (  # columns of the table of runs, where a row has them
+    "objective",
+    "method",
+    "network",
+    "labels",
+    "seed",
+    "miou_foreground",
+    "surface_distance",
+    "surface_dice",
+    "log_loss",
+    "ece",
+    "error_percent",
+    "f1",
+)
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 0 1rem; color: #1a1a1a; }
 img { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f6f6; padding: .6rem; font-size: .8rem; }
@@ -35,9 +48,12 @@ nav a { display: inline-block; margin-right: 1rem; } .failed { color: #b00020; f
 
 def formulas_as_mathml(markdown):
     """Markdown with $...$ and $$...$$ replaced by MathML, which browsers show without a script."""
-    for pattern, display in ((r"\$\$(.+?)\$\$", "block"), (r"\$([^$\n]+?)\$", "inline")):
-        markdown = re.sub(pattern, lambda m: convert(m.group(1).strip(), display=display), markdown, flags=re.DOTALL)
-    return markdown
+    markdown = re.sub(r"\$\$(.+?)\$\$", partial(_mathml, display="block"), markdown, flags=re.DOTALL)
+    return re.sub(r"\$([^$\n]+?)\$", partial(_mathml, display="inline"), markdown)
+
+
+def _mathml(formula, display):
+    return convert(formula.group(1).strip(), display=display)
 
 
 def notebook_as_html(path):
@@ -51,8 +67,14 @@ def notebook_as_html(path):
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
             parts.append(f"<details class=code><summary>code</summary><pre>{html.escape(cell.source)}</pre></details>")
-        body, _ = HTMLExporter(template_name="basic", exclude_input=cell.cell_type == "code", exclude_input_prompt=True,
-                               exclude_output_prompt=True, exclude_anchor_links=True).from_notebook_node(one)  # fmt: skip
+        exporter = HTMLExporter(
+            template_name="basic",
+            exclude_input=cell.cell_type == "code",
+            exclude_input_prompt=True,
+            exclude_output_prompt=True,
+            exclude_anchor_links=True,
+        )
+        body, _ = exporter.from_notebook_node(one)
         parts.append(body)
     return "\n".join(parts)
 
