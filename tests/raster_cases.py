@@ -1,6 +1,6 @@
 """Classes in colours and their table, which the tests of folders, crops and class tables share."""
 
-from thesis_lib.data.class_table import ClassTable
+from thesis_lib.data import ClassTable
 
 COLOURS = ClassTable(("ground", "roof", "road"), ((0, 0, 0), (255, 255, 255), (200, 10, 30)))
 

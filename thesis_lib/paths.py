@@ -7,5 +7,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def data_folder():
-    """The folder of full data sets: the environment variable THESIS_DATA, or `data`; a relative path starts at the repository."""
+    """The folder of full data sets: the environment variable THESIS_DATA, or `data`.
+
+    A relative path starts at the repository.
+    """
     return REPOSITORY / (os.environ.get("THESIS_DATA") or "data")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from raster_cases import COLOURS, write_table
 
-from thesis_lib.data.class_table import ClassTable, read_class_table
+from thesis_lib.data import ClassTable, read_class_table
 from thesis_lib.labels import IGNORE
 
 

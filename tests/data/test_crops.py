@@ -4,14 +4,12 @@ import pytest
 from PIL import Image
 from raster_cases import COLOURS
 
-from thesis_lib.data.class_table import ClassTable
-from thesis_lib.data.crops import Crops, RasterTiles
-from thesis_lib.data.segmentation_folder import Rasters, load_segmentation_folder
+from thesis_lib.data import ClassTable, Crops, Rasters, RasterTiles, load_segmentation_folder
 from thesis_lib.labels import IGNORE
 
 
 def test_crops_keep_images_and_masks_together(folder):
-    """Images that are their masks' pictures stay so under every crop, turn and mirroring."""
+    """Images that show their masks' colours still do so in every crop, turned and mirrored."""
     for i in range(4):
         name = f"scene{i}.{'tiff' if i % 2 else 'png'}"
         Image.open(folder / "train_labels" / name).save(folder / "train" / name)
@@ -53,23 +51,21 @@ def test_crops_of_several_annotators_are_mixed(folder):
 
 
 def test_tiles_side_by_side_are_the_raster(folder):
-    splits = load_segmentation_folder(folder)
-    tiles = RasterTiles(splits.train, 16, "b")
-    assert len(tiles) == 4 * 2 * 2 and {(image.shape, mask.shape) for image, mask in tiles} == {
-        ((1, 16, 16, 3), (1, 16, 16))
-    }
+    rasters = load_segmentation_folder(folder).train
+    tiles = RasterTiles(rasters, 16)
+    assert len(tiles) == 4 * 2 * 2
     for i in range(4):
-        images, masks = ([tiles[4 * i + j][part][0] for j in range(4)] for part in (0, 1))
-        image, mask = (
-            np.concatenate([np.concatenate(row, 1) for row in (parts[:2], parts[2:])]) for parts in (images, masks)
-        )
+        images, masks = zip(*(tiles[4 * i + j] for j in range(4)))
+        assert {image.shape for image in images} == {(1, 16, 16, 3)} and {mask.shape for mask in masks} == {(1, 16, 16)}
+        image, mask = side_by_side(images), side_by_side(masks)
         known = slice(20 + i), slice(30)
-        assert np.array_equal(image[known], splits.train.image(i)) and np.array_equal(
-            mask[known], splits.train.mask(i, "b")
-        )
+        assert np.array_equal(image[known], rasters.image(i)) and np.array_equal(mask[known], rasters.mask(i))
         assert (mask != IGNORE).sum() == (20 + i) * 30
-    with pytest.raises(ValueError, match="annotator must be one of .*'c'"):
-        RasterTiles(splits.train, 16, "c")
+
+
+def side_by_side(tiles):
+    """Four tiles, each a batch of one, two in a row."""
+    return np.concatenate([np.concatenate([left[0], right[0]], 1) for left, right in (tiles[:2], tiles[2:])])
 
 
 def test_crops_tell_the_transform_whose_mask_it_is(folder):
@@ -93,14 +89,15 @@ def test_validation_images_of_any_sizes_come_in_one_shape(tmp_path):
         ):
             (tmp_path / folder).mkdir(exist_ok=True)
             Image.fromarray(array).save(tmp_path / folder / f"{i}.png")
-    paths = {folder: tuple(tmp_path / folder / f"{i}.png" for i in range(3)) for folder in ("images", "masks")}
-    whole = RasterTiles(Rasters(paths["images"], {"": paths["masks"]}, ClassTable(("0", "1"))), 48)
-    shapes = [(batch.shape, drawn.shape) for batch, drawn in (whole[i] for i in range(4))]
-    assert shapes == [((1, 48, 48, 3), (1, 48, 48))] * 4
-    assert (whole[0][0] == 7).all() and (whole[0][1][0, :, 32:] == 255).all() and whole[0][1][0, :32, :32].sum() == 32
+    images, masks = (tuple(tmp_path / folder / f"{i}.png" for i in range(3)) for folder in ("images", "masks"))
+    tiles = RasterTiles(Rasters(images, {"": masks}, ClassTable(("0", "1"))), 48)
+    assert [tiles[i][0].shape for i in range(4)] == [(1, 48, 48, 3)] * 4
+    assert [tiles[i][1].shape for i in range(4)] == [(1, 48, 48)] * 4
+    image, mask = tiles[0]
+    assert (image == 7).all() and (mask[0, :, 32:] == IGNORE).all() and mask[0, :32, :32].sum() == 32
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1)])
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255))
-    assert np.isfinite(model.evaluate(whole, verbose=0))
+    assert np.isfinite(model.evaluate(tiles, verbose=0))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -110,28 +107,26 @@ def test_a_training_that_resumes_sees_the_crops_of_its_epoch(folder, workers):
             epochs[-1][index] = batch = super().__getitem__(index)
             return batch
 
-    class Epoch(keras.callbacks.Callback):
+    class Start(keras.callbacks.Callback):
+        def __init__(self, crops):
+            super().__init__()
+            self.crops = crops
+
         def on_epoch_begin(self, epoch, logs=None):
             epochs.append({})
+            self.crops.start(epoch)
 
     model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 1)])
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    found = []
+    seen = []
     for first in (0, 2):
         epochs = [{}]
         crops = Seen(load_segmentation_folder(folder).train, 8, 2, crops_per_image=3, workers=workers)
-        model.fit(
-            crops,
-            initial_epoch=first,
-            epochs=3,
-            verbose=0,
-            callbacks=[
-                Epoch(),
-                keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: crops.start(epoch)),
-            ],
-        )
-        found.append(epochs)
-    assert len(found[0]) == 4 and len(found[1]) == 2
+        model.fit(crops, initial_epoch=first, epochs=3, verbose=0, callbacks=[Start(crops)])
+        seen.append(epochs)
+    whole, resumed = seen
+    assert len(whole) == 4 and len(resumed) == 2
     for index in range(len(crops)):
-        walked, resumed, before = (epochs[index] for epochs in (found[0][-1], found[1][-1], found[0][-2]))
-        assert all(np.array_equal(a, b) for a, b in zip(walked, resumed)) and not np.array_equal(walked[0], before[0])
+        for ours, theirs in zip(whole[-1][index], resumed[-1][index]):
+            assert np.array_equal(ours, theirs)
+        assert not np.array_equal(whole[-1][index][0], whole[-2][index][0])

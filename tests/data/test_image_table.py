@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from thesis_lib.data import classification
-from thesis_lib.data.image_table import load_image_table
+from thesis_lib.data import load_image_table, load_images
 
 
 @pytest.fixture
@@ -218,10 +217,10 @@ def test_images_without_a_label_train(folder):
     for name, _ in rows:
         Image.new("L", (4, 4)).save(folder / name)
     pd.DataFrame(rows, columns=["file", "label"]).to_csv(folder / "labels.csv", index=False)
-    split = classification.load_images(folder, size=(4, 4))
+    split = load_images(folder, size=(4, 4))
     assert (
         (split.train.labels < 0).sum() == 8 and (split.validation.labels >= 0).all() and (split.test.labels >= 0).all()
     )
     write(folder, "file,label\na.png,cat\ne.tif,cat\nf.bmp,dog\nd.png,cat\n")
     with pytest.raises(ValueError, match="at least 3 images of each class, .*; 'dog' has 1"):
-        classification.load_images(folder)
+        load_images(folder)

@@ -1,4 +1,4 @@
-"""Batches of images and labels, cut from uint8 arrays one at a time, so that training holds no second copy of the data."""
+"""Batches of images and labels, cut from arrays one at a time, so that training holds no second copy of the data."""
 
 import keras
 import numpy as np
@@ -10,17 +10,24 @@ class SceneBatches(keras.utils.PyDataset):
     """What `fit` takes: batches in an order that is drawn anew each epoch.
 
     Args:
-        images: (N, H, W, C).
-        labels: (N, H, W).
-        batch_size: scenes a batch, 1 or more; the last one may be smaller.
+        images: uint8 (N, H, W, C), 0-255; or what reads such images when they are asked for, like `ImageTable`.
+        labels: integer (N, H, W), classes.
+        batch_size: scenes a batch, 1 or more; the last batch may be smaller.
         seed: of the order; None keeps the arrays' own order, for validation.
         together: whether a batch is {"images", "labels"}, for AugmentedSegmenter, or (images, labels).
+
+    Raises:
+        ValueError: for images of another dtype than uint8, labels that are no integers, or different numbers of them.
     """
 
     def __init__(self, images, labels, batch_size, seed=None, together=False):
         super().__init__()
         if len(images) != len(labels) or not len(images):
             raise ValueError(f"images and labels must be as many, and not empty; got {len(images)} and {len(labels)}")
+        if images.dtype != np.uint8:
+            raise ValueError(f"images must be uint8, with values 0-255; got {images.dtype}")
+        if np.dtype(labels.dtype).kind not in "iu":
+            raise ValueError(f"labels must be integer classes; got {labels.dtype}")
         self.images, self.labels, self.together = images, labels, together
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.seed = seed
@@ -35,12 +42,16 @@ class SceneBatches(keras.utils.PyDataset):
         return ({"images": images, "labels": labels},) if self.together else (images, labels)
 
     def start(self, epoch):
-        """Take the order that `fit` shows in an epoch, counted from 0, whatever came before; -1: what Keras looks at before the first."""
+        """Take the order that `fit` shows in an epoch, counted from 0, whatever came before.
+
+        Epoch -1 is the order that Keras looks at before the first.
+        """
         self.generator = None if self.seed is None else np.random.default_rng(self.seed)
         self.order = np.arange(len(self.images))
         for _ in range(epoch + 2):
             self.on_epoch_end()
 
     def on_epoch_end(self):
+        """Draw the order of the next epoch."""
         if self.generator is not None:
             self.order = self.generator.permutation(len(self.order))

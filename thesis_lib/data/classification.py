@@ -1,4 +1,4 @@
-"""Images with a class each, split: what the notebooks on few labels call `data`."""
+"""Images with a class each, split into training, validation and test images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,23 @@ from PIL import Image
 from thesis_lib import checks, paths
 from thesis_lib.data import digits
 from thesis_lib.data.image_table import ImageTable, load_image_table
-from thesis_lib.data.splits import counts
+from thesis_lib.data.splits import in_parts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
 FACES = paths.REPOSITORY / "sample_data" / "faces"
+DIGITS = tuple("0123456789")
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+VALIDATION_IMAGES = 5000  # of the full sets, which come with test images of their own
 
 
 @dataclass(frozen=True)
 class Images:
-    """Images (uint8 array (N, H, W, C), or an ImageTable that reads them) and their labels, int (N,), -1 for none."""
+    """Images and their labels.
+
+    Args:
+        images: uint8 array (N, H, W, C), or an ImageTable that reads such images.
+        labels: int (N,), -1 for images without one.
+    """
 
     images: object
     labels: np.ndarray
@@ -30,19 +38,18 @@ class Images:
         return Images(images, self.labels[numbers])
 
     def view(self, numbers):
-        """As images[numbers], numbers an int array, without a copy of an array."""
-        return (
-            Images(View(self.images, numbers), self.labels[numbers])
-            if isinstance(self.images, np.ndarray)
-            else self[numbers]
-        )
+        """The same as images[numbers], numbers an int array, but an array of images is not copied."""
+        if isinstance(self.images, np.ndarray):
+            return Images(_View(self.images, numbers), self.labels[numbers])
+        return self[numbers]
 
 
-class View:
+class _View:
     """Some images of an array (N, H, W, C), copied only as they are asked for."""
 
     def __init__(self, images, numbers):
         self.images, self.numbers = images, numbers
+        self.dtype = images.dtype
 
     def __len__(self):
         return len(self.numbers)
@@ -57,7 +64,12 @@ class View:
 
 @dataclass(frozen=True)
 class ImageSplits:
-    """Disjoint images to train on, to select by, and to judge with; those to train on may lack labels."""
+    """Disjoint training, validation and test images; training images may lack labels.
+
+    Args:
+        train, validation, test: Images.
+        class_names: K names; label k is class_names[k].
+    """
 
     train: Images
     validation: Images
@@ -66,6 +78,7 @@ class ImageSplits:
 
     @property
     def image_shape(self):
+        """(H, W, C)."""
         return tuple(self.train.images.shape[1:])
 
     def check(self):
@@ -76,65 +89,71 @@ class ImageSplits:
 
 
 def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
-    """Images for classification, split.
+    """Images for classification, split into training, validation and test images.
 
     Args:
         data: one of
             "digits": scikit-learn's 1,797 bundled digits, enlarged to 16 x 16;
             "faces": 100 small faces that ship with the project, half of them with a mask;
-            "mnist", "cifar10", "svhn": the full sets: MNIST and CIFAR-10 through Keras (MNIST also from `mnist.npz`), SVHN from
-                train_32x32.mat and test_32x32.mat; files lie under THESIS_DATA. Their own test images judge;
-                5,000 of the others, drawn with `seed`, select;
-            a path to a folder or zip file with a table of labels, see `load_image_table`; a relative one starts at the repository.
-        seed: of the split; files and digits are split 70 / 15 / 15%, images without a label all train.
+            "mnist", "cifar10", "svhn": the full sets. MNIST and CIFAR-10 come through Keras (MNIST also from
+                `mnist.npz`), SVHN from train_32x32.mat and test_32x32.mat; files lie under THESIS_DATA. Their own test
+                images are the test images; 5,000 of the others, drawn with `seed`, are the validation images;
+            a path to a folder or zip file with a table of labels, see `load_image_table`; a relative path starts at the
+                repository.
+        seed: of the split. Files and digits are split 70 / 15 / 15% within each class; images without a label are
+            training images.
         size, mode, columns: of `load_image_table`, for a path.
 
     Returns:
-        Splits.
+        ImageSplits.
+
+    Raises:
+        ValueError, FileNotFoundError: if `data` is none of these, or holds fewer than 3 images of a class.
+
+    Example:
+        splits = load_images("my_images", size=(64, 64))  # a folder with labels.csv, which has the columns file, label
+        splits.train.images[:10], splits.train.labels[:10], splits.class_names
     """
     checks.integer("seed", seed, 0)
-    if data in ("mnist", "cifar10", "svhn"):
-        (images, labels), (test_images, test_labels) = {"mnist": digits.mnist, "cifar10": cifar10, "svhn": svhn}[data]()
-        order = np.random.default_rng(seed).permutation(len(images))
-        validation, train = order[:5000], order[5000:]
-        whole, names = (
-            Images(_with_channels(images), labels.astype(int)),
-            CIFAR10 if data == "cifar10" else tuple("0123456789"),
-        )
-        return ImageSplits(
-            whole[train], whole[validation], Images(_with_channels(test_images), test_labels.astype(int)), names
-        )
     if data == "digits":
-        return _random(Images(*bundled_digits()), tuple("0123456789"), seed)
+        return _split(Images(*bundled_digits()), DIGITS, seed)
     if data == "faces":
         table = load_image_table(FACES, size=(32, 32), mode="L")
-    elif isinstance(data, (str, Path)):
-        path = paths.REPOSITORY / data
-        if not path.exists():
-            raise FileNotFoundError(
-                f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; got {str(data)!r}, which is none of these"
-            )
-        table = load_image_table(path, size=size, mode=mode, **columns)
-    else:
+        return _split(Images(table, table.labels), table.class_names, seed)
+    if data == "mnist":
+        return _with_test_images(*digits.mnist(), DIGITS, seed)
+    if data == "cifar10":
+        return _with_test_images(*cifar10(), CIFAR10, seed)
+    if data == "svhn":
+        return _with_test_images(*svhn(), DIGITS, seed)
+    if not isinstance(data, (str, Path)):
         raise ValueError(f"data must be one of {', '.join(NAMES)}, or a path; got {data!r}")
-    return _random(Images(table, table.labels), table.class_names, seed)
+    path = paths.REPOSITORY / data
+    if not path.exists():
+        raise FileNotFoundError(
+            f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; "
+            f"got {str(data)!r}, which is none of these"
+        )
+    table = load_image_table(path, size=size, mode=mode, **columns)
+    return _split(Images(table, table.labels), table.class_names, seed)
 
 
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
-
-def bundled_digits(size=16):
-    """scikit-learn's digits, enlarged: uint8 images (1797, size, size, 1), labels (1797,)."""
+def bundled_digits():
+    """scikit-learn's digits, enlarged: uint8 images (1797, 16, 16, 1), labels (1797,)."""
     from sklearn import datasets  # slow to import, and only needed here
 
     bundled = datasets.load_digits()
     grey = np.rint(bundled.images * (255 / 16)).astype(np.uint8)
-    large = [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)) for image in grey]
+    large = [np.asarray(Image.fromarray(image).resize((16, 16), Image.Resampling.BILINEAR)) for image in grey]
     return np.stack(large)[..., None], bundled.target.astype(int)
 
 
 def cifar10():
-    """CIFAR-10 through `keras.datasets`, which downloads it once: ((images, labels), (images, labels)), (n, 32, 32, 3) and (n,)."""
+    """CIFAR-10 through `keras.datasets`, which downloads it once.
+
+    Returns:
+        ((images, labels), (test images, test labels)): uint8 (n, 32, 32, 3) and (n,).
+    """
     from keras.datasets import cifar10 as keras_cifar10
 
     try:
@@ -146,42 +165,53 @@ def cifar10():
 
 
 def svhn():
-    """SVHN's cropped digits from train_32x32.mat and test_32x32.mat under THESIS_DATA: ((images, labels), (images, labels))."""
+    """SVHN's cropped digits from train_32x32.mat and test_32x32.mat under THESIS_DATA.
+
+    Returns:
+        ((images, labels), (test images, test labels)): uint8 (n, 32, 32, 3) and int (n,).
+    """
+    return tuple(_svhn_part(paths.data_folder() / name) for name in ("train_32x32.mat", "test_32x32.mat"))
+
+
+def _svhn_part(path):
     from scipy.io import loadmat
 
-    found = []
-    for name in ("train_32x32.mat", "test_32x32.mat"):
-        path = paths.data_folder() / name
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{path} is not there; SVHN's cropped digits (ufldl.stanford.edu/housenumbers) belong there"
-            )
-        try:
-            content = loadmat(path, variable_names=("X", "y"))
-            images, labels = content["X"], content["y"].ravel() % 10  # the digit 0 is called 10
-        except Exception as error:  # SciPy raises many kinds for damaged files
-            raise ValueError(f"{path} must be a MATLAB file with X (32, 32, 3, n) and y: {error}") from error
-        if images.ndim != 4 or images.shape[3] != len(labels):
-            raise ValueError(f"{path} must hold X (32, 32, 3, n) and as many y; got {images.shape} and {len(labels)}")
-        found.append((np.ascontiguousarray(images.transpose(3, 0, 1, 2)), labels.astype(int)))
-    return tuple(found)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there; SVHN's cropped digits (ufldl.stanford.edu/housenumbers) belong there"
+        )
+    try:
+        content = loadmat(path, variable_names=("X", "y"))
+        images, labels = content["X"], content["y"].ravel() % 10  # the digit 0 is called 10
+    except Exception as error:  # SciPy raises many kinds for damaged files
+        raise ValueError(f"{path} must be a MATLAB file with X (32, 32, 3, n) and y: {error}") from error
+    if images.ndim != 4 or images.shape[3] != len(labels):
+        raise ValueError(f"{path} must hold X (32, 32, 3, n) and as many y; got {images.shape} and {len(labels)}")
+    return np.ascontiguousarray(images.transpose(3, 0, 1, 2)), labels.astype(int)
 
 
-def _with_channels(images):
-    return images if images.ndim == 4 else images[..., None]
+def _with_test_images(train, test, class_names, seed):
+    """Split a set that comes with test images: two pairs (images, labels), grey images without an axis of channels."""
+    parts = []
+    for images, labels in (train, test):
+        parts.append(Images(images if images.ndim == 4 else images[..., None], labels.astype(int)))
+    order = np.random.default_rng(seed).permutation(len(parts[0]))
+    validation, train = order[:VALIDATION_IMAGES], order[VALIDATION_IMAGES:]
+    return ImageSplits(parts[0][train], parts[0][validation], parts[1], class_names)
 
 
-def _random(whole, class_names, seed):
-    """Split 70 / 15 / 15% within each class, so that small classes are in every part; what has no label trains."""
+def _split(images, class_names, seed):
+    """Split 70 / 15 / 15% within each class, so that small classes are in every part."""
     generator = np.random.default_rng(seed)
-    parts = [[np.flatnonzero(whole.labels < 0)], [], []]
-    for k in range(len(class_names)):
-        order = generator.permutation(np.flatnonzero(whole.labels == k))
+    train, validation, test = [np.flatnonzero(images.labels < 0)], [], []
+    for k, name in enumerate(class_names):
+        order = generator.permutation(np.flatnonzero(images.labels == k))
         if len(order) < 3:
             raise ValueError(
-                f"data must hold at least 3 images of each class, to train, validate and test; {class_names[k]!r} has {len(order)}"
+                f"data must hold at least 3 images of each class, to train, validate and test; "
+                f"{name!r} has {len(order)}"
             )
-        train, validation, _ = counts(len(order))
-        for part, chosen in zip(parts, np.split(order, [train, train + validation])):
-            part.append(chosen)
-    return ImageSplits(*(whole[np.sort(np.concatenate(part))] for part in parts), class_names)
+        for part, numbers in zip((train, validation, test), in_parts(order)):
+            part.append(numbers)
+    parts = [images[np.sort(np.concatenate(part))] for part in (train, validation, test)]
+    return ImageSplits(*parts, class_names)

@@ -1,4 +1,4 @@
-"""Image files as arrays: any format, mode and depth that Pillow reads."""
+"""Image files as arrays, and back: any format, mode and depth that Pillow reads."""
 
 import io
 import os
@@ -12,21 +12,29 @@ Image.MAX_IMAGE_PIXELS = None  # rasters of 10,000 x 10,000 px are what this is 
 
 
 def read_image(content, mode="RGB", name=None, size=None):
-    """A picture as uint8 (H, W, C).
+    """Read an image file of any format that Pillow reads.
 
-    Grey, palette and black-and-white pictures are converted; what is transparent becomes black; 16-bit values are scaled to 8 bits
-    (65535 is white), floating-point ones from 0 to 1 or 0 to 255 likewise; a fourth band counts as transparency. A picture whose EXIF
-    data says that it lies on its side is turned upright.
+    Grey, palette and black-and-white images are converted. Transparent pixels become black; a fourth band counts as
+    transparency. 16-bit values are scaled to 8 bits (65535 is white), and so are floating-point values, which must lie
+    in 0-1 or 0-255. An image whose EXIF data says that it lies on its side is turned upright.
 
     Args:
-        content: the file's bytes, or its path.
-        mode: "RGB", "L" (grey), "colours" (RGB as stored, whatever is transparent; deep pictures must hold 8-bit values exactly), or "index": the
-            numbers as they are stored, of grey and palette pictures.
+        content: the file's path, or its bytes.
+        mode: what to read: "RGB" or "L" (grey); "colours" (of a mask: RGB as stored, whatever is transparent; 16-bit
+            images must hold 8-bit values exactly); or "index" (of a mask: the numbers that a grey or palette image
+            stores).
         name: what errors call it; the path if None.
         size: (H, W) to resize to, px; as it is if None.
 
+    Returns:
+        uint8 (H, W, 3), or (H, W, 1) for "L" and "index".
+
     Raises:
-        ValueError: naming it, if it is no whole image file, or not of this mode.
+        FileNotFoundError: if there is no such file.
+        ValueError: naming the file, if it is no whole image file, or not of this mode.
+
+    Example:
+        image = read_image("photograph.jpg")
     """
     name = content if name is None else name
     try:
@@ -52,19 +60,20 @@ def read_image(content, mode="RGB", name=None, size=None):
 
 
 class Unsupported(ValueError):
-    """A whole picture that does not hold what it should."""
+    """What a whole image file should hold, and what it holds instead."""
 
 
 def _is_deep(picture):
-    """Whether bands of 16 bits are about to be cut to 8: Pillow knows such numbers in grey pictures alone."""
+    """Whether Pillow is about to cut bands of 16 bits to 8 bits, as it does but for grey images."""
+    if picture.mode.startswith("I"):
+        return False
     stored = [tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in picture.tile]
-    return not picture.mode.startswith("I") and any(
-        isinstance(args[0], str) and ";16" in args[0] for args in stored if args
-    )
+    modes = [args[0] for args in stored if args]
+    return any(isinstance(mode, str) and ";16" in mode for mode in modes)
 
 
 def _single(picture):
-    """Raise if a TIFF holds several pages; those of smaller size or marked as such are overviews of the first."""
+    """Raise if a TIFF holds several pages; pages of another size, or marked as such, are overviews of the first."""
     if picture.format == "TIFF" and picture.n_frames > 1:
         size = picture.size
         for page in range(1, picture.n_frames):
@@ -75,29 +84,33 @@ def _single(picture):
 
 
 def _numbers(picture):
-    wanted = "class numbers from 0 to 255, as a grey or palette image stored without losses, where label_class_dict.csv gives no colours"
+    accepted = (
+        "class numbers from 0 to 255, as a grey or palette image stored without losses, "
+        "where label_class_dict.csv gives no colours"
+    )
     if picture.format == "JPEG":
-        raise Unsupported(f"{wanted}; got a JPEG")
-    if picture.mode == "1":
-        return picture.convert("L").point(lambda value: value // 255)
+        raise Unsupported(f"{accepted}; got a JPEG")
     values = np.asarray(picture)
     if values.ndim != 2:
         raise Unsupported(
-            f"{wanted}; got mode {picture.mode}. If it shows classes in colours, the table must list them"
+            f"{accepted}; got mode {picture.mode}. If it shows classes in colours, the table must list them"
         )
     if not ((values >= 0) & (values <= 255) & (values == np.rint(values))).all():
-        raise Unsupported(f"{wanted}; got values from {values.min():g} to {values.max():g}")
+        raise Unsupported(f"{accepted}; got values from {values.min():g} to {values.max():g}")
     return Image.fromarray(values.astype(np.uint8))
 
 
 def _as_mode(picture, mode):
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, float)
-        white = 65535 if picture.mode != "F" else 1 if values.max() <= 1 else 255
         if mode == "colours":  # exactly, or a class would be taken for another
             white = 255 if values.max() <= 255 else 65535
             if not (values * 255 / white == np.rint(values * 255 / white)).all():
                 raise Unsupported("colours of 8 bits: whole numbers from 0 to 255, or 16-bit multiples of 257")
+        elif picture.mode == "F":
+            white = 1 if values.max() <= 1 else 255
+        else:
+            white = 65535
         if not (values >= 0).all() or not (values <= white).all():
             raise Unsupported(f"values from 0 to {white}; got {values.min():g} to {values.max():g}")
         picture = Image.fromarray(np.rint(values * 255 / white).astype(np.uint8))
@@ -109,26 +122,31 @@ def _as_mode(picture, mode):
 
 
 def image_shape(path):
-    """(H, W) of a picture as `decode` gives it, from the head of its file."""
+    """(H, W) of an image as `read_image` returns it, px, from the head of its file."""
     try:
         with Image.open(path) as picture:
-            lies = (
-                picture.format != "TIFF" and picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            )  # Pillow turns TIFF itself
-            return (picture.width, picture.height) if lies else (picture.height, picture.width)
+            turned = False
+            if picture.format != "TIFF":  # Pillow turns the size of a TIFF itself
+                turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return (picture.width, picture.height) if turned else (picture.height, picture.width)
     except Exception as error:
         raise ValueError(f"{path} is not a whole image file: {error}") from error
 
 
 def write_image(array, path):
-    """Write a picture, uint8 (H, W) or (H, W, 3), whole or not at all: a file of that name is either the old one or the new one.
+    """Write an image file whole or not at all: afterwards, the path holds either the old file or the new one.
+
+    Args:
+        array: uint8 (H, W) or (H, W, 3).
+        path: its ending names the format, for example .png.
 
     Raises:
-        OSError: naming it, for example where no space is left; what was there before stays.
+        ValueError: if the path has no image format's ending.
+        OSError: naming the path, for example where no space is left.
     """
     path = Path(path)
     if path.suffix.lower() not in Image.registered_extensions():
-        raise ValueError(f"path must end like a picture's, such as .png; got {str(path)!r}")
+        raise ValueError(f"path must end like an image's, such as .png; got {str(path)!r}")
     partial = path.with_name(f".{path.name}.partial")
     try:
         with open(partial, "wb") as file:

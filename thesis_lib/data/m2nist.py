@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from thesis_lib.data.scenes import Scenes, as_uint8_images, first, open_array
+from thesis_lib import checks
+from thesis_lib.data.scenes import Scenes, as_uint8_images, open_array
 
 BACKGROUND = 10
 CLASS_NAMES = tuple("0123456789") + ("background",)
+SCENES_AT_A_TIME = 64
 
 
 def load(folder, count=None):
@@ -37,16 +39,21 @@ def load(folder, count=None):
             f"{folder}: combined.npy must be (N, H, W) and segmented.npy (N, H, W, {len(CLASS_NAMES)}); "
             f"got {images.shape} and {one_hot.shape}"
         )
-    count = first(folder, count, len(images))
+    if not len(images):
+        raise ValueError(f"{folder} holds no scene")
+    if count is None:
+        count = len(images)
+    checks.integer(f"the number of scenes of {folder}", count, 1, len(images))
     labels = np.empty(images[:count].shape, np.uint8)
-    for start in range(0, count, 64):
-        part = one_hot[start : min(start + 64, count)]
-        if (
-            part.dtype.kind not in "biuf"
-            or not np.array_equal(part.sum(-1), np.ones(part.shape[:-1]))
-            or not ((part == 0) | (part == 1)).all()
-        ):
-            raise ValueError(f"{folder}/segmented.npy is not one-hot in scenes {start} to {start + len(part) - 1}")
-        labels[start : start + len(part)] = part.argmax(-1)
+    for start in range(0, count, SCENES_AT_A_TIME):
+        some = slice(start, min(start + SCENES_AT_A_TIME, count))
+        if not _is_one_hot(one_hot[some]):
+            raise ValueError(f"{folder}/segmented.npy is not one-hot in scenes {start} to {some.stop - 1}")
+        labels[some] = one_hot[some].argmax(-1)
     images = as_uint8_images(f"{folder}/combined.npy", images[:count])
     return Scenes(images, labels, len(CLASS_NAMES), BACKGROUND, CLASS_NAMES)
+
+
+def _is_one_hot(array):
+    is_number = array.dtype.kind in "biuf"
+    return is_number and bool((array.sum(-1) == 1).all()) and bool(((array == 0) | (array == 1)).all())

@@ -36,10 +36,18 @@ class Scenes:
 
 
 def as_uint8_images(name, images):
-    """Images (N, H, W[, C]) with values 0-255 of any integer or float dtype (or booleans) as uint8 (N, H, W, C).
+    """Images of any dtype as uint8.
 
-    Floats are rounded. Raises ValueError for another shape, non-finite values, values outside 0-255, and floats that
-    all lie in 0-1, which rounding would turn black.
+    Args:
+        name: what errors call them.
+        images: integers, floats or booleans, (N, H, W) or (N, H, W, C), 0-255. Floats are rounded; True is 255.
+
+    Returns:
+        uint8 (N, H, W, C).
+
+    Raises:
+        ValueError: for another shape, values that are not finite or outside 0-255, and floats that all lie in 0-1,
+            which rounding would turn black.
     """
     if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
         raise ValueError(
@@ -47,7 +55,7 @@ def as_uint8_images(name, images):
         )
     result = np.empty(images.shape, np.uint8)
     brightest = 0.0
-    for start in range(0, len(images), 256):
+    for start in range(0, len(images), 256):  # images may be a memory map
         part = images[start : start + 256]
         if part.dtype.kind == "f" and not np.isfinite(part).all():
             raise ValueError(f"{name} must be finite; got NaN or infinity in images {start} to {start + len(part) - 1}")
@@ -65,15 +73,17 @@ def as_uint8_images(name, images):
     return result if result.ndim == 4 else result[..., None]
 
 
-def first(name, count, available):
-    """How many of the `available` to read: `count`, or all if None; raises if there are fewer or count < 1."""
-    if available == 0:
-        raise ValueError(f"{name} holds no scene")
-    return available if count is None else checks.integer(f"the number of scenes of {name}", count, 1, available)
+def open_array(path, key=None, optional=False):
+    """The NumPy array in a .npy file (memory-mapped), or under a key of an .npz file; pickles are refused.
 
+    Args:
+        path: the file.
+        key: of an .npz file; None for a .npy file.
+        optional: whether to return None, rather than raise, where an .npz file has no such key.
 
-def open_array(path, key=None):
-    """The NumPy array in a .npy (memory-mapped) or under a key of an .npz file; pickles are refused."""
+    Raises:
+        FileNotFoundError, ValueError: naming the file.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; expected a NumPy file")
@@ -81,55 +91,73 @@ def open_array(path, key=None):
         array = np.load(path, mmap_mode="r" if key is None else None, allow_pickle=False)
         return array if key is None else array[key]
     except KeyError:
+        if optional:
+            return None
         raise ValueError(f"{path} must hold the array {key!r}; it holds {', '.join(array.files)}") from None
     except Exception as error:  # NumPy raises many kinds for damaged files
         raise ValueError(f"{path} is not a readable NumPy file of numbers: {error}") from error
 
 
-def load_npz(path, count=None):
+def load_npz(path):
     """Scenes of an `.npz` file with the arrays `images` and `labels`.
 
     Args:
         path: the file. images: (N, H, W) or (N, H, W, C), 0-255; labels: (N, H, W), classes 0..K - 1, K from 2 to 255.
             Optional: `background`, the background's class (default: the most frequent), and `class_names` (K strings).
-        count: read only the first `count`.
 
     Returns:
         Scenes.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the file and what is wrong with it.
+
+    Example:
+        np.savez("my_scenes.npz", images=images, labels=labels, class_names=["ground", "roof"])
+        scenes = load_npz("my_scenes.npz")
     """
     images, labels = open_array(path, "images"), open_array(path, "labels")
     if images.ndim < 3 or labels.ndim != 3 or len(images) != len(labels) or images.shape[1:3] != labels.shape[1:]:
         raise ValueError(
-            f"{path}: images (N, H, W[, C]) and labels (N, H, W) must match; got shapes {images.shape} and {labels.shape}"
+            f"{path}: images (N, H, W[, C]) and labels (N, H, W) must match; "
+            f"got shapes {images.shape} and {labels.shape}"
         )
-    count = first(path, count, len(images))
-    labels = checks.label_maps(f"{path}: labels", labels[:count], 256).astype(np.uint8)
+    labels = checks.label_maps(f"{path}: labels", labels, 256).astype(np.uint8)
     if (labels == IGNORE).any():
         raise ValueError(
-            f"{path}: labels must be classes 0..K - 1, at most 254; {IGNORE} stands for 'no label', which is not one of them"
+            f"{path}: labels must be classes 0..K - 1, at most 254; "
+            f"{IGNORE} stands for 'no label', which is not one of them"
         )
-    with np.load(path, allow_pickle=False) as file:
-        keys = set(file.files)
-    background = open_array(path, "background") if "background" in keys else None
-    if background is not None and (
-        background.shape or background.dtype.kind not in "iu" or not 0 <= background < IGNORE
-    ):
+    background, names = _background(path), _class_names(path)
+    highest = int(labels.max())
+    background = background_class(labels, background)
+    if not names and background > highest + 1:
         raise ValueError(
-            f"{path}: background must be a class, a whole number from 0 to {IGNORE - 1}; got {background!r}"
+            f"{path}: background must be a class of the labels, 0 to {highest}, or the next; got {background}"
         )
-    names = open_array(path, "class_names") if "class_names" in keys else np.array([], str)
-    if names.ndim != 1 or (names.size and names.dtype.kind not in "US"):
-        raise ValueError(f"{path}: class_names must be a one-dimensional array of texts; got {names!r}")
-    names = tuple(map(str, names))
-    background = background_class(labels, None if background is None else int(background))
-    if not names and background > int(labels.max()) + 1:
-        raise ValueError(
-            f"{path}: background must be a class of the labels, 0 to {int(labels.max())}, or the next; got {background}"
-        )
-    num_classes = max(int(labels.max()) + 1, background + 1, len(names))
+    num_classes = max(highest + 1, background + 1, len(names))
     if num_classes < 2:
         raise ValueError(f"{path}: labels must be of two classes or more; got {np.unique(labels).tolist()}")
     if names and len(names) != num_classes:
         raise ValueError(f"{path}: class_names must name all {num_classes} classes; got {len(names)} names")
     names = names or tuple(str(k) for k in range(num_classes))
-    return Scenes(as_uint8_images(f"{path}: images", images[:count]), labels, num_classes, background, names)
+    return Scenes(as_uint8_images(f"{path}: images", images), labels, num_classes, background, names)
+
+
+def _background(path):
+    background = open_array(path, "background", optional=True)
+    if background is None:
+        return None
+    if background.shape or background.dtype.kind not in "iu" or not 0 <= background < IGNORE:
+        raise ValueError(
+            f"{path}: background must be a class, a whole number from 0 to {IGNORE - 1}; got {background!r}"
+        )
+    return int(background)
+
+
+def _class_names(path):
+    names = open_array(path, "class_names", optional=True)
+    if names is None or (names.ndim == 1 and not names.size):
+        return ()
+    if names.ndim != 1 or names.dtype.kind not in "US":
+        raise ValueError(f"{path}: class_names must be a one-dimensional array of texts; got {names!r}")
+    return tuple(str(name) for name in names)

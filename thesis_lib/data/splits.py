@@ -11,12 +11,12 @@ from thesis_lib.data import digits, m2nist
 from thesis_lib.data.scenes import Scenes, load_npz, open_array
 
 SAMPLE = paths.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
-HELD = 0.15  # the share of the scenes that validate, and that test
+HELD = 0.15  # the share of the validation scenes, and that of the test scenes
 
 
 @dataclass(frozen=True)
 class SceneSplits:
-    """Disjoint scenes to train on, to select by, and to judge with."""
+    """Disjoint training, validation and test scenes."""
 
     train: Scenes
     validation: Scenes
@@ -33,21 +33,28 @@ class SceneSplits:
 
 
 def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None, test_scenes=None):
-    """Scenes for semantic segmentation, split.
+    """Scenes for semantic segmentation, split into training, validation and test scenes.
 
     Args:
         data: one of
             "sample": 300 scenes shipped with the project (200 / 40 / 60), composed from scikit-learn's digits;
-            a whole number N: the first N scenes of the full data under THESIS_DATA (default `data/`): of M2NIST if
-                combined.npy and segmented.npy are there, else N scenes composed from MNIST;
-            a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels; a relative
-                one starts at the repository.
+            a whole number N, 3 or more: the first N scenes of M2NIST if its combined.npy and segmented.npy are under
+                THESIS_DATA (default `data/`), else N scenes composed from MNIST;
+            a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels, see
+                `load_npz`; a relative path starts at the repository.
         seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
             Composed scenes and the sample share no digit between the splits. The sample's split is fixed.
-        train_scenes, validation_scenes, test_scenes: use only the first so many scenes of a split; all if None.
+        train_scenes, validation_scenes, test_scenes: how many scenes of a split to use, the first ones; all if None.
 
     Returns:
-        Splits.
+        SceneSplits.
+
+    Raises:
+        ValueError, FileNotFoundError: if `data` is none of these, or a file is not as described.
+
+    Example:
+        splits = load_scenes("my_scenes.npz")
+        splits.train.images, splits.train.labels  # uint8 (N, H, W, C) and uint8 (N, H, W)
     """
     if isinstance(data, str) and data.strip().lstrip("+-").isdigit():
         data = int(data)
@@ -81,14 +88,20 @@ def _from_path(path):
 
 
 def _sample():
-    scenes, part = load_npz(SAMPLE), open_array(SAMPLE, "split")
-    return SceneSplits(*(scenes[part == k] for k in range(3)))
+    scenes, split = load_npz(SAMPLE), open_array(SAMPLE, "split")
+    return SceneSplits(*(scenes[split == k] for k in range(3)))
 
 
 def counts(total):
-    """How many of `total` (3 or more) scenes or images train, validate and test: 70 / 15 / 15%, at least one each."""
+    """Numbers of training, validation and test items out of `total`, 3 or more: 70 / 15 / 15%, at least one each."""
     held = max(round(total * HELD), 1)
     return total - 2 * held, held, held
+
+
+def in_parts(order):
+    """An order, an array of 3 numbers or more, cut into training, validation and test numbers as `counts` says."""
+    train, validation, _ = counts(len(order))
+    return np.split(order, [train, train + validation])
 
 
 def _full(total, seed):
@@ -104,12 +117,12 @@ def _full(total, seed):
         (test_images, test_labels),
     )
     seeds = np.random.SeedSequence(seed).generate_state(3)
-    return SceneSplits(*(digits.compose(*pool, n, int(s)) for pool, n, s in zip(pools, counts(total), seeds)))
+    parts = [digits.compose(*pool, count, int(one)) for pool, count, one in zip(pools, counts(total), seeds)]
+    return SceneSplits(*(scenes for scenes, _ in parts))
 
 
 def _random(scenes, seed):
     if len(scenes) < 3:
         raise ValueError(f"data must hold at least 3 scenes, to train, validate and test; got {len(scenes)}")
     order = np.random.default_rng(seed).permutation(len(scenes))
-    train, validation, _ = counts(len(scenes))
-    return SceneSplits(*(scenes[part] for part in np.split(order, [train, train + validation])))
+    return SceneSplits(*(scenes[part] for part in in_parts(order)))
