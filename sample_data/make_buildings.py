@@ -1,8 +1,10 @@
-"""Draws the sample of aerial scenes: `python sample_data/make_buildings.py [FOLDER [TRAIN VAL TEST]]`, or more of them: so many of each part.
+"""Draws the sample of aerial scenes: `python sample_data/make_buildings.py [FOLDER [TRAIN VAL TEST]]`.
 
-A dozen scenes of 208 x 208 px with roofs, shadows, roads and trees, nothing of them photographed, in the layout of the Massachusetts
-Buildings Dataset (V. Mnih, University of Toronto, 2013). The images to train on are also drawn by two simulated annotators, whose
-boundaries are off by 1.5 px (correlated over 8 px), one a little outside, one a little inside.
+TRAIN, VAL and TEST are the numbers of scenes in each part; by default 8, 2 and 2.
+
+The scenes, 208 x 208 px, show roofs, shadows, roads and trees. None is photographed. Their layout is that of the
+Massachusetts Buildings Dataset (V. Mnih, University of Toronto, 2013). Two simulated annotators also draw the training
+images: their boundaries are off by 1.5 px (correlated over 8 px), one a little outside, one a little inside.
 """
 
 import sys
@@ -12,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from thesis_lib.annotation.simulated import DisplacementField
-from thesis_lib.data.class_table import ClassTable
+from thesis_lib.annotation import DisplacementField
+from thesis_lib.data import ClassTable
 
 FOLDER = Path(__file__).parent / "buildings"
 SIZE, FINE = 208, 4  # px, and how much larger scenes are drawn before they are reduced
@@ -57,6 +59,7 @@ def scene(generator):
             draw.line([tuple(start), tuple(end)], fill=(150, 148, 140), width=FINE // 2)
     road = np.asarray(picture)[::FINE, ::FINE, 0] > 110
     taken = ndimage.binary_dilation(road, iterations=3)
+    near_taken = ndimage.binary_dilation(taken, iterations=4)
     houses = []
     for _ in range(400):
         centre, size = generator.uniform(0, SIZE, 2), generator.uniform(6, 13, 2)
@@ -66,9 +69,10 @@ def scene(generator):
         )
         place = Image.new("L", (SIZE, SIZE))
         ImageDraw.Draw(place).polygon([(x / FINE, y / FINE) for x, y in corners], fill=1)
-        place = ndimage.binary_dilation(np.asarray(place) > 0, iterations=4)
-        if not (place & taken).any():
-            taken |= place
+        place = np.asarray(place) > 0
+        if not (place & near_taken).any():
+            taken |= ndimage.binary_dilation(place, iterations=4)
+            near_taken = ndimage.binary_dilation(taken, iterations=4)
             houses.append((corners, shape))
     for corners, _ in houses:
         draw.polygon([tuple(np.array(c) + shadow) for c in corners], fill=(40, 44, 38))
@@ -105,7 +109,7 @@ def save(array, path):
 
 
 def main(folder=FOLDER, *counts):
-    """Write images, masks and the class table; `counts`: scenes to train on, to select by and to judge with."""
+    """Write images, masks and the class table; `counts`: numbers of training, validation and test scenes."""
     if counts and (len(counts) != len(PARTS) or min(counts) < 1):
         raise SystemExit(f"TRAIN, VAL and TEST must be three numbers of 1 or more; got {' '.join(map(str, counts))}")
     generator = np.random.default_rng(0)

@@ -1,8 +1,8 @@
 """Draws the sample of faces with and without a mask: `python sample_data/make_faces.py [FOLDER]`; needs scikit-image.
 
-The faces are the 100 grey crops of 25 x 25 px that scikit-image bundles (`skimage.data.lfw_subset`), chosen there at random from
-Labeled Faces in the Wild (G. B. Huang, M. Ramesh, T. Berg, E. Learned-Miller, University of Massachusetts, Amherst, Technical
-Report 07-49, 2007). On every other one a mask of random shade and fit is drawn.
+The faces are the 100 grey crops of 25 x 25 px that scikit-image bundles (`skimage.data.lfw_subset`), chosen there at
+random from Labeled Faces in the Wild (G. B. Huang, M. Ramesh, T. Berg, E. Learned-Miller, University of Massachusetts,
+Amherst, Technical Report 07-49, 2007). Every other face has a mask of random shade and fit drawn on it.
 """
 
 import sys
@@ -24,8 +24,8 @@ def draw_mask(face, generator):
     x, y = LARGE * np.array([0.5, 0.72]) + generator.normal(0, 4, 2)
     width, height = LARGE * generator.uniform([0.26, 0.20], [0.34, 0.26])
     angles = np.linspace(0, 2 * np.pi, 60)
-    curve = lambda a, power: np.sign(a) * np.abs(a) ** power  # a rounded rectangle
-    outline = [(x + width * curve(np.cos(a), 0.6), y + height * curve(np.sin(a), 0.6)) for a in angles]
+    across, down = (np.sign(values) * np.abs(values) ** 0.6 for values in (np.cos(angles), np.sin(angles)))
+    outline = list(zip(x + width * across, y + height * down))  # a rounded rectangle
     for side, above in ((-1, -0.5), (-1, 0.4), (1, -0.5), (1, 0.4)):
         draw.line(
             [(x + side * width * 0.9, y + above * height), (x + side * LARGE * 0.5, y + above * height - 18)],

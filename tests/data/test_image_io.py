@@ -1,41 +1,44 @@
+import resource
 import struct
-import subprocess
-import sys
 import zlib
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from thesis_lib.data import image_io
-from thesis_lib.data.class_table import ClassTable
-from thesis_lib.paths import REPOSITORY
+from thesis_lib.data import ClassTable, read_image, write_image
+from thesis_lib.data.image_io import image_shape
 
 
-@pytest.mark.parametrize("size, ok", [(10**6, True), (2000, False)])
-def test_a_picture_is_written_whole_or_not_at_all(tmp_path, size, ok):
-    """In a process that may write only so much to a file, as on a full disk."""
-    image_io.write_image(np.zeros((5, 5), np.uint8), tmp_path / "a.png")
-    program = (
-        "import resource, signal, numpy as np; from thesis_lib.data import image_io;"
-        f"signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}));"
-        f"image_io.write_image(np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8), {str(tmp_path / 'a.png')!r})"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True)
-    assert (done.returncode == 0) == ok, done.stderr
-    if not ok:
-        assert f"{tmp_path / 'a.png'} could not be written" in done.stderr
-    assert image_io.image_shape(tmp_path / "a.png") == ((90, 90) if ok else (5, 5))
-    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+@contextmanager
+def file_size_limit(size):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("size, fits", [(10**6, True), (2000, False)])
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path, size, fits):
+    """In a process that may write only so many bytes to a file, as on a full disk."""
+    path = tmp_path / "a.png"
+    write_image(np.zeros((5, 5), np.uint8), path)
+    failure = nullcontext() if fits else pytest.raises(OSError, match=f"{path} could not be written")
+    with file_size_limit(size), failure:
+        write_image(np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8), path)
+    assert image_shape(path) == ((90, 90) if fits else (5, 5))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_transparency_changes_pictures_but_no_masks(tmp_path):
     pixels = np.full((4, 4, 4), 200, np.uint8)
     pixels[..., 3] = 0
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert (image_io.read_image(tmp_path / "a.png", "RGB", "a") == 0).all() and (
-        image_io.read_image(tmp_path / "a.png", "colours", "a") == 200
-    ).all()
+    assert (read_image(tmp_path / "a.png") == 0).all()
+    assert (read_image(tmp_path / "a.png", "colours") == 200).all()
 
 
 @pytest.mark.parametrize(
@@ -43,13 +46,13 @@ def test_transparency_changes_pictures_but_no_masks(tmp_path):
 )
 def test_the_brightness_of_deep_pictures_does_not_depend_on_the_others_of_the_sensor(tmp_path, values, expected):
     Image.fromarray(np.full((4, 4), values)).save(tmp_path / "a.tif")
-    assert (image_io.read_image(tmp_path / "a.tif", "L", "a") == expected).all()
+    assert (read_image(tmp_path / "a.tif", "L", "a") == expected).all()
 
 
 def test_a_value_that_no_picture_holds_is_named(tmp_path):
     Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(ValueError, match="a must hold values from 0 to 255; got nan to nan"):
-        image_io.read_image(tmp_path / "a.tif", "RGB", "a")
+        read_image(tmp_path / "a.tif", "RGB", "a")
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
@@ -59,27 +62,31 @@ def test_an_uncompressed_grey_tiff_is_turned_upright(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(stored).save(tmp_path / "a.tif", exif=exif)
-    assert image_io.image_shape(tmp_path / "a.tif") == (8, 6)
-    assert np.array_equal(image_io.read_image(tmp_path / "a.tif", "L", "a")[..., 0], turned)
+    assert image_shape(tmp_path / "a.tif") == (8, 6)
+    assert np.array_equal(read_image(tmp_path / "a.tif", "L", "a")[..., 0], turned)
 
 
 def test_a_tiff_of_several_pages_is_named_but_overviews_are_none(tmp_path):
     pages = [Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (10, 20, 30)]
     pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
     with pytest.raises(ValueError, match="a must hold one picture; got a TIFF of 3 pages"):
-        image_io.read_image(tmp_path / "stack.tif", "L", "a")
+        read_image(tmp_path / "stack.tif", "L", "a")
     pages[0].save(tmp_path / "overview.tif", save_all=True, append_images=[pages[1].resize((4, 4))])
-    assert (image_io.read_image(tmp_path / "overview.tif", "L", "a") == 10).all()
+    assert (read_image(tmp_path / "overview.tif", "L", "a") == 10).all()
 
 
-def test_colours_of_16_bits_a_band_are_named(tmp_path):
+def chunk(kind, data):
+    """A part of a PNG file."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def test_colours_of_16_bits_a_band_are_named():
     header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
     rows = b"".join(b"\0" + struct.pack(">6H", *([200, 0, 0] * 2)) for _ in range(2))
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     with pytest.raises(ValueError, match="a must hold colours of 8 bits a band; got 16"):
-        image_io.read_image(content, "colours", "a")
-    assert image_io.read_image(content, "RGB", "a").shape == (2, 2, 3)
+        read_image(content, "colours", "a")
+    assert read_image(content, "RGB", "a").shape == (2, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +103,7 @@ def test_colours_of_8_bits_a_band_are_read_whatever_the_format(tmp_path, ending,
     """Large ones too, whose place in the file may be any number."""
     pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / f"a.{ending}", **options)
-    assert np.array_equal(image_io.read_image(tmp_path / f"a.{ending}", "colours", "a"), pixels)
+    assert np.array_equal(read_image(tmp_path / f"a.{ending}", "colours", "a"), pixels)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
@@ -106,38 +113,43 @@ def test_a_picture_that_lies_on_its_side_is_turned_upright(tmp_path, ending):
     stored = np.zeros((16, 24, 3), np.uint8)
     stored[:, :8] = 255
     Image.fromarray(stored).save(tmp_path / f"a.{ending}", exif=orientation)
-    upright = image_io.read_image(tmp_path / f"a.{ending}", "RGB", "a")
-    assert image_io.image_shape(tmp_path / f"a.{ending}") == upright.shape[:2] == (24, 16)
+    upright = read_image(tmp_path / f"a.{ending}", "RGB", "a")
+    assert image_shape(tmp_path / f"a.{ending}") == upright.shape[:2] == (24, 16)
     assert (upright[:8] > 200).all() and (upright[8:] < 50).all()
 
 
-@pytest.mark.parametrize("values, message", [
-    (np.uint16([[0, 255]]), None),
-    (np.uint16([[0, 65535]]), None),
-    (np.uint16([[0, 1]]), r"got \(1, 1, 1\) at row 0, column 1"),
-    (np.uint16([[0, 65000]]), "must hold colours of 8 bits: whole numbers from 0 to 255, or 16-bit multiples of 257"),
-    (np.float32([[0, 0.5]]), "must hold colours of 8 bits"),
-    (np.float32([[0, 255]]), None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (np.uint16([[0, 255]]), None),
+        (np.uint16([[0, 65535]]), None),
+        (np.uint16([[0, 1]]), r"got \(1, 1, 1\) at row 0, column 1"),
+        (
+            np.uint16([[0, 65000]]),
+            "must hold colours of 8 bits: whole numbers from 0 to 255, or 16-bit multiples of 257",
+        ),
+        (np.float32([[0, 0.5]]), "must hold colours of 8 bits"),
+        (np.float32([[0, 255]]), None),
+    ],
+)
 def test_colours_of_deep_masks_are_exact_or_an_error(tmp_path, values, message):
     Image.fromarray(values).save(tmp_path / "a.tif")
     table = ClassTable(("ground", "roof"), ((0, 0, 0), (255, 255, 255)))
-    read = lambda: table.to_classes(image_io.read_image(tmp_path / "a.tif", "colours", "a"), "a")
     if message is None:
-        assert read().tolist() == [[0, 1]]
+        assert table.to_classes(read_image(tmp_path / "a.tif", "colours")).tolist() == [[0, 1]]
     else:
         with pytest.raises(ValueError, match=message):
-            read()
+            table.to_classes(read_image(tmp_path / "a.tif", "colours"))
 
 
 def test_class_numbers_are_whole_and_stored_without_losses(tmp_path):
     for values in ([[0, 1.9]], [[0, np.nan]]):
         Image.fromarray(np.float32(values)).save(tmp_path / "a.tif")
         with pytest.raises(ValueError, match="a must hold class numbers from 0 to 255, .* got values from"):
-            image_io.read_image(tmp_path / "a.tif", "index", "a")
+            read_image(tmp_path / "a.tif", "index", "a")
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.jpg")
     with pytest.raises(ValueError, match="stored without losses, .* got a JPEG"):
-        image_io.read_image(tmp_path / "a.jpg", "index", "a")
+        read_image(tmp_path / "a.jpg", "index", "a")
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="got mode RGB. If it shows classes in colours, the table must list them"):
-        image_io.read_image(tmp_path / "a.png", "index", "a")
+        read_image(tmp_path / "a.png", "index", "a")
