@@ -90,7 +90,7 @@ def test_boundaries_between_objects_say_nothing_of_the_bias():
 
 def test_the_edge_of_a_region_to_ignore_is_no_boundary():
     """Clouds cover a third of each drawing, each annotator's at another place."""
-    maps = discs()
+    maps = discs(8)
     both = drawn(maps, [1.0, 1.0], [0.5, -0.5])
     alone = agreement(both)
     for shift, name in enumerate(both):
@@ -106,7 +106,7 @@ def test_the_edge_of_a_region_to_ignore_is_no_boundary():
 
 def test_an_object_that_one_of_three_missed_leaves_the_average_as_it_is():
     """The squares are close, so that another one is near the missed one; a single annotator drew one more."""
-    clean = np.zeros((4, 120, 160), np.uint8)
+    clean = np.zeros((2, 120, 160), np.uint8)
     for top, left in ((10, 10), (10, 84), (64, 10), (64, 84)):
         clean[:, top : top + 46, left : left + 66] = 1
     three = drawn(clean, [1.0, 1.0, 1.0], [0.0, 0.0, 0.0])

@@ -64,7 +64,7 @@ def test_the_predictive_is_what_sampling_from_the_prior_gives():
 def test_the_interval_of_sigma_has_its_coverage_only_with_effective_counts(length):
     generator = np.random.default_rng(1)
     covered = {"raw": [], "effective": []}
-    for _ in range(400):
+    for _ in range(200):
         d = correlated(generator, 10, 100, length)
         for count, posterior in (("raw", VAGUE.update(d)), ("effective", VAGUE.update_correlated(d))):
             low, high = posterior.sigma_interval()

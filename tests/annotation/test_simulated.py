@@ -9,12 +9,13 @@ ALL = [Identity(), DisplacementField(1.0, 4.0, 0.5), MarkovBoundary(4, 0.5, 0.3,
 
 @pytest.mark.parametrize("annotator", ALL, ids=lambda a: type(a).__name__)
 def test_an_annotator_keeps_shape_dtype_and_classes_and_repeats_with_the_seed(annotator, blobs):
-    drawn = annotator(blobs, 7)
-    assert drawn.shape == blobs.shape and drawn.dtype == blobs.dtype
-    assert set(np.unique(drawn)) <= set(np.unique(blobs))
-    assert (drawn == annotator(blobs, 7)).all()
+    labels = blobs[:2]
+    drawn = annotator(labels, 7)
+    assert drawn.shape == labels.shape and drawn.dtype == labels.dtype
+    assert set(np.unique(drawn)) <= set(np.unique(labels))
+    assert (drawn == annotator(labels, 7)).all()
     if not isinstance(annotator, Identity):
-        assert (drawn != annotator(blobs, 8)).any()
+        assert (drawn != annotator(labels, 8)).any()
 
 
 def test_the_identity_changes_nothing(blobs):
@@ -92,8 +93,5 @@ def test_pixels_to_ignore_are_drawn_by_nobody(draw):
     labels = np.zeros((1, 40, 40), np.uint8)
     labels[:, 10:20, 10:20], labels[:, 25:35, 25:35] = 1, 255
     drawn = draw(labels, 3)
-    assert (
-        ((drawn == 255) == (labels == 255)).all()
-        and (drawn == 1).sum() > 100
-        and not (drawn[:, 24:36, 24:36] == 1).any()
-    )
+    assert ((drawn == 255) == (labels == 255)).all()
+    assert (drawn == 1).sum() > 100 and not (drawn[:, 24:36, 24:36] == 1).any()

@@ -5,6 +5,7 @@ from keras import ops
 
 from thesis_lib.annotation import geometry
 from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.simulated import DisplacementField
 from thesis_lib.semi_supervised.virtual_adversarial import gradient
 from thesis_lib.targets import losses, objectives, smoothing
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard
@@ -20,6 +21,11 @@ def example():
 
 def as_logits(probabilities):
     return np.log(np.maximum(probabilities, 1e-9)).astype("float32")
+
+
+def two_classes(inside):
+    """Probabilities (..., 2) from those of the second class."""
+    return np.stack([1 - np.asarray(inside), inside], -1)
 
 
 def one_hot(labels, k=3):
@@ -43,10 +49,10 @@ def test_cross_entropy_is_least_at_the_soft_target(example):
 
 
 def test_the_forward_likelihood_by_hand():
-    """One row of three pixels, sigma so large that every true pixel is equally likely: the mean of the beliefs."""
-    beliefs = np.array([[[[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]]]])
+    """Three pixels, and a sigma so large that every true pixel is equally likely: the blur is the mean."""
+    predicted = np.array([[[[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]]]])
     loss = ForwardLikelihood(BoundaryPrior.known(1000.0))
-    value = float(loss(np.array([[[0, 0, 1]]]), as_logits(beliefs)))
+    value = float(loss(np.array([[[0, 0, 1]]]), as_logits(predicted)))
     assert value == pytest.approx(-np.log(0.5), abs=1e-4)
 
 
@@ -57,8 +63,7 @@ def test_a_prior_fitted_on_many_scenes_gives_finite_losses(example):
 
 def test_the_forward_likelihood_blurs_the_prediction_not_the_label(example):
     labels, logits = example
-    beliefs = np.asarray(ops.softmax(logits))
-    drawn = np.asarray(smoothing.blur(ops.convert_to_tensor(beliefs), PRIOR))
+    drawn = np.asarray(smoothing.blur(ops.softmax(logits), PRIOR))
     expected = -np.log(np.take_along_axis(drawn, labels[..., None], -1)).mean()
     assert float(ForwardLikelihood(PRIOR)(labels, logits)) == pytest.approx(expected, rel=1e-4)
 
@@ -71,22 +76,24 @@ def test_without_error_the_forward_likelihood_is_cross_entropy(example):
 
 @pytest.mark.parametrize("gap", [17.0, 40.0])
 def test_a_network_that_is_sure_and_wrong_still_learns(gap):
-    """A 10 px square is missed altogether: the likelihood's gradient there is as large as cross-entropy's."""
+    """A 10 px square is missed altogether: the likelihood's gradient there is as large as that of cross-entropy."""
     labels = np.zeros((1, 24, 24), int)
     labels[:, 7:17, 7:17] = 1
-    logits = ops.convert_to_tensor(np.stack([np.full(labels.shape, gap), np.zeros(labels.shape)], -1).astype("float32"))
-    exact, blurred, usual = (
-        ForwardLikelihood(BoundaryPrior.known(0.0)),
-        ForwardLikelihood(BoundaryPrior.known(1.0)),
-        SmoothedLoss(smoothing.OneHot()),
-    )
+    logits = np.zeros(labels.shape + (2,), "float32")
+    logits[..., 0] = gap
+    usual = SmoothedLoss(smoothing.OneHot())
+    exact, blurred = ForwardLikelihood(BoundaryPrior.known(0.0)), ForwardLikelihood(BoundaryPrior.known(1.0))
     assert float(exact(labels, logits)) == pytest.approx(float(usual(labels, logits)), rel=1e-4)
-    size = lambda loss: np.abs(np.array(gradient(lambda z: loss(labels, z), logits))).sum()
-    assert size(exact) == pytest.approx(size(usual), rel=1e-3) and size(blurred) == pytest.approx(size(usual), rel=0.05)
+
+    def size(loss):
+        return np.abs(np.array(gradient(lambda z: loss(labels, z), ops.convert_to_tensor(logits)))).sum()
+
+    assert size(exact) == pytest.approx(size(usual), rel=1e-3)
+    assert size(blurred) == pytest.approx(size(usual), rel=0.05)
 
 
 def test_labels_of_another_rank_are_named(example):
-    labels, logits = example[0], example[1]
+    labels, logits = example
     for loss in (ForwardLikelihood(BoundaryPrior.known(1.0)), SmoothedLoss(smoothing.OneHot())):
         with pytest.raises(ValueError, match=r"labels must be integer class maps \(N, H, W\) beside logits"):
             loss.call(labels[..., None], logits)
@@ -100,27 +107,30 @@ def test_labels_of_another_rank_are_named(example):
 
 def test_over_many_annotations_the_sharp_truth_has_the_highest_likelihood(disc):
     """Blurred predictions, and predictions that are too large or too small, are less likely than the truth."""
-    from thesis_lib.annotation.simulated import DisplacementField
-
     drawn = DisplacementField(2.0, 4.0, background=0)(np.stack([disc.astype(int)] * 100), 0)
-    loss = ForwardLikelihood(BoundaryPrior.known(2.0))
-    value = lambda p: float(loss(drawn, as_logits(np.stack([np.stack([1 - p, p], -1)] * 100))))
-    clip = lambda mask: np.clip(np.asarray(mask, float), 0.001, 0.999)
+    forward = ForwardLikelihood(BoundaryPrior.known(2.0))
+
+    def value(loss, inside):
+        probabilities = two_classes(np.clip(np.asarray(inside, float), 0.001, 0.999))
+        return float(loss(drawn, as_logits(np.stack([probabilities] * len(drawn)))))
+
     blurred = np.asarray(smoothing.Posterior(BoundaryPrior.known(2.0))(disc[None].astype(int), 2))[0, ..., 1]
-    truth = value(clip(disc))
-    assert truth < value(clip(blurred))
+    truth = value(forward, disc)
+    assert truth < value(forward, blurred)
     for pixels in (-2.0, 2.0):
-        assert truth < value(clip(geometry.shift_boundaries(disc, pixels)))
-    # cross-entropy on the same annotations prefers the blur
-    plain = SmoothedLoss(smoothing.OneHot())
-    score = lambda p: float(plain(drawn, as_logits(np.stack([np.stack([1 - p, p], -1)] * 100))))
-    assert score(clip(blurred)) < score(clip(disc))
+        assert truth < value(forward, geometry.shift_boundaries(disc, pixels))
+    # Cross-entropy on the same annotations prefers the blurred prediction.
+    cross_entropy = SmoothedLoss(smoothing.OneHot())
+    assert value(cross_entropy, blurred) < value(cross_entropy, disc)
 
 
-def test_any_loss_can_score_the_blurred_belief(example):
+def test_any_loss_can_score_the_blurred_prediction(example):
     labels, logits = example
     plain = SmoothedLoss(smoothing.OneHot())
-    forward = lambda loss, sigma=1.0: float(ForwardLikelihood(BoundaryPrior.known(sigma), loss=loss)(labels, logits))
+
+    def forward(loss, sigma=1.0):
+        return float(ForwardLikelihood(BoundaryPrior.known(sigma), loss=loss)(labels, logits))
+
     assert forward(plain) == pytest.approx(float(ForwardLikelihood(PRIOR)(labels, logits)), rel=1e-4)
     dice = SmoothedLoss(smoothing.OneHot(), SoftDice())
     assert forward(dice, 0.0) == pytest.approx(float(dice(labels, logits)), rel=1e-4)
@@ -131,9 +141,8 @@ def test_any_loss_can_score_the_blurred_belief(example):
 def test_a_sum_of_losses_is_the_sum_of_their_means(example):
     labels, logits = example
     parts = [SmoothedLoss(smoothing.OneHot()), SmoothedLoss(smoothing.OneHot(), SoftDice())]
-    assert float(losses.Sum(parts)(labels, logits)) == pytest.approx(
-        sum(float(p(labels, logits)) for p in parts), rel=1e-5
-    )
+    separately = sum(float(loss(labels, logits)) for loss in parts)
+    assert float(losses.Sum(parts)(labels, logits)) == pytest.approx(separately, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -141,16 +150,15 @@ def test_a_sum_of_losses_is_the_sum_of_their_means(example):
 )
 def test_on_hard_labels_the_semimetric_forms_equal_the_usual_ones(loss, usual, example):
     labels, logits = example
-    target, belief = one_hot(labels), np.asarray(ops.softmax(logits))
-    intersection, total = (target * belief).sum((1, 2)), (target + belief).sum((1, 2))
+    target, predicted = one_hot(labels), np.asarray(ops.softmax(logits))
+    intersection, total = (target * predicted).sum((1, 2)), (target + predicted).sum((1, 2))
     assert float(loss(target, logits)) == pytest.approx(1 - usual(intersection, total).mean(), abs=1e-5)
 
 
 @pytest.mark.parametrize("loss", [SoftDice(), SoftJaccard()])
 def test_on_soft_labels_the_optimum_is_the_label_itself(loss):
-    target = np.zeros((1, 4, 4, 2), "float32")
-    target[..., 0], target[..., 1] = 0.5, 0.5
-    value = lambda p: float(loss(target, as_logits(np.stack([np.full((1, 4, 4), p), np.full((1, 4, 4), 1 - p)], -1))))
+    target = np.full((1, 4, 4, 2), 0.5, "float32")
+    value = lambda p: float(loss(target, as_logits(two_classes(np.full((1, 4, 4), p)))))
     assert value(0.5) == pytest.approx(0.0, abs=1e-5)
     assert min(value(p) for p in (0.01, 0.3, 0.45, 0.55, 0.7, 0.99)) > 0.02
 
@@ -165,14 +173,16 @@ LABELS = np.array([[[0, 0, 0, 0], [1, 1, 2, 2]], [[0, 0, 0, 0], [1, 1, 2, 2]]])[
 
 @pytest.mark.parametrize(
     "rule, expected",
-    [("uniform", [1, 1, 1, 0]), ("drop_background", [0, 1, 1, 1]), ("largest", [1, 1.5, 3, 0]),
-     ("smallest", [1 / 3, 0.5, 1, 0]), ("median", [4 / 6, 1, 2, 0])],
-)  # fmt: skip
+    [
+        ("uniform", [1, 1, 1, 1]),
+        ("drop_background", [0, 1, 1, 1]),
+        ("largest", [1, 1.5, 3, 0]),
+        ("smallest", [1 / 3, 0.5, 1, 0]),
+        ("median", [4 / 6, 1, 2, 0]),
+    ],
+)
 def test_class_weights_by_hand(rule, expected):
-    weights = losses.class_weights(rule, LABELS, 4, background=0)
-    if rule == "uniform":
-        expected = [1, 1, 1, 1]
-    np.testing.assert_allclose(weights, expected)
+    np.testing.assert_allclose(losses.class_weights(rule, LABELS, 4, background=0), expected)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +194,8 @@ def test_a_pixel_of_weight_zero_does_not_count(make, example):
     changed = labels.copy()
     changed[labels == 0] = 2
     assert float(only(labels, logits)) == pytest.approx(float(only(changed, logits)), rel=1e-6)
-    assert float(make([2.0, 2.0, 2.0])(labels, logits)) == pytest.approx(
-        2 * float(make(None)(labels, logits)), rel=1e-5
-    )
+    doubled, plain = make([2.0, 2.0, 2.0]), make(None)
+    assert float(doubled(labels, logits)) == pytest.approx(2 * float(plain(labels, logits)), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", objectives.OBJECTIVES)
@@ -213,7 +222,7 @@ def test_wrong_values_are_named():
         ForwardLikelihood(PRIOR, [1.0, -1.0])
     with pytest.raises(ValueError, match="a weight for each of the 3 classes; got 2"):
         ForwardLikelihood(PRIOR, [1.0, 1.0])(LABELS, np.zeros(LABELS.shape + (3,), "float32"))
-    with pytest.raises(ValueError, match="class_weights must be None for the objective 'dice'"):
+    with pytest.raises(ValueError, match=r"class_weights must be None for the objective 'dice'.*got \[1.0, 1.0\]"):
         objectives.objective("dice", class_weights=[1.0, 1.0])
     with pytest.raises(ValueError, match="class_weights must be None beside a loss"):
         ForwardLikelihood(PRIOR, [1.0, 1.0, 1.0], loss=SmoothedLoss(smoothing.OneHot()))
@@ -228,11 +237,11 @@ def test_pixels_to_ignore_are_not_learned_from(example, name):
     loss = objectives.objective(name, prior=BoundaryPrior.known(0.4), adjacency=smoothing.adjacency(labels, 3))
     labels[:, 5:] = 255
     altered = logits.copy()
-    altered[:, 7:] += 3 * np.random.default_rng(1).normal(size=altered[:, 7:].shape)  # out of the blurs' reach, 2 px
+    altered[:, 7:] += 3 * np.random.default_rng(1).normal(size=altered[:, 7:].shape)  # 2 px off, beyond every blur
     assert not np.array_equal(altered, logits)
     assert np.isfinite(float(loss(labels, logits)))
     np.testing.assert_allclose(float(loss(labels, altered)), float(loss(labels, logits)), rtol=1e-5)
-    # As if the image ended there, for what looks at pixels alone.
+    # Losses of single pixels are those of an image that ends there.
     if name in ("one_hot", "uniform", "weighted_adjacent", "dice", "jaccard"):
         np.testing.assert_allclose(float(loss(labels, logits)), float(loss(labels[:, :5], logits[:, :5])), rtol=1e-5)
     nothing = np.full_like(labels, 255)
@@ -241,7 +250,7 @@ def test_pixels_to_ignore_are_not_learned_from(example, name):
     np.testing.assert_allclose(together, float(loss(labels, logits)), rtol=1e-5)
 
 
-def test_a_blur_beside_pixels_to_ignore_still_makes_whole_labels(example):
+def test_blurred_labels_next_to_pixels_to_ignore_sum_to_one(example):
     labels, logits = example
     labels[:] = 1
     labels[:, 4:] = 255
@@ -252,8 +261,7 @@ def test_a_blur_beside_pixels_to_ignore_still_makes_whole_labels(example):
 def test_class_weights_and_ignored_pixels(example):
     labels, logits = example
     labels[:, 4:] = 255
-    np.testing.assert_allclose(
-        losses.class_weights("largest", labels, 3, 0), losses.class_weights("largest", labels[:, :4], 3, 0)
-    )
+    weights, expected = (losses.class_weights("largest", maps, 3, 0) for maps in (labels, labels[:, :4]))
+    np.testing.assert_allclose(weights, expected)
     loss = SmoothedLoss(smoothing.OneHot(), class_weights=[1.0, 2.0, 3.0])
     np.testing.assert_allclose(float(loss(labels, logits)), float(loss(labels[:, :4], logits[:, :4])), rtol=1e-5)

@@ -1,5 +1,6 @@
-"""What is optimised: smoothing rules, losses on integer or soft labels, and both by name."""
+"""What is optimised: smoothing rules, losses on integer or soft labels, and whole objectives by name."""
 
+from thesis_lib import backend  # noqa: F401, says how to get one
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum, class_weights
 from thesis_lib.targets.objectives import OBJECTIVES, objective, objectives_needing
 from thesis_lib.targets.smoothing import (

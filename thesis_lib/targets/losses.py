@@ -1,9 +1,12 @@
-"""Losses on integer or soft targets, all on logits (N, H, W, K), all `keras.losses.Loss` and serialisable.
+"""Losses on integer or soft labels. All take logits (N, H, W, K), subclass `keras.losses.Loss` and can be saved.
 
-Losses that take the integer labels (N, H, W) that an annotator drew: `SmoothedLoss`, `ForwardLikelihood` and their `Sum`. Losses
-that take soft labels (N, H, W, K): Keras's `CategoricalCrossentropy(from_logits=True)`, `SoftDice`, `SoftJaccard`.
-Labels must lie in 0..K - 1: the loaders check that, the step on the device cannot. Pixels of the label 255, `IGNORE`, are
-not learned from: they count in no loss and no mean.
+`SmoothedLoss`, `ForwardLikelihood` and their `Sum` take the integer labels (N, H, W) that an annotator drew.
+`SoftDice`, `SoftJaccard` and Keras's `CategoricalCrossentropy(from_logits=True)` take soft labels (N, H, W, K). Labels
+must lie in 0..K - 1: the loaders check that, the step on the device cannot. Pixels of the label 255, `IGNORE`, are not
+learned from: they count in no loss and no mean.
+
+Sources: forward correction of a loss, Patrini et al. (CVPR 2017); Dice and Jaccard losses for soft labels, Wang et al.,
+"Dice Semimetric Losses" (MICCAI 2023) and "Jaccard Metric Losses" (NeurIPS 2023).
 """
 
 from dataclasses import asdict
@@ -17,23 +20,26 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.labels import IGNORE
 from thesis_lib.targets.smoothing import OneHot, blur
 
-TINY = 1e-30  # of a likelihood: where the network is sure and wrong it must still learn, as by cross-entropy on logits
+TINY = 1e-30  # smallest likelihood; where the network is sure and wrong, its gradient is still that of cross-entropy
 CLASS_WEIGHTS = ("uniform", "drop_background", "largest", "smallest", "median")
 
 
 def class_weights(rule, labels, num_classes, background):
-    """A weight for each class, to be applied to the pixels drawn as that class.
+    """A weight for each class, by which the loss of the pixels drawn as that class is multiplied.
 
     Args:
-        rule: uniform (all 1), drop_background (0 for the background, else 1), or balanced: n / n_k with n_k the
-            pixels of class k and n those of the largest, smallest or median class that occurs. Classes that do not
-            occur get 0.
-        labels: integer label maps (N, H, W).
+        rule: uniform: all weights are 1; drop_background: 0 for the background and 1 for the others; largest, smallest,
+            median: n / n_k, with n_k the number of pixels of class k and n that of the largest, smallest or median
+            class that occurs. Classes that do not occur then have weight 0.
+        labels: integer label maps (N, H, W); pixels of 255 do not count.
         num_classes: K.
         background: the background's class.
 
     Returns:
         float array (K,).
+
+    Raises:
+        ValueError: if the rule is unknown, the background is no class, or labels has nothing to count.
     """
     checks.one_of("class_weights", rule, CLASS_WEIGHTS)
     checks.integer("background", background, 0, num_classes - 1)
@@ -51,7 +57,10 @@ def class_weights(rule, labels, num_classes, background):
 
 
 def _weigh(per_pixel, labels, weights, num_classes):
-    """Per-pixel losses (N, H, W) times the weight of the class drawn there; the others of a batch stand in for pixels to ignore."""
+    """Per-pixel losses (N, H, W) times the weight of the class drawn there.
+
+    Pixels to ignore have loss 0, and the other pixels of the batch are scaled up so that the mean is over them alone.
+    """
     known = ops.cast(ops.not_equal(labels, IGNORE), per_pixel.dtype)
     per_pixel = per_pixel * known / ops.maximum(ops.mean(known), keras.config.epsilon())
     if weights is None:
@@ -63,16 +72,18 @@ def _weigh(per_pixel, labels, weights, num_classes):
     return per_pixel * ops.take(ops.convert_to_tensor(table), labels, axis=0)
 
 
-def _class_maps(labels, logits):
-    """The labels as int32 (N, H, W); whatever else would be broadcast against the logits without a word."""
+def _integer_labels(labels, logits):
+    """The labels as int32 (N, H, W); labels of another rank would be broadcast silently and give a wrong loss."""
     if len(labels.shape) != len(logits.shape) - 1:
         raise ValueError(
-            f"labels must be integer class maps (N, H, W) beside logits (N, H, W, K); got shapes {tuple(labels.shape)} and {tuple(logits.shape)}"
+            "labels must be integer class maps (N, H, W) beside logits (N, H, W, K); "
+            f"got shapes {tuple(labels.shape)} and {tuple(logits.shape)}"
         )
     return ops.cast(labels, "int32")
 
 
-def _as_tuple(weights):
+def _checked_weights(weights):
+    """A user's class weights as a tuple of floats, which can be saved; None stays None."""
     if weights is None:
         return None
     weights = np.asarray(weights, float)
@@ -83,12 +94,20 @@ def _as_tuple(weights):
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class SmoothedLoss(keras.losses.Loss):
-    """A loss against soft labels that are made from integer labels on the device, inside the step.
+    """A loss against soft labels that are made from integer labels on the device, inside the training step.
 
     Args:
-        smoothing: a rule of `thesis_lib.targets`.
-        loss: a loss on soft targets and logits; cross-entropy if None.
-        class_weights: K weights of the pixels drawn as each class; needs a loss with one value a pixel.
+        smoothing: a smoothing rule of `thesis_lib.targets`, such as `OneHot()`.
+        loss: a loss on soft labels and logits; cross-entropy if None.
+        class_weights: K weights, 0 or more, of the pixels drawn as each class; needs a loss with one value for each
+            pixel.
+
+    Raises:
+        ValueError: if an argument is not of this kind.
+
+    Example: train on label smoothing with the soft Dice loss.
+        >>> model.compile("adam", SmoothedLoss(Uniform(magnitude=0.9), SoftDice()))
+        >>> model.fit(images, labels)  # labels: integers (N, H, W)
     """
 
     def __init__(self, smoothing, loss=None, class_weights=None, name="smoothed_loss", **options):
@@ -97,44 +116,63 @@ class SmoothedLoss(keras.losses.Loss):
             raise ValueError(f"smoothing must be a rule of thesis_lib.targets, such as OneHot(); got {smoothing!r}")
         self.smoothing = smoothing
         self.loss = loss or keras.losses.CategoricalCrossentropy(from_logits=True)
-        self.class_weights = _as_tuple(class_weights)
+        self.class_weights = _checked_weights(class_weights)
 
     def call(self, labels, logits):
-        labels = _class_maps(labels, logits)
+        labels = _integer_labels(labels, logits)
         soft_labels = self.smoothing(labels, logits.shape[-1])
         soft_labels = soft_labels * ops.cast(ops.not_equal(labels, IGNORE), soft_labels.dtype)[..., None]
-        # Beside pixels to ignore a blur finds less than one label.
+        # Next to pixels to ignore a blurred label sums to less than one.
         soft_labels = soft_labels / ops.maximum(ops.sum(soft_labels, axis=-1, keepdims=True), keras.config.epsilon())
         values = self.loss.call(soft_labels, logits)
         if len(values.shape) == len(labels.shape):
             return _weigh(values, labels, self.class_weights, logits.shape[-1])
         if self.class_weights is not None:
-            raise ValueError(f"class_weights need a loss with one value a pixel; {self.loss.name} has one an image")
+            raise ValueError(
+                f"class_weights must be None unless the loss has one value a pixel; {self.loss.name} has one an image"
+            )
         return values
 
     def get_config(self):
-        parts = {k: keras.saving.serialize_keras_object(getattr(self, k)) for k in ("smoothing", "loss")}
-        return {**super().get_config(), **parts, "class_weights": self.class_weights}
+        return {
+            **super().get_config(),
+            "smoothing": keras.saving.serialize_keras_object(self.smoothing),
+            "loss": keras.saving.serialize_keras_object(self.loss),
+            "class_weights": self.class_weights,
+        }
 
     @classmethod
     def from_config(cls, config):
-        parts = {k: keras.saving.deserialize_keras_object(config[k]) for k in ("smoothing", "loss")}
-        return cls(**{**config, **parts})
+        smoothing = keras.saving.deserialize_keras_object(config["smoothing"])
+        loss = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**{**config, "smoothing": smoothing, "loss": loss})
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class ForwardLikelihood(keras.losses.Loss):
-    """The negative log likelihood of the annotation, given the network's belief about the true map.
+    """The negative log likelihood of the annotation, given the network's predicted probabilities of the true map.
 
-    The softmax of the logits is a belief about the true class of every pixel. The annotator displaces it by the
-    prior's spread, so the belief, not the label, is blurred: -log sum_delta w(delta) p_y(r)(r - delta). The optimum
-    is the sharp true map. (Loss correction with a forward model: Patrini et al., CVPR 2017, there with a matrix of
-    class confusions.) A bias is taken out of the labels first, by `smoothing.shift_boundaries(labels, -prior.mean)`.
+    The softmax p of the logits states the probabilities of the true class of every pixel. The annotator displaces the
+    true map by the prior's spread, so the prediction is blurred, and the label y never is: the loss at the pixel r is
+    -log sum_delta w(delta) p_y(r)(r - delta). Its optimum is the sharp true map. (Forward correction of a loss: Patrini
+    et al., CVPR 2017, who correct by a matrix of class confusions.)
+
+    The blur leaves out the annotator's bias. Remove it from the labels first by
+    `thesis_lib.annotation.shift_boundaries(labels, -prior.mean)`.
 
     Args:
         prior: BoundaryPrior.
-        class_weights: K weights of the pixels drawn as each class.
-        loss: another loss on integer labels and logits, to score the blurred belief by in place of its log likelihood.
+        class_weights: K weights, 0 or more, of the pixels drawn as each class; None if `loss` is given.
+        loss: a loss on integer labels and logits that scores the blurred prediction instead of the log likelihood.
+
+    Raises:
+        ValueError: if an argument is not of this kind.
+
+    Example: train with the error of an annotator measured on a few images with true maps.
+        >>> prior = BoundaryPrior().fit(drawn[:20], true[:20], background=0)
+        >>> labels = shift_boundaries(drawn, -prior.mean, background=0)
+        >>> model.compile("adam", ForwardLikelihood(prior))
+        >>> model.fit(images, labels)
     """
 
     def __init__(self, prior, class_weights=None, loss=None, name="forward_likelihood", **options):
@@ -142,13 +180,13 @@ class ForwardLikelihood(keras.losses.Loss):
         if not isinstance(prior, BoundaryPrior):
             raise ValueError(f"prior must be a BoundaryPrior; got {prior!r}")
         if loss is not None and class_weights is not None:
-            raise ValueError("class_weights must be None beside a loss, which brings its own")
+            raise ValueError(f"class_weights must be None beside a loss, which has its own; got {class_weights!r}")
         self.prior = prior
-        self.class_weights = _as_tuple(class_weights)
+        self.class_weights = _checked_weights(class_weights)
         self.loss = loss
 
     def call(self, labels, logits):
-        labels = _class_maps(labels, logits)
+        labels = _integer_labels(labels, logits)
         drawn = blur(ops.softmax(logits, axis=-1), self.prior)
         if self.loss is not None:
             return self.loss.call(labels, ops.log(ops.maximum(drawn, TINY)))
@@ -157,78 +195,96 @@ class ForwardLikelihood(keras.losses.Loss):
         return _weigh(loss, labels, self.class_weights, logits.shape[-1])
 
     def get_config(self):
-        parts = {"prior": asdict(self.prior), "loss": keras.saving.serialize_keras_object(self.loss)}
-        return {**super().get_config(), **parts, "class_weights": self.class_weights}
+        return {
+            **super().get_config(),
+            "prior": asdict(self.prior),
+            "loss": keras.saving.serialize_keras_object(self.loss),
+            "class_weights": self.class_weights,
+        }
 
     @classmethod
     def from_config(cls, config):
+        prior = BoundaryPrior(**config["prior"])
         loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "prior": BoundaryPrior(**config["prior"]), "loss": loss})
+        return cls(**{**config, "prior": prior, "loss": loss})
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class Sum(keras.losses.Loss):
-    """The sum of several losses on the same labels and logits, one value an image (means over its pixels)."""
+    """The sum of several losses on the same labels and logits, one value for each image (means over its pixels).
+
+    Args:
+        losses: keras.losses.Loss, one or more.
+    """
 
     def __init__(self, losses, name="sum", **options):
         super().__init__(name=name, **options)
         self.losses = list(losses)
 
     def call(self, labels, logits):
-        values = [loss.call(labels, logits) for loss in self.losses]
-        return sum(v if len(v.shape) == 1 else ops.mean(v, axis=range(1, len(v.shape))) for v in values)
+        total = 0.0
+        for loss in self.losses:
+            values = loss.call(labels, logits)
+            if len(values.shape) > 1:
+                values = ops.mean(values, axis=tuple(range(1, len(values.shape))))
+            total = total + values
+        return total
 
     def get_config(self):
-        return {**super().get_config(), "losses": [keras.saving.serialize_keras_object(loss) for loss in self.losses]}
+        losses = [keras.saving.serialize_keras_object(loss) for loss in self.losses]
+        return {**super().get_config(), "losses": losses}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "losses": [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]})
+        losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
+        return cls(**{**config, "losses": losses})
 
 
 class _SemimetricOverlap(keras.losses.Loss):
-    """One minus an overlap of softmax(logits) and soft targets, per image, averaged over the classes.
+    """What `SoftDice` and `SoftJaccard` share: 1 minus an overlap of predicted and target probabilities of each class.
 
-    Pixels whose targets are all 0 are not learned from, and images of nothing else do not count in the batch's mean.
+    There is one value for each image, the mean over classes. Pixels whose targets are all 0 are not learned from, and
+    images of such pixels alone do not count in the batch's mean.
     """
 
     def call(self, targets, logits):
         known = ops.any(targets > 0, axis=-1, keepdims=True)
-        beliefs = ops.softmax(logits, axis=-1) * ops.cast(known, logits.dtype)
-        total = ops.sum(beliefs + targets, axis=(1, 2))
-        apart = ops.sum(ops.abs(beliefs - targets), axis=(1, 2))
+        predicted = ops.softmax(logits, axis=-1) * ops.cast(known, logits.dtype)
+        total = ops.sum(predicted + targets, axis=(1, 2))
+        difference = ops.sum(ops.abs(predicted - targets), axis=(1, 2))
         counts = ops.cast(ops.any(known, axis=(1, 2, 3)), logits.dtype)
-        lost = 1.0 - ops.mean(self.overlap(total, apart), axis=-1)
-        return lost * counts / ops.maximum(ops.mean(counts), keras.config.epsilon())
+        losses = 1.0 - ops.mean(self.overlap(total, difference), axis=-1)
+        return losses * counts / ops.maximum(ops.mean(counts), keras.config.epsilon())
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class SoftDice(_SemimetricOverlap):
-    """The Dice loss that stays correct on soft targets (Wang et al., "Dice Semimetric Losses", MICCAI 2023).
+    """The Dice loss that stays correct on soft labels (Wang et al., "Dice Semimetric Losses", MICCAI 2023).
 
-    With the intersection (|p| + |t| - |p - t|) / 2 it equals the usual soft Dice loss on hard targets and is least
-    exactly at p = t on soft ones. Targets: soft labels (N, H, W, K); one value an image. A class that the target does not
-    hold counts as missed, nearly whole, until the probabilities of all its pixels add up to less than 1e-7.
+    The intersection is (|p| + |t| - |p - t|) / 2. On hard labels the loss equals the usual soft Dice loss; on soft
+    labels its only minimum is p = t. It takes soft labels (N, H, W, K) and has one value for each image. A class that
+    the labels of an image do not hold contributes nearly the largest loss, until its predicted probabilities add up to
+    less than 1e-7.
     """
 
     def __init__(self, name="soft_dice", **options):
         super().__init__(name=name, **options)
 
-    def overlap(self, total, apart):
+    def overlap(self, total, difference):
         epsilon = keras.config.epsilon()
-        return (total - apart + epsilon) / (total + epsilon)
+        return (total - difference + epsilon) / (total + epsilon)
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class SoftJaccard(_SemimetricOverlap):
-    """The Jaccard loss that stays correct on soft targets (Wang et al., "Jaccard Metric Losses", NeurIPS 2023).
+    """The Jaccard loss that stays correct on soft labels (Wang et al., "Jaccard Metric Losses", NeurIPS 2023).
 
-    As `SoftDice`, with the union (|p| + |t| + |p - t|) / 2 below the intersection.
+    As `SoftDice`, with the intersection divided by the union (|p| + |t| + |p - t|) / 2.
     """
 
     def __init__(self, name="soft_jaccard", **options):
         super().__init__(name=name, **options)
 
-    def overlap(self, total, apart):
+    def overlap(self, total, difference):
         epsilon = keras.config.epsilon()
-        return (total - apart + epsilon) / (total + apart + epsilon)
+        return (total - difference + epsilon) / (total + difference + epsilon)

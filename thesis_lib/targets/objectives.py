@@ -1,4 +1,8 @@
-"""What is optimised, by name: each objective is a training target and a loss, in a line or two."""
+"""What is optimised, by name: each objective is a training target and a loss, in a line or two.
+
+Experiments, figures and tables refer to an objective by its key in `OBJECTIVES`. The sources are with the rules in
+`smoothing` and the losses in `losses`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +26,12 @@ from thesis_lib.targets.smoothing import (
 
 
 class Objective(NamedTuple):
-    """An objective by its name.
+    """What is known of an objective.
 
     Args:
-        title: what tables and figures call it.
-        build: makes the keras.losses.Loss from `Parts`.
-        needs: which of "prior", "adjacency" and "magnitude" it is made of; the others are ignored.
+        title: its name in tables and figures.
+        build: function from `Parts` to the keras.losses.Loss.
+        needs: which of "prior", "adjacency" and "magnitude" it uses; it ignores the others.
         takes_class_weights: whether pixels can be weighted by the class drawn there.
     """
 
@@ -39,7 +43,7 @@ class Objective(NamedTuple):
 
 @dataclass(frozen=True)
 class Parts:
-    """What objectives are made of; see `objective`."""
+    """What objectives are built from; see `objective`."""
 
     prior: BoundaryPrior | None = None
     adjacency: np.ndarray | None = None
@@ -47,11 +51,11 @@ class Parts:
     class_weights: tuple | None = None
 
     def smoothed(self, rule, loss=None):
-        """A loss against labels that are smoothed by a rule."""
+        """The loss against labels that a rule smooths."""
         return SmoothedLoss(rule, loss, self.class_weights)
 
     def class_level(self, rule):
-        """A loss against labels that are smoothed by one of `RULES`."""
+        """Cross-entropy against labels that one of the class-level `RULES` smooths."""
         return self.smoothed(ClassMatrix(smoothing_matrix(rule, self.magnitude, self.adjacency)))
 
 
@@ -60,7 +64,7 @@ def _cross_entropy_and_dice():
 
 
 def _class_level(rule):
-    """The table's entry for one of the class-level rules."""
+    """The entry of OBJECTIVES for one of the class-level rules."""
     title = rule.replace("_", "-")
     return Objective(title, lambda parts: parts.class_level(rule), ("adjacency", "magnitude"))
 
@@ -95,7 +99,7 @@ OBJECTIVES = {
 
 
 def objectives_needing(what):
-    """Names of the objectives that are made of "prior", "adjacency" or "magnitude"."""
+    """Names of the objectives that use "prior", "adjacency" or "magnitude", whichever `what` is."""
     return tuple(name for name, objective in OBJECTIVES.items() if what in objective.needs)
 
 
@@ -103,17 +107,20 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
     """The loss of that name, on integer labels (N, H, W) and logits (N, H, W, K).
 
     Args:
-        name: one of OBJECTIVES. The four class-level rules are `smoothing_matrix`'s; weighted_adjacent_prior takes its
-            magnitude from the prior (`posterior_class_matrix`); dice and jaccard are the overlap losses against one-hot
-            labels, one_hot_dice is cross-entropy + dice; forward_uniform and forward_dice score the blurred
-            probabilities by uniformly smoothed labels and by cross-entropy + dice.
+        name: one of OBJECTIVES. fixed_* and weighted_* are the rules of `smoothing_matrix`; weighted_adjacent_prior
+            takes its magnitude from the prior (`posterior_class_matrix`); dice and jaccard are the overlap losses
+            against one-hot labels; one_hot_dice is cross-entropy + dice; forward_uniform and forward_dice score the
+            blurred probabilities by uniformly smoothed labels and by cross-entropy + dice.
         prior: BoundaryPrior, for the objectives that need one.
         adjacency: (K, K) counts, for the objectives that need them.
-        magnitude: weight kept on the annotated class, for the objectives that need it.
-        class_weights: K weights; None for objectives that do not take them.
+        magnitude: weight kept on the annotated class, in (0, 1], for the objectives that need it.
+        class_weights: K weights, 0 or more, or None; None for objectives that do not take them.
 
     Returns:
         keras.losses.Loss.
+
+    Raises:
+        ValueError: if the name is unknown, or the objective lacks what it needs or does not take class weights.
 
     Example:
         >>> from thesis_lib.annotation import BoundaryPrior
@@ -125,6 +132,7 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
         raise ValueError(f"prior must be a BoundaryPrior for the objective {name!r}; got None")
     if class_weights is not None and not chosen.takes_class_weights:
         raise ValueError(
-            f"class_weights must be None for the objective {name!r}, which is no loss of single pixels alone"
+            f"class_weights must be None for the objective {name!r}, whose loss is not a sum over pixels; "
+            f"got {class_weights!r}"
         )
     return chosen.build(Parts(prior, adjacency, magnitude, class_weights))

@@ -1,7 +1,9 @@
-"""Soft labels: from the integer labels that an annotator drew to a belief about the true ones.
+"""Soft labels: from the integer labels that an annotator drew to probabilities of the true classes.
 
-Every rule is a frozen dataclass, called inside the training step with (labels, num_classes): integer labels (N, H, W)
-in, float soft labels (N, H, W, K) that sum to one out, all in `keras.ops`. A rule reads only what it was built with.
+Every rule is a frozen dataclass. It is called inside the training step with (labels, num_classes), turns integer labels
+(N, H, W) into float soft labels (N, H, W, K) that sum to one, and uses `keras.ops` alone. A rule reads only what it was
+built with. Sources: label smoothing, Szegedy et al. (CVPR 2016); spatially varying smoothing, Islam & Glocker (IPMI
+2021). `Posterior` is the posterior of the true class under `thesis_lib.annotation.BoundaryPrior`.
 """
 
 import math
@@ -12,29 +14,27 @@ import numpy as np
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.annotation.prior import BoundaryPrior, gaussian_taps
 from thesis_lib.labels import IGNORE
-
-__all__ = [
-    "ClassMatrix", "OneHot", "Posterior", "RULES", "SpatiallyVarying", "Uniform", "adjacency", "blur",
-    "posterior_class_matrix", "shift_boundaries", "smoothing_matrix",
-]  # fmt: skip
 
 RULES = ("fixed_uniform", "fixed_adjacent", "weighted_uniform", "weighted_adjacent")
 
 
+def _from_fields(cls, config):
+    return cls(**config)
+
+
 def _serializable(rule):
-    """Let Keras save a loss that holds the rule: the dataclass's fields are its configuration."""
+    """Let Keras save a loss that holds the rule: the fields of the dataclass are its configuration."""
     rule.get_config = getattr(rule, "get_config", asdict)
-    rule.from_config = getattr(rule, "from_config", classmethod(lambda cls, config: cls(**config)))
+    rule.from_config = getattr(rule, "from_config", classmethod(_from_fields))
     return keras.saving.register_keras_serializable("thesis_lib")(rule)
 
 
 @_serializable
 @dataclass(frozen=True)
 class OneHot:
-    """Takes the annotation at its word."""
+    """Keeps all weight on the annotated class."""
 
     def __call__(self, labels, num_classes):
         return ops.one_hot(ops.cast(labels, "int32"), num_classes, dtype="float32")
@@ -43,9 +43,12 @@ class OneHot:
 @_serializable
 @dataclass(frozen=True)
 class Uniform:
-    """Keeps `magnitude`, in (0, 1], on the annotated class and spreads the rest evenly over the others.
+    """Keeps `magnitude` on the annotated class and spreads the rest evenly over the others.
 
-    Label smoothing of Szegedy et al. (CVPR 2016), whose epsilon is (1 - magnitude) K / (K - 1).
+    This is the label smoothing of Szegedy et al. (CVPR 2016), whose epsilon is (1 - magnitude) K / (K - 1).
+
+    Args:
+        magnitude: weight kept on the annotated class, in (0, 1].
     """
 
     magnitude: float
@@ -66,7 +69,7 @@ class ClassMatrix:
     """Replaces the annotated class j by row j of a matrix: P(true class k | drawn class j).
 
     Args:
-        matrix: (K, K), non-negative, rows that sum to one; `smoothing_matrix` makes the published ones.
+        matrix: (K, K), non-negative, rows sum to one. `smoothing_matrix` makes the published matrices.
     """
 
     matrix: np.ndarray
@@ -93,8 +96,11 @@ class ClassMatrix:
 class SpatiallyVarying:
     """Spatially varying label smoothing (Islam & Glocker, IPMI 2021).
 
-    The one-hot labels are filtered by a 3 x 3 Gaussian of standard deviation `sigma` (px, more than 0) whose centre
-    weight is raised to the sum of its neighbours; the image is continued by its edge pixels.
+    The one-hot labels are filtered by a 3 x 3 Gaussian whose centre weight is raised to the sum of its neighbours. The
+    image is continued by its edge pixels.
+
+    Args:
+        sigma: standard deviation of the Gaussian, px, more than 0.
     """
 
     sigma: float = 1.0
@@ -108,7 +114,7 @@ class SpatiallyVarying:
         return ops.depthwise_conv(one_hot, kernel, padding="valid")
 
     def kernel(self):
-        """(3, 3) weights that sum to one; the centre holds one half."""
+        """The weights of the filter, (3, 3); they sum to one and the centre holds one half."""
         line = np.exp(-0.5 * (np.arange(-1, 2) / self.sigma) ** 2)
         kernel = np.outer(line, line)
         kernel[1, 1] = kernel.sum() - kernel[1, 1]
@@ -118,10 +124,10 @@ class SpatiallyVarying:
 @_serializable
 @dataclass(frozen=True)
 class Posterior:
-    """The Bayesian posterior of the true class under the boundary prior: the labels blurred by the prior's spread.
+    """The posterior of the true class under the boundary prior: the labels, blurred by the prior's spread.
 
-    A bias of the annotator is not part of it: take it out of the labels first, once, by
-    `shift_boundaries(labels, -prior.mean)`.
+    The blur leaves out the annotator's bias. Remove it from the labels first, once, by
+    `thesis_lib.annotation.shift_boundaries(labels, -prior.mean)`.
 
     Args:
         prior: BoundaryPrior.
@@ -145,11 +151,11 @@ class Posterior:
 
 
 def blur(maps, prior):
-    """Class maps averaged over where the boundary may truly be, by the prior's spread (its bias is left out).
+    """Class maps convolved with the predictive distribution of the displacement, without its bias.
 
-    The Student-t is a sum of a few Gaussians, each applied by a column pass and a row pass. Near the image's border
-    the weights that fall outside are shared out among those inside, so a scene may be smaller than the kernel and
-    maps that sum to one still do.
+    The Student-t is a sum of a few Gaussians (`BoundaryPrior.gaussians`), each applied by a column pass and a row pass.
+    Near the image's border the weights are normalised over the pixels inside. A scene may therefore be smaller than the
+    kernel, and maps that sum to one still do afterwards.
 
     Args:
         maps: float tensor (N, H, W, K).
@@ -161,8 +167,8 @@ def blur(maps, prior):
     return sum(weight * _gaussian_blur(maps, sigma) for weight, sigma in prior.gaussians())
 
 
-def _gaussian_blur(maps, sigma, deviations=4.0):
-    radius = math.ceil(deviations * sigma)
+def _gaussian_blur(maps, sigma):
+    radius = math.ceil(4.0 * sigma)
     if radius == 0:
         return maps
     taps = gaussian_taps(sigma, radius).astype("float32")
@@ -180,15 +186,22 @@ def _two_passes(maps, taps):
 
 
 def adjacency(labels, num_classes):
-    """How often each pair of classes touches: ordered counts over 4-neighbours.
+    """How often each pair of classes touches: counts of ordered pairs of 4-neighbours.
 
     Args:
-        labels: integer label maps (N, H, W) or (H, W), classes 0..num_classes - 1, or 255: to ignore.
+        labels: integer label maps (N, H, W) or (H, W), classes 0..num_classes - 1; pixels of 255 do not count.
         num_classes: K.
 
     Returns:
-        int64 array (K, K), symmetric: entry (j, k) counts each unordered pair of neighbours once from j to k; a pair
-        within class j counts twice in (j, j), once in each direction.
+        int64 array (K, K), symmetric. Each pair of neighbouring pixels counts once in each direction, so a pair within
+        class j counts twice in (j, j).
+
+    Raises:
+        ValueError: if an argument is not of this kind.
+
+    Example: two pixels of class 0, then one of class 1.
+        >>> adjacency(np.array([[0, 0, 1]]), 2).tolist()
+        [[2, 1], [1, 0]]
     """
     num_classes = checks.integer("num_classes", num_classes, 1)
     labels = np.asarray(labels)
@@ -199,7 +212,7 @@ def adjacency(labels, num_classes):
     counts = np.zeros((num_classes, num_classes), np.int64)
     for start in range(0, len(maps), 64):
         part = maps[start : start + 64]
-        # Most neighbours are alike: count the few pairs that differ, and the rest by class.
+        # Most neighbours are of one class: count the few pairs that differ, and the others by class.
         flat, width = part.ravel(), part.shape[2]
         below = np.flatnonzero(part[:, 1:] != part[:, :-1])
         below += (below // (width * (part.shape[1] - 1) or 1) + 1) * width
@@ -209,14 +222,16 @@ def adjacency(labels, num_classes):
         for second, step in ((below, width), (beside, 1)):
             both = flat[second].astype(np.int64) * num_classes + flat[second - step]
             pairs += np.bincount(both, minlength=num_classes**2).reshape(num_classes, num_classes)
-        # Each pixel is the second of a pair in both directions, but for the first row and column.
+        # Each pixel ends a pair along both axes, except in the first row and the first column.
         seconds = 2 * _class_counts(flat, num_classes)
-        seconds -= _class_counts(part[:, 0].ravel(), num_classes) + _class_counts(part[:, :, 0].ravel(), num_classes)
+        seconds -= _class_counts(part[:, 0].ravel(), num_classes)
+        seconds -= _class_counts(part[:, :, 0].ravel(), num_classes)
         counts += pairs + pairs.T + 2 * np.diag(seconds - pairs.sum(1))
     return counts
 
 
 def _class_counts(labels, num_classes):
+    """Number of pixels of each class, (K,); for few classes counting one by one is faster than `bincount`."""
     if num_classes > 64:
         return np.bincount(labels, minlength=num_classes)
     return np.array([np.count_nonzero(labels == k) for k in range(num_classes)])
@@ -225,9 +240,10 @@ def _class_counts(labels, num_classes):
 def smoothing_matrix(rule, magnitude, adjacency):
     """A class-level smoothing matrix: {fixed, weighted} magnitude x {uniform, adjacent} spread.
 
-    fixed_*: the diagonal is `magnitude` m; weighted_*: it is m + (1 - m) A[j, j] / sum_k A[j, k].
-    *_uniform: the rest is spread evenly over the other classes; *_adjacent: in proportion to A[j, k].
-    A class that touches no other one keeps all its weight under *_adjacent and, if it never occurs, under weighted_*.
+    fixed_*: the diagonal is `magnitude` m. weighted_*: it is m + (1 - m) A[j, j] / sum_k A[j, k].
+    *_uniform: the rest is spread evenly over the other classes. *_adjacent: in proportion to A[j, k].
+    A class that touches no other class keeps all its weight under *_adjacent; a class that never occurs keeps it under
+    weighted_* as well.
 
     Args:
         rule: fixed_uniform, fixed_adjacent, weighted_uniform or weighted_adjacent.
@@ -245,11 +261,11 @@ def smoothing_matrix(rule, magnitude, adjacency):
 def posterior_class_matrix(prior, adjacency):
     """The average of the posterior soft label over all pixels drawn as each class.
 
-    It is weighted_adjacent smoothing at the magnitude that the prior fixes: with E|d| the expected boundary error,
-    1 - m = E|d| pi / 2, for a Gaussian sigma sqrt(pi / 2). A boundary of length L crosses 4 L / pi edges of the
-    pixel grid, and pixels drawn as j lie on the true side k of it with a total of L E|d| / 2. For errors of more than
-    2 / pi = 0.64 px m is negative, outside the range that `smoothing_matrix` takes, yet the rows are still
-    probabilities until the objects are too small for the prior; then this raises ValueError.
+    This is weighted_adjacent smoothing at the magnitude m that the prior fixes. With E|d| the expected boundary error,
+    1 - m = E|d| pi / 2, which is sigma sqrt(pi / 2) for a Gaussian. The reason: a boundary of length L crosses 4 L / pi
+    edges of the pixel grid, and the pixels drawn as j that truly are k have a total area of L E|d| / 2. For errors of
+    more than 2 / pi = 0.64 px m is negative and `smoothing_matrix` does not accept it, but the rows are still
+    probabilities as long as the objects are large beside the error.
 
     Args:
         prior: BoundaryPrior.
@@ -257,6 +273,9 @@ def posterior_class_matrix(prior, adjacency):
 
     Returns:
         float array (K, K), rows sum to one.
+
+    Raises:
+        ValueError: if the objects are too small for the prior, so that a weight would be negative.
     """
     matrix = _class_matrix("weighted_adjacent", prior.expected_error() * math.pi / 2, _counts(adjacency))
     if (matrix < 0).any():
@@ -269,6 +288,7 @@ def posterior_class_matrix(prior, adjacency):
 
 
 def _counts(adjacency):
+    """A user's adjacency as a float array, if it is a square one of counts."""
     counts = np.asarray(adjacency, float)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not np.isfinite(counts).all() or (counts < 0).any():
         raise ValueError(f"adjacency must be a square array of counts, 0 or more; got shape {counts.shape}")
@@ -276,16 +296,17 @@ def _counts(adjacency):
 
 
 def _class_matrix(rule, rest, counts):
+    """The matrix of one of RULES; `rest` is the weight 1 - m that the drawn class loses."""
     magnitude, spread = rule.split("_")
     num_classes = len(counts)
-    off = counts * (1 - np.eye(num_classes))
-    total = counts.sum(1)
+    others = counts * (1 - np.eye(num_classes))
+    total, of_others = counts.sum(1), others.sum(1)
     moved = np.full(num_classes, float(rest))
     if magnitude == "weighted":
-        moved *= np.divide(off.sum(1), total, out=np.zeros(num_classes), where=total > 0)
+        moved *= np.divide(of_others, total, out=np.zeros(num_classes), where=total > 0)
     if spread == "uniform":
         shares = (1 - np.eye(num_classes)) / max(num_classes - 1, 1)
     else:
-        shares = np.divide(off, off.sum(1, keepdims=True), out=np.zeros_like(off), where=off.sum(1, keepdims=True) > 0)
+        shares = np.divide(others, of_others[:, None], out=np.zeros_like(others), where=of_others[:, None] > 0)
     moved = moved * (shares.sum(1) > 0)
     return np.diag(1 - moved) + moved[:, None] * shares
