@@ -1,4 +1,4 @@
-"""How good predictions are: overlap, surface distances, calibration, and all of them at once (`evaluate`)."""
+"""How good predictions are: overlap, surface distances, calibration, and all of them together (`evaluate`)."""
 
 from thesis_lib.metrics import calibration, overlap, surface
 from thesis_lib.metrics.aggregation import METRICS

@@ -1,7 +1,7 @@
-"""How the scores of a run follow from those of its scenes, so that scenes can be resampled.
+"""How the scores of a run follow from those of its scenes, so that the bootstrap can resample scenes.
 
-A statistic takes a dict of arrays (scenes, ...) and weights (resamples, scenes), how often each scene counts, and gives an
-array (resamples,): see `statistics.paired_bootstrap`.
+A statistic takes a dict of arrays (scenes, ...) and weights (resamples, scenes), which say how often each scene counts,
+and returns an array (resamples,); see `thesis_lib.study.statistics.paired_bootstrap`.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,15 @@ from thesis_lib.metrics.summary import BAND, TOLERANCE
 
 
 class Metric(NamedTuple):
-    """A score: its name in tables, whether "higher" or "lower" is better, how it follows from scores of scenes (which arrays of
-    them, and a statistic of `statistics.paired_bootstrap`), and the largest value it can have."""
+    """What is known of a score.
+
+    Args:
+        label: its name in tables and figures, with its unit.
+        better: "higher" or "lower".
+        needs: names of the arrays over scenes that `of_scenes` uses.
+        of_scenes: the statistic that computes it from scenes, or None if scenes do not suffice.
+        most: the largest value that it can have.
+    """
 
     label: str
     better: str
@@ -28,7 +35,7 @@ def miou(scenes, weights):
 
     Args:
         scenes: dict of these arrays.
-        weights: (R, N), how often each scene counts.
+        weights: (R, N), how often each scene counts in each resample.
 
     Returns:
         float array (R,), NaN where all classes are absent.
@@ -40,7 +47,7 @@ def miou(scenes, weights):
 
 
 def mean(name):
-    """(the array that it needs, the statistic): the mean of a score over the scenes that have one."""
+    """(needs, of_scenes) of a Metric: the mean of a score over the scenes that have one, NaN if none has."""
 
     def of_scenes(scenes, weights):
         known = np.isfinite(scenes[name])
@@ -51,7 +58,7 @@ def mean(name):
 
 
 def median(name):
-    """(the array that it needs, the statistic): the median of a score over the scenes that have one; NaN of none."""
+    """(needs, of_scenes) of a Metric: the median of a score over the scenes that have one, NaN if none has."""
 
     def of_scenes(scenes, weights):
         order = np.argsort(scenes[name])[: np.isfinite(scenes[name]).sum()]
@@ -59,8 +66,8 @@ def median(name):
         if not len(values):
             return np.full(len(weights), np.nan)
         middle = below[:, -1:] / 2
-        found = (values[(below >= middle).argmax(1)] + values[(below > middle).argmax(1)]) / 2
-        return np.where(below[:, -1] > 0, found, np.nan)
+        medians = (values[(below >= middle).argmax(1)] + values[(below > middle).argmax(1)]) / 2
+        return np.where(below[:, -1] > 0, medians, np.nan)
 
     return (name,), of_scenes
 

@@ -1,4 +1,8 @@
-"""Whether probabilities can be believed: log loss, Brier score, expected calibration error, reliability curve."""
+"""Whether predicted probabilities are right: log loss, Brier score, expected calibration error, reliability curve.
+
+Log loss and Brier score are proper scores (Gneiting & Raftery, JASA 2007). The expected calibration error is that of
+Guo et al. (ICML 2017).
+"""
 
 import numpy as np
 
@@ -6,22 +10,25 @@ from thesis_lib import checks
 from thesis_lib.annotation import geometry
 from thesis_lib.labels import IGNORE
 
-SMALLEST = 1e-7  # probabilities below it count as it in the log loss
+SMALLEST = 1e-7  # smaller probabilities count as this one in the log loss
+BINS = 15  # of confidence, of equal width
 
 
-def scores(labels, probabilities, band=None, bins=15):
+def scores(labels, probabilities, band=None):
     """Proper scores and calibration over pixels.
 
     Args:
         labels: integer label maps (N, H, W); pixels of 255 do not count.
-        probabilities: float (N, H, W, K), rows sum to one.
-        band: count only pixels within this many px of a true boundary; all if None.
-        bins: number of equal bins of confidence.
+        probabilities: float (N, H, W, K), 0 or more, sum to one over the last axis.
+        band: px, at least 0.5; only pixels within this distance of a true boundary count. All pixels count if None.
 
     Returns:
-        dict: log_loss (nats); brier (sum over classes of squared differences); ece, the expected calibration error of
-        the most probable class (Guo et al., ICML 2017); reliability: dict of arrays (bins,) with the mean confidence,
-        accuracy (both NaN in empty bins) and count of pixels. All NaN if no pixel counts.
+        dict: log_loss, nats; brier, the sum over classes of squared differences; ece, the expected calibration error of
+        the most probable class; reliability, a dict of arrays (BINS,) with the mean confidence, the accuracy (both NaN
+        in empty bins) and the count of pixels. The scores are NaN if no pixel counts.
+
+    Raises:
+        ValueError: if an argument is not of this kind.
     """
     probabilities = np.asarray(probabilities)
     if probabilities.ndim != 4 or not np.isfinite(probabilities).all() or probabilities.min() < 0:
@@ -29,16 +36,15 @@ def scores(labels, probabilities, band=None, bins=15):
             f"probabilities must be finite, 0 or more, shape (N, H, W, K); got shape {probabilities.shape}"
         )
     if not np.allclose(probabilities.sum(-1), 1, atol=1e-3):
-        raise ValueError("probabilities must sum to one over the last axis (softmax the logits first)")
+        raise ValueError("probabilities must sum to one over the last axis (take the softmax of the logits first)")
     labels = checks.label_maps("labels", labels, probabilities.shape[-1], ignore=IGNORE)
-    known = labels != IGNORE
     checks.same_shape("labels", labels, "probabilities[..., 0]", probabilities[..., 0])
-    checks.integer("bins", bins, 1)
-    log_loss, brier = per_pixel(labels, probabilities)
-    confidence, correct = probabilities.max(-1), probabilities.argmax(-1) == labels
-    counts = known if band is None else known & geometry.near_boundary(labels, band)
-    log_loss, brier, confidence, correct = log_loss[counts], brier[counts], confidence[counts], correct[counts]
-    curve = _reliability(confidence, correct, bins)
+    counted = labels != IGNORE
+    if band is not None:
+        counted &= geometry.near_boundary(labels, band)
+    log_loss, brier = (values[counted] for values in per_pixel(labels, probabilities))
+    confidence, correct = probabilities.max(-1)[counted], (probabilities.argmax(-1) == labels)[counted]
+    curve = _reliability(confidence, correct)
     total = curve["count"].sum()
     gaps = np.nan_to_num(np.abs(curve["confidence"] - curve["accuracy"]))
     return {
@@ -50,20 +56,22 @@ def scores(labels, probabilities, band=None, bins=15):
 
 
 def per_pixel(labels, probabilities):
-    """Log loss (nats) and Brier score of every pixel, two float arrays (N, H, W), NaN where the label is 255."""
+    """Log loss (nats) and Brier score of every pixel: two float arrays (N, H, W), NaN where the label is 255."""
     labels = np.asarray(labels).astype(int)
-    true = np.take_along_axis(probabilities, np.where(labels == IGNORE, 0, labels)[..., None], -1)[..., 0]
-    true = np.where(labels == IGNORE, np.nan, true)
+    ignored = labels == IGNORE
+    true = np.take_along_axis(probabilities, np.where(ignored, 0, labels)[..., None], -1)[..., 0]
+    true = np.where(ignored, np.nan, true)
     brier = (probabilities**2).sum(-1) - 2 * true + 1
     return -np.log(np.maximum(true, SMALLEST)), brier
 
 
-def _reliability(confidence, correct, bins):
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(index, minlength=bins)
-    with np.errstate(invalid="ignore"):
+def _reliability(confidence, correct):
+    """Mean confidence, accuracy and count of the pixels in each bin of confidence."""
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    count = np.bincount(bins, minlength=BINS)
+    with np.errstate(invalid="ignore"):  # an empty bin has NaN
         return {
-            "confidence": np.bincount(index, confidence, bins) / count,
-            "accuracy": np.bincount(index, correct, bins) / count,
+            "confidence": np.bincount(bins, confidence, BINS) / count,
+            "accuracy": np.bincount(bins, correct, BINS) / count,
             "count": count,
         }

@@ -1,4 +1,4 @@
-"""All scores of one model: a flat row for tables, and arrays with a value per scene for paired comparisons."""
+"""All scores of one model: a flat row for tables, and arrays with a value for each scene for paired comparisons."""
 
 import numpy as np
 
@@ -8,24 +8,30 @@ from thesis_lib.metrics import calibration, overlap, surface
 
 BAND = 3.0  # px on either side of a true boundary
 TOLERANCE = 1.0  # px, of the surface Dice
+OF_PIXELS = ("log_loss", "brier", "ece")
 
 
-def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=TOLERANCE):
+def evaluate(labels, probabilities, background):
     """Scores of predicted probabilities against true labels.
 
+    Surfaces are those of all objects together: of everything that is not background, predicted where the background
+    has a probability of at most one half. They judge the boundary, whichever class the object is taken for.
+
     Args:
-        labels: integer label maps (N, H, W); pixels of 255 do not count.
-        probabilities: float (N, H, W, K), rows sum to one.
-        background: the background's class. Surfaces are those of everything else together, where its probability
-            is at least one half, so that they judge the boundary whichever class the object is taken for.
-        spacing, tolerance: see `surface.measure`.
+        labels: integer label maps (N, H, W), one scene or more; pixels of 255 do not count.
+        probabilities: float (N, H, W, K), 0 or more, sum to one over the last axis.
+        background: the background's class.
 
     Returns:
-        (row, scenes, reliability): row, a dict of floats, the means over pixels or scenes; scenes, a dict of arrays
-        (N, ...): log_loss, brier, surface_distance, hausdorff95, surface_dice (NaN where a scene has no object),
-        intersection and union (N, K); reliability, the curves `all` and `band` of `calibration.scores`.
+        (row, scenes, curves): row, a dict of floats, means over pixels or over scenes, *_band those within 3 px of a
+        true boundary; scenes, a dict of arrays (N, ...): log_loss, brier, surface_distance, hausdorff95, surface_dice
+        (NaN where a scene has no object), intersection and union (N, K); curves, the reliability curves "all" and
+        "band", see `calibration.scores`. Surface distances are in px.
+
+    Raises:
+        ValueError: if an argument is not of this kind.
     """
-    probabilities = np.asarray(probabilities)
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
     if probabilities.ndim != 4 or not len(probabilities):
         raise ValueError(
             f"probabilities must be of one scene or more, shape (N, H, W, K); got shape {probabilities.shape}"
@@ -35,24 +41,33 @@ def evaluate(labels, probabilities, background, spacing=(1.0, 1.0), tolerance=TO
     predictions = probabilities.argmax(-1).astype(np.int16)
     everywhere = calibration.scores(labels, probabilities)
     near = calibration.scores(labels, probabilities, band=BAND)
-    regions = overlap.scores(labels, predictions, num_classes, background)
-    known = labels != IGNORE
-    true = np.where(known, labels != background, IGNORE).astype(np.uint8)
-    found = (probabilities[..., background] <= 0.5).astype(np.uint8)
 
-    with np.errstate(invalid="ignore"):  # a scene without a known pixel has NaN
-        scenes = {
-            name: np.nansum(v, (1, 2)) / known.sum((1, 2))
-            for name, v in zip(("log_loss", "brier"), calibration.per_pixel(labels, probabilities))
-        }
-    objects = surface.measure(true, found, spacing, tolerance, 0).set_index("image").reindex(range(len(labels)))
-    scenes |= {name: objects[name].to_numpy(float) for name in ("surface_distance", "hausdorff95", "surface_dice")}
-    counts = [overlap.confusion(t, p, num_classes) for t, p in zip(labels, predictions)]
-    scenes["intersection"] = np.stack([np.diag(c) for c in counts])
-    scenes["union"] = np.stack([c.sum(0) + c.sum(1) - np.diag(c) for c in counts])
+    scenes = _calibration_of_scenes(labels, probabilities)
+    objects = _surfaces_of_scenes(labels, probabilities, background)
+    scenes |= {name: objects[name].to_numpy(float) for name in surface.SCORES}
+    confusions = [overlap.confusion(*maps, num_classes) for maps in zip(labels, predictions)]
+    scenes["intersection"] = np.stack([np.diag(one) for one in confusions])
+    scenes["union"] = np.stack([one.sum(0) + one.sum(1) - np.diag(one) for one in confusions])
 
-    row = {k: v for k, v in regions.items() if np.isscalar(v)}
-    row |= {k: everywhere[k] for k in ("log_loss", "brier", "ece")}
-    row |= {f"{k}_band": near[k] for k in ("log_loss", "brier", "ece")}
-    row |= {k: float(objects[k].mean()) for k in ("surface_distance", "hausdorff95", "surface_dice")}
+    regions = overlap.from_confusion(sum(confusions), background)
+    row = {name: value for name, value in regions.items() if np.isscalar(value)}
+    row |= {name: everywhere[name] for name in OF_PIXELS}
+    row |= {f"{name}_band": near[name] for name in OF_PIXELS}
+    row |= {name: float(objects[name].mean()) for name in surface.SCORES}
     return row, scenes, {"all": everywhere["reliability"], "band": near["reliability"]}
+
+
+def _calibration_of_scenes(labels, probabilities):
+    """Log loss and Brier score of each scene, a dict of arrays (N,); NaN for a scene without a known pixel."""
+    log_loss, brier = calibration.per_pixel(labels, probabilities)
+    known = (labels != IGNORE).sum((1, 2))
+    with np.errstate(invalid="ignore"):
+        return {"log_loss": np.nansum(log_loss, (1, 2)) / known, "brier": np.nansum(brier, (1, 2)) / known}
+
+
+def _surfaces_of_scenes(labels, probabilities, background):
+    """`surface.measure` of all objects together, a row for each scene."""
+    true = np.where(labels != IGNORE, labels != background, IGNORE).astype(np.uint8)
+    predicted = (probabilities[..., background] <= 0.5).astype(np.uint8)
+    objects = surface.measure(true, predicted, tolerance=TOLERANCE, background=0)
+    return objects.set_index("image").reindex(range(len(labels)))

@@ -1,8 +1,9 @@
 """Distances between predicted and true boundaries, by the definitions of DeepMind's `surface-distance` library.
 
-Empty masks: where neither map holds an object there is nothing to measure and no row; where only one holds it, both
-distances are the image's diagonal, the largest there can be, and the surface Dice is 0. Where an object is cut off by
-the image's edge, the library counts the edge as part of its boundary.
+(Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for radiotherapy", JMIR 2021.) Where
+neither map holds an object there is nothing to measure and no row. Where only one map holds it, both distances are the
+image's diagonal, the largest there can be, and the surface Dice is 0. Where the image's edge cuts an object off, the
+library counts the edge as part of its boundary. Unlike the library, pixels of 255 are left out.
 """
 
 import numpy as np
@@ -13,27 +14,32 @@ from surface_distance import lookup_tables
 from thesis_lib import checks
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
+SCORES = ["surface_distance", "hausdorff95", "surface_dice"]
+
 
 def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=None):
-    """Surface distances of every object: a class other than the background, in an image.
+    """Surface distances of every object, which is a class other than the background in an image.
 
     Args:
-        labels, predictions: boolean masks or integer label maps (N, H, W) or (H, W); where the label is 255, no boundary is
-            measured, and the edge of it is none; an image of nothing else has no row.
-        spacing: size of a pixel (rows, columns); distances and tolerance are in its unit, px by default.
+        labels, predictions: boolean masks or integer label maps (N, H, W) or (H, W). Where the label is 255 no boundary
+            is measured, and the edge of such a region is none. An image of 255 alone has no row.
+        spacing: size of a pixel (rows, columns), more than 0; distances and tolerance are in its unit, px by default.
         tolerance: of the surface Dice, 0 or more.
-        background: the background's class; the most frequent of the labels if None.
+        background: the background's class; the most frequent class of the labels if None.
 
     Returns:
-        DataFrame with a row an object: image, class, surface_distance (symmetric mean), hausdorff95 (95th percentile
-        of the Hausdorff distance), surface_dice (share of both boundaries within tolerance of the other).
+        DataFrame with a row for each object: image, class, surface_distance (symmetric mean), hausdorff95 (95th
+        percentile of the Hausdorff distance), surface_dice (share of both boundaries within tolerance of the other).
+
+    Raises:
+        ValueError: if an argument is not of this kind.
     """
     labels = checks.label_maps("labels", labels)
     predictions = checks.label_maps("predictions", predictions)
     checks.same_shape("labels", labels, "predictions", predictions)
     if np.shape(spacing) != (2,):
         raise ValueError(f"spacing must be two lengths, of rows and columns; got {spacing!r}")
-    spacing = [checks.real("spacing", float(s), 0.0, open_low=True) for s in spacing]
+    spacing = [checks.real("spacing", float(length), 0.0, open_low=True) for length in spacing]
     tolerance = checks.real("tolerance", tolerance, 0.0)
     background = background_class(labels, background)
     rows = []
@@ -42,38 +48,37 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
         known = true != IGNORE
         if not known.any():
             continue
-        true, predicted = (fill_ignored(one, ~known) for one in (true, predicted))
+        true, predicted = fill_ignored(true, ~known), fill_ignored(predicted, ~known)
         for k in np.setdiff1d(np.union1d(true, predicted), [background, IGNORE]):
-            rows.append((image, int(k), *_pair(true == k, predicted == k, spacing, tolerance, known)))
-    return pd.DataFrame(rows, columns=["image", "class", "surface_distance", "hausdorff95", "surface_dice"])
+            rows.append((image, int(k), *_of_object(true == k, predicted == k, spacing, tolerance, known)))
+    return pd.DataFrame(rows, columns=["image", "class", *SCORES])
 
 
-def _pair(true, predicted, spacing, tolerance, known):
+def _of_object(true, predicted, spacing, tolerance, known):
+    """The three scores of two masks (H, W); NaN if no boundary is known."""
     if not true.any() or not predicted.any():
         diagonal = float(np.hypot(*(np.array(true.shape) * spacing)))
         return diagonal, diagonal, 0.0
-    lengths = [_contour(mask, spacing) for mask in (true, predicted)]
-    counts = ndimage.minimum_filter(np.pad(known, 1, constant_values=True), 2)[
-        1:, 1:
-    ]  # all four pixels around a corner
-    found = []
-    for mine, other in (lengths, lengths[::-1]):
-        at = (mine > 0) & counts
-        found.append((ndimage.distance_transform_edt(other == 0, sampling=spacing)[at], mine[at]))
-    distance, length = (np.concatenate(parts) for parts in zip(*found))
+    # A corner counts where all four pixels around it are known.
+    corners = ndimage.minimum_filter(np.pad(known, 1, constant_values=True), 2)[1:, 1:]
+    boundaries = [_boundary_lengths(mask, spacing) for mask in (true, predicted)]
+    distances, lengths = [], []
+    for own, other in (boundaries, boundaries[::-1]):
+        at = (own > 0) & corners
+        distances.append(ndimage.distance_transform_edt(other == 0, sampling=spacing)[at])
+        lengths.append(own[at])
+    distance, length = np.concatenate(distances), np.concatenate(lengths)
     if not length.size:
-        return (np.nan,) * 3
-    farthest = max(
-        float(np.quantile(far, 0.95, weights=long, method="inverted_cdf")) for far, long in found if far.size
-    )
-    return (
-        float(np.average(distance, weights=length)),
-        farthest,
-        float(length[distance <= tolerance].sum() / length.sum()),
-    )
+        return np.nan, np.nan, np.nan
+    farthest = []
+    for one, weights in zip(distances, lengths):
+        if one.size:
+            farthest.append(float(np.quantile(one, 0.95, weights=weights, method="inverted_cdf")))
+    within = length[distance <= tolerance].sum() / length.sum()
+    return float(np.average(distance, weights=length)), max(farthest), float(within)
 
 
-def _contour(mask, spacing):
+def _boundary_lengths(mask, spacing):
     """Length of the boundary at each corner of pixels, (H + 1, W + 1), 0 where there is none."""
     table = lookup_tables.create_table_neighbour_code_to_contour_length(spacing)
     kernel = lookup_tables.ENCODE_NEIGHBOURHOOD_2D_KERNEL
@@ -87,5 +92,4 @@ def scores(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=No
         dict: surface_distance, hausdorff95, surface_dice (NaN if there is no object), objects (their number).
     """
     objects = measure(labels, predictions, spacing, tolerance, background)
-    means = objects[["surface_distance", "hausdorff95", "surface_dice"]].mean()
-    return {**means.to_dict(), "objects": len(objects)}
+    return {**objects[SCORES].mean().to_dict(), "objects": len(objects)}
