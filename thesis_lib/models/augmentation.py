@@ -1,24 +1,28 @@
-"""Augmentation of images and labels together, on the device, inside the training step."""
+"""Augmentation of images and labels together, on the device, inside the training step.
+
+Keras's preprocessing layers make the transformations; `AugmentedSegmenter` applies them in `Model.fit`.
+"""
 
 import keras
 from keras import layers, ops
 
 
 def augmentation(image_shape, rotation=10.0, shift=2.0, zoom=0.1, seed=None):
-    """Random rotation, shift and zoom that Keras applies alike to images and (by nearest neighbour) to label maps.
+    """Random rotation, shift and zoom, the same for an image (bilinear) and its label map (nearest neighbour).
 
     Args:
         image_shape: (H, W, C) of the images, px.
         rotation: largest angle, degrees.
         shift: largest shift along each axis, px.
         zoom: largest relative change of size.
-        seed: of the draws.
+        seed: of the random transformations; None for another one each time.
 
     Returns:
-        a Keras layer on {"images", "segmentation_masks"}; what enters at the border repeats the edge.
+        keras layer on {"images", "segmentation_masks"}. Beyond the border the image is continued by its edge pixels.
     """
     height, width = image_shape[:2]
-    seeds = [None] * 3 if seed is None else [3 * seed + i for i in range(3)]  # layers of one seed would vary alike
+    # Layers with the same seed would draw the same numbers.
+    seeds = [None] * 3 if seed is None else [3 * seed + i for i in range(3)]
     return layers.Pipeline(
         [
             layers.RandomRotation(rotation / 360, fill_mode="nearest", seed=seeds[0]),
@@ -32,19 +36,24 @@ def augmentation(image_shape, rotation=10.0, shift=2.0, zoom=0.1, seed=None):
 class AugmentedSegmenter(keras.Model):
     """Trains a segmentation network on augmented images and labels.
 
-    Fit it on a dictionary: `fit({"images": images, "labels": labels})`; predict with it on images. Validation and
-    prediction augment nothing.
+    Fit it on a dictionary, and predict with it on images. Only training augments.
 
     Args:
         network: keras.Model from images (N, H, W, C) to logits (N, H, W, K).
-        augment: a layer as from `augmentation`.
+        augment: a layer such as `augmentation` makes.
+
+    Example:
+        >>> model = AugmentedSegmenter(network, augmentation((64, 84, 1), seed=0))
+        >>> model.compile("adam", loss)
+        >>> model.fit({"images": images, "labels": labels})
+        >>> logits = model.predict(images)
     """
 
     def __init__(self, network, augment, **options):
         super().__init__(**options)
         self.network = network
         self.augment = augment
-        self.built = True  # both parts are, and backups need to know
+        self.built = True  # as both parts are; BackupAndRestore asks for it
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, dict):
@@ -65,10 +74,14 @@ class AugmentedSegmenter(keras.Model):
         return super().compute_metrics(x, y_pred["labels"], y_pred["logits"], sample_weight)
 
     def get_config(self):
-        parts = {k: keras.saving.serialize_keras_object(getattr(self, k)) for k in ("network", "augment")}
-        return {**super().get_config(), **parts}
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "augment": keras.saving.serialize_keras_object(self.augment),
+        }
 
     @classmethod
     def from_config(cls, config):
-        parts = {k: keras.saving.deserialize_keras_object(config[k]) for k in ("network", "augment")}
-        return cls(**{**config, **parts})
+        network = keras.saving.deserialize_keras_object(config["network"])
+        augment = keras.saving.deserialize_keras_object(config["augment"])
+        return cls(**{**config, "network": network, "augment": augment})

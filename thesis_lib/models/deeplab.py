@@ -1,7 +1,8 @@
-"""DeepLabV3+ (Chen et al., ECCV 2018) on a residual network of keras-hub, pretrained on ImageNet or not.
+"""DeepLabV3+ (Chen et al., "Encoder-Decoder with Atrous Separable Convolution", ECCV 2018) on a ResNet of keras-hub.
 
-keras-hub's own DeepLabV3+ is not used: in TensorFlow graphs it serves images of one size only, it enlarges 256 channels to full size before it tells
-the classes apart, and a functional model with its pyramid layer cannot be read back once it is saved.
+keras-hub's own DeepLabV3+ is not used, for three reasons: in TensorFlow graphs it takes images of one size only; it
+enlarges 256 channels to full size before it computes the classes; a functional model with its pyramid layer cannot be
+loaded once it is saved.
 """
 
 import keras
@@ -22,22 +23,28 @@ def deeplab(
     momentum=0.9,
     channels=3,
 ):
-    """A segmentation network for colour images of any size: padded inside to a multiple of 32, and the logits cropped back.
+    """A segmentation network for colour or grey images of any size.
+
+    The network pads an image to multiples of 32 px and crops the logits back.
 
     Args:
-        num_classes: K.
-        depth: of the ResNet: 18, 50 or 101.
-        weights: of the ResNet: "imagenet", a preset folder, or None, see `resnet_backbone`.
-        train_backbone: whether the ResNet is trained, too, or only what is on top of it.
+        num_classes: K, 2 or more.
+        depth: number of layers of the ResNet: 18, 50 or 101.
+        weights: of the ResNet: "imagenet", a preset folder, or None for random ones; see `resnet_backbone`.
+        train_backbone: whether to train the ResNet as well, or only the layers on top of it.
         filters: channels of the atrous convolutions and of the decoder.
-        dilation_rates: of the atrous convolutions, in cells of 32 px: those as published reach 600 px far; for images of a few
-            hundred px they should be smaller, such as (1, 2, 3).
-        momentum: of the averages of batch normalisation, in [0, 1), on top of the ResNet, and in it where its weights are random: they
-            reach what they are averages of in about 3 / (1 - momentum) steps, before which predictions are worth little.
-        channels: of the images: 3, or 1: grey images are shown in all three channels.
+        dilation_rates: of the atrous convolutions, whole numbers from 1, in cells of 32 px. The published ones see 600
+            px far. Images of a few hundred px need smaller ones, such as (1, 2, 3).
+        momentum: of the moving averages of batch normalisation, in [0, 1), in the layers on top of the ResNet, and in
+            the ResNet if its weights are random. The averages need about 3 / (1 - momentum) training steps; predictions
+            before that are poor.
+        channels: of the images: 3 for colour, 1 for grey, which is copied to all three channels of the ResNet.
 
     Returns:
         keras.Model from images (N, H, W, channels), 0-255, to float32 logits (N, H, W, K).
+
+    Raises:
+        ValueError: if an argument is not of this kind, or the weights are not available.
     """
     checks.integer("num_classes", num_classes, 2)
     checks.integer("filters", filters, 1)
@@ -59,25 +66,28 @@ def deeplab(
     images = keras.Input((None, None, channels), name="images")
     colours = images if channels == 3 else layers.Concatenate(name="grey")([images] * 3)
     fine, coarse = levels(prepare(PadToMultiple(32, name="pad")(colours)))
-    # Atrous spatial pyramid pooling. The pooled branch is the same everywhere, so it joins after the convolution that mixes the branches.
+    # Atrous spatial pyramid pooling. The pooled branch is the same everywhere, so it is added after the branches are
+    # mixed, which saves enlarging it.
     branches = [convolve(coarse, filters, 1, "context0")]
     branches += [convolve(coarse, filters, 3, f"context{i}", rate) for i, rate in enumerate(dilation_rates, 1)]
     pooled = convolve(layers.GlobalAveragePooling2D(keepdims=True, name="average")(coarse), filters, 1, "pooled")
     mixed = layers.Conv2D(filters, 1, use_bias=False, name="mix")(layers.Concatenate(name="branches")(branches))
-    mixed = layers.Add(name="mix_all")([mixed, layers.Conv2D(filters, 1, use_bias=False, name="mix_pooled")(pooled)])
-    x = layers.ReLU(name="mix_relu")(layers.BatchNormalization(momentum=momentum, name="mix_norm")(mixed))
-    x = Enlarge(8, name="enlarge_context")(layers.Dropout(0.1, name="dropout")(x))
+    mixed_pooled = layers.Conv2D(filters, 1, use_bias=False, name="mix_pooled")(pooled)
+    x = layers.Add(name="mix_all")([mixed, mixed_pooled])
+    x = layers.BatchNormalization(momentum=momentum, name="mix_norm")(x)
+    x = layers.ReLU(name="mix_relu")(x)
+    x = layers.Dropout(0.1, name="dropout")(x)
+    x = Enlarge(8, name="enlarge_context")(x)
 
     x = layers.Concatenate(name="join")([x, convolve(fine, 48, 1, "fine")])
     x = convolve(convolve(x, filters, 3, "decoder0"), filters, 3, "decoder1")
-    logits = Enlarge(4, dtype="float32", name="enlarge_logits")(
-        layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x)
-    )
+    x = layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x)
+    logits = Enlarge(4, dtype="float32", name="enlarge_logits")(x)
     return keras.Model(images, CropLike(dtype="float32", name="logits")(logits, images), name="deeplab")
 
 
 def check(dilation_rates, momentum):
-    """Raise ValueError unless a network can have these, see `deeplab`."""
+    """Raise ValueError unless `deeplab` accepts these values."""
     if not isinstance(dilation_rates, (list, tuple)) or not dilation_rates:
         raise ValueError(f"dilation_rates must be a list of whole numbers from 1; got {dilation_rates!r}")
     for rate in dilation_rates:
@@ -87,7 +97,10 @@ def check(dilation_rates, momentum):
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class Enlarge(layers.Layer):
-    """Bilinear enlargement by a whole factor. (Keras's `UpSampling2D` fails in TensorFlow graphs that serve several sizes.)"""
+    """Bilinear enlargement by a whole factor.
+
+    Keras's `UpSampling2D` fails in TensorFlow graphs that take several sizes.
+    """
 
     def __init__(self, factor, **options):
         super().__init__(**options)

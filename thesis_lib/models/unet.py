@@ -1,5 +1,9 @@
-"""U-Net (Ronneberger et al., MICCAI 2015), its encoder, centre and decoder given as lists of blocks."""
+"""U-Net (Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015).
 
+The encoder, the centre and the decoder are lists of blocks. Convolutions are followed by batch normalisation.
+"""
+
+import math
 from dataclasses import dataclass
 
 import keras
@@ -18,6 +22,9 @@ class Block:
         kernel: side of the convolutions, px.
         pooling: factor by which an encoder block shrinks the image after its convolutions, and a decoder block
             enlarges it before them; a centre block ignores it.
+
+    Raises:
+        ValueError: if a value is not a whole number from 1.
     """
 
     filters: int
@@ -31,51 +38,64 @@ class Block:
 
 
 def symmetric(width, depth=4):
-    """A usual U-Net: {encoder, centre, decoder} whose decoder mirrors the encoder, each level at half the resolution of the one before.
+    """The blocks of a usual U-Net: the decoder mirrors the encoder, and each level has half the resolution of the last.
 
     Args:
-        width: filters at the finest level, doubling from level to level, with two convolutions each but one at the
-            finest, which would otherwise take half of all time; or [filters, convolutions] of each level, finest first, the centre last.
-        depth: how many levels above the centre; left unused where `width` lists them.
+        width: filters at the finest level, doubled from level to level. Levels have two convolutions, but the finest
+            has one: a second one would take half of all the time. Or a list with [filters, convolutions] of each level,
+            the finest first and the centre last.
+        depth: number of levels above the centre; not used if `width` is a list.
+
+    Returns:
+        dict with the arguments encoder, centre and decoder of `unet`.
+
+    Raises:
+        ValueError: if a value is not of this kind.
+
+    Example:
+        >>> network = unet(num_classes=3, **symmetric(width=16, depth=3), image_shape=(None, None, 3))
     """
     if isinstance(width, (list, tuple)):
-        if len(width) < 2 or not all(isinstance(level, (list, tuple)) and len(level) == 2 for level in width):
+        are_pairs = all(isinstance(level, (list, tuple)) and len(level) == 2 for level in width)
+        if len(width) < 2 or not are_pairs:
             raise ValueError(
                 f"width must be an integer or a list of two or more [filters, convolutions]; got {width!r}"
             )
         blocks = [Block(filters, convolutions) for filters, convolutions in width]
     else:
         checks.integer("width", width, 1)
-        blocks = [Block(width * 2**i, 1 if i == 0 else 2) for i in range(checks.integer("depth", depth, 1) + 1)]
+        checks.integer("depth", depth, 1)
+        blocks = [Block(width, 1), *(Block(width * 2**level) for level in range(1, depth + 1))]
     return {"encoder": blocks[:-1], "centre": blocks[-1:], "decoder": blocks[-2::-1]}
 
 
 def unet(num_classes, encoder, centre, decoder, image_shape=(None, None, 1), dropout=0.0):
-    """A U-Net for images of any size: padded inside to what the poolings divide, and the logits cropped back.
+    """A U-Net for images of any size.
+
+    The network pads an image to a size that the poolings divide, and crops the logits back.
 
     Args:
-        num_classes: K.
-        encoder, centre, decoder: lists of Block. The decoder has one for each of the encoder's, in reverse order
-            with the same poolings.
+        num_classes: K, 2 or more.
+        encoder, centre, decoder: lists of Block. The decoder has one block for each block of the encoder, with the same
+            poolings in reverse order.
         image_shape: (H, W, C); H and W may be None.
         dropout: rate in [0, 1) after the centre.
 
     Returns:
         keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, H, W, K).
+
+    Raises:
+        ValueError: if the poolings do not match or num_classes is too small.
     """
     checks.integer("num_classes", num_classes, 2)
-    poolings = [block.pooling for block in encoder]
-    if not encoder or [block.pooling for block in decoder] != poolings[::-1]:
+    poolings, enlargements = [block.pooling for block in encoder], [block.pooling for block in decoder]
+    if not encoder or enlargements != poolings[::-1]:
         raise ValueError(
-            f"decoder must have the encoder's poolings in reverse order, {poolings[::-1]}; "
-            f"got {[block.pooling for block in decoder]}"
+            f"decoder must have the encoder's poolings in reverse order, {poolings[::-1]}; got {enlargements}"
         )
-    multiple = 1
-    for pooling in poolings:
-        multiple *= pooling
-
     images = keras.Input(image_shape, name="images")
-    x = PadToMultiple(multiple, name="pad")(layers.Rescaling(1 / 255, name="rescale")(images))
+    x = layers.Rescaling(1 / 255, name="rescale")(images)
+    x = PadToMultiple(math.prod(poolings), name="pad")(x)
     skips = []
     for level, block in enumerate(encoder):
         x = _convolve(x, block, f"encoder{level}")
@@ -94,6 +114,7 @@ def unet(num_classes, encoder, centre, decoder, image_shape=(None, None, 1), dro
 
 
 def _convolve(x, block, name):
+    """The convolutions of a block, each with batch normalisation and a ReLU."""
     for i in range(block.convolutions):
         x = layers.Conv2D(block.filters, block.kernel, padding="same", use_bias=False, name=f"{name}_conv{i}")(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm{i}")(x)
@@ -103,7 +124,7 @@ def _convolve(x, block, name):
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class PadToMultiple(layers.Layer):
-    """Zeros below and to the right until height and width divide by `multiple`."""
+    """Pads with zeros below and to the right until height and width are multiples of `multiple`."""
 
     def __init__(self, multiple, **options):
         super().__init__(**options)
@@ -123,7 +144,7 @@ class PadToMultiple(layers.Layer):
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class CropLike(layers.Layer):
-    """The top left of `x`, as high and wide as `like`."""
+    """Crops `x` to the height and width of `like`; the top left corner stays."""
 
     def call(self, x, like):
         height, width = ops.shape(like)[1:3]
