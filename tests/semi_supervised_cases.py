@@ -15,7 +15,8 @@ from thesis_lib.semi_supervised import (
 )
 
 SHAPE, K = (4, 4, 1), 3
-METHODS = {  # how each is made from a classifier, the number of images, an augmentation and a weight
+# How each method is made from a classifier, the number of images, an augmentation and a weight.
+METHODS = {
     "pseudo_label": lambda net, n, augment, weight: PseudoLabel(net, augment, weight),
     "pi_model": lambda net, n, augment, weight: PiModel(net, augment, weight),
     "temporal_ensembling": lambda net, n, augment, weight: TemporalEnsembling(net, n, augment, weight),
@@ -33,21 +34,27 @@ METHODS = {  # how each is made from a classifier, the number of images, an augm
 def batch(labelled=4, unlabelled=6, seed=0):
     generator = np.random.default_rng(seed)
     draw = lambda n: generator.integers(0, 256, (n, *SHAPE)).astype(np.uint8)
-    return {"labelled": draw(labelled), "labels": generator.integers(0, K, labelled), "unlabelled": draw(unlabelled),
-            "labelled_index": np.arange(labelled), "unlabelled_index": labelled + np.arange(unlabelled)}  # fmt: skip
+    return {
+        "labelled": draw(labelled),
+        "labels": generator.integers(0, K, labelled),
+        "unlabelled": draw(unlabelled),
+        "labelled_index": np.arange(labelled),
+        "unlabelled_index": labelled + np.arange(unlabelled),
+    }
 
 
 def network(dropout=0.0, norm=False, seed=0):
     keras.utils.set_random_seed(seed)
     body = [keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh")]
-    body += (
-        [layers.BatchNormalization(momentum=0.5)] * norm + [layers.Dropout(dropout)] * bool(dropout) + [layers.Dense(K)]
-    )
-    return keras.Sequential(body)
+    if norm:
+        body.append(layers.BatchNormalization(momentum=0.5))
+    if dropout:
+        body.append(layers.Dropout(dropout))
+    return keras.Sequential([*body, layers.Dense(K)])
 
 
 def compiled(model, optimizer=None):
-    soft = isinstance(model, MixMatch)
-    loss = keras.losses.CategoricalCrossentropy if soft else keras.losses.SparseCategoricalCrossentropy
+    losses = keras.losses
+    loss = losses.CategoricalCrossentropy if model.soft_labels else losses.SparseCategoricalCrossentropy
     model.compile(optimizer or keras.optimizers.SGD(0.5), loss(from_logits=True))
     return model

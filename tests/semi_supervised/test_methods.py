@@ -1,4 +1,4 @@
-"""Each method's targets and costs against hand-computed cases of its paper's formula."""
+"""Each method's targets and losses against hand-computed cases of its paper's formula."""
 
 import keras
 import numpy as np
@@ -18,19 +18,19 @@ from thesis_lib.semi_supervised import (
     unsupervised,
 )
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
-from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost, adversarial_direction, gradient
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_loss, adversarial_direction, gradient
 
 
 def softmax(x):
     return scipy_softmax(x, axis=-1)
 
 
-def unlabelled_cost(model, inputs):
-    """The method's cost on one batch, and the logits of all images; the optimizer changes nothing."""
+def unsupervised_loss(model, inputs):
+    """The method's loss on one batch, and the logits of all images; the optimizer changes nothing."""
     compiled(model, keras.optimizers.SGD(0.0))
     logs = model.train_on_batch(inputs, return_dict=True)
     images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])
-    return float(logs["unlabelled_cost"]), np.array(model.classifier(images))
+    return float(logs["unsupervised_loss"]), np.array(model.classifier(images))
 
 
 def test_sharpening_by_hand():
@@ -56,23 +56,23 @@ def test_ramps_by_hand():
     assert [float(sigmoid(s)) for s in (0, 40, 80, 99)] == pytest.approx([10 * np.exp(-5), 10 * np.exp(-1.25), 10, 10])
 
 
-def test_costs_send_no_gradient_into_the_target():
-    belief = ops.convert_to_tensor(np.array([[0.2, 0.3, 0.5]], "float32"))
+def test_losses_send_no_gradient_into_the_target():
+    predicted = ops.convert_to_tensor(np.array([[0.2, 0.3, 0.5]], "float32"))
     logits = ops.convert_to_tensor(np.array([[0.1, 0.7, 0.2]], "float32"))
-    for cost in (
-        lambda t: unsupervised.squared_difference(belief, t),
+    for loss in (
+        lambda t: unsupervised.squared_difference(predicted, t),
         lambda t: unsupervised.cross_entropy(t, logits),
         lambda t: unsupervised.kl_divergence(t, logits),
     ):
-        found = gradient(cost, ops.convert_to_tensor(np.array([[0.5, 0.25, 0.25]], "float32")))
-        assert found is None or not np.array(found).any()
-    assert np.array(gradient(lambda z: unsupervised.kl_divergence(belief, z), logits)).any()
+        slope = gradient(loss, ops.convert_to_tensor(np.array([[0.5, 0.25, 0.25]], "float32")))
+        assert slope is None or not np.array(slope).any()
+    assert np.array(gradient(lambda z: unsupervised.kl_divergence(predicted, z), logits)).any()
 
 
-def test_pseudo_labels_cost_the_cross_entropy_with_the_most_probable_class():
+def test_the_loss_of_pseudo_labels_is_the_cross_entropy_with_the_most_probable_class():
     inputs = batch()
-    cost, logits = unlabelled_cost(PseudoLabel(network()), inputs)
-    assert cost == pytest.approx(-np.log(softmax(logits[4:]).max(-1)).mean(), rel=1e-4)
+    loss, logits = unsupervised_loss(PseudoLabel(network()), inputs)
+    assert loss == pytest.approx(-np.log(softmax(logits[4:]).max(-1)).mean(), rel=1e-4)
 
 
 def test_pseudo_labels_are_the_classes_of_predictions_and_are_learned_with_dropout():
@@ -83,7 +83,7 @@ def test_pseudo_labels_are_the_classes_of_predictions_and_are_learned_with_dropo
     noisy = np.array(outputs["all_logits"])[4:]
     assert (noisy.argmax(-1) != predicted).any()
     expected = -np.log(softmax(noisy)[np.arange(len(noisy)), predicted]).mean()
-    assert float(model.unlabelled_cost(inputs, outputs)) == pytest.approx(expected, rel=1e-4)
+    assert float(model.unsupervised_loss(inputs, outputs)) == pytest.approx(expected, rel=1e-4)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -104,10 +104,10 @@ def moved(net, inputs, add, part=slice(None)):
     return softmax(np.array(net(images + add)))
 
 
-def test_the_pi_model_costs_the_squared_difference_of_two_passes():
+def test_the_loss_of_the_pi_model_is_the_squared_difference_of_two_passes():
     inputs, net = batch(), network()
-    cost, _ = unlabelled_cost(PiModel(net, Brighter()), inputs)
-    assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
+    loss, _ = unsupervised_loss(PiModel(net, Brighter()), inputs)
+    assert loss == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
 
 
 def test_the_gradient_is_that_of_the_first_pass_alone():
@@ -127,17 +127,17 @@ def test_the_gradient_is_that_of_the_first_pass_alone():
     np.testing.assert_allclose(before[-1] - net.get_weights()[-1], expected, atol=1e-5)
 
 
-def test_temporal_ensembling_averages_its_beliefs_and_corrects_for_the_start():
+def test_temporal_ensembling_averages_its_predictions_and_corrects_for_the_start():
     inputs, net = batch(), network()
     model = compiled(TemporalEnsembling(net, 10, Brighter(), decay=0.6), keras.optimizers.SGD(0.0))
-    costs = []
+    losses = []
     for _ in range(2):
         model.reset_metrics()
-        costs.append(float(model.train_on_batch(inputs, return_dict=True)["unlabelled_cost"]))
+        losses.append(float(model.train_on_batch(inputs, return_dict=True)["unsupervised_loss"]))
     first, second = moved(net, inputs, 20), moved(net, inputs, 40)
-    assert costs[0] == 0  # nothing is known of an image that is seen for the first time
-    assert costs[1] == pytest.approx(((second - first) ** 2).mean(), rel=1e-3)  # 0.4 first / (1 - 0.6) = first
-    np.testing.assert_allclose(np.array(model.averages), 0.6 * 0.4 * first + 0.4 * second, atol=1e-5)
+    assert losses[0] == 0  # nothing is known of an image that is seen for the first time
+    assert losses[1] == pytest.approx(((second - first) ** 2).mean(), rel=1e-3)  # 0.4 first / (1 - 0.6) = first
+    np.testing.assert_allclose(np.array(model.ema), 0.6 * 0.4 * first + 0.4 * second, atol=1e-5)
     assert np.array(model.visits).tolist() == [2.0] * 10
 
 
@@ -153,8 +153,8 @@ def test_the_teacher_is_the_closed_form_average_of_the_student():
         seen.append([b if w.trainable else a for w, b, a in zip(model.classifier.weights, before, after)])
     weights = [(1 - d) * np.prod(decays[i + 1 :]) for i, d in enumerate(decays)]
     assert sum(weights) == pytest.approx(1)
-    for i, found in enumerate(model.teacher.get_weights()):
-        np.testing.assert_allclose(found, sum(w * s[i] for w, s in zip(weights, seen)), atol=1e-5)
+    for i, weight in enumerate(model.teacher.get_weights()):
+        np.testing.assert_allclose(weight, sum(w * s[i] for w, s in zip(weights, seen)), atol=1e-5)
     assert not model.teacher.trainable_weights
     images = batch()["labelled"]
     np.testing.assert_allclose(model.predict(images, verbose=0), np.array(model.teacher(images)), atol=1e-5)
@@ -162,8 +162,8 @@ def test_the_teacher_is_the_closed_form_average_of_the_student():
 
 def test_a_teacher_without_memory_is_the_student():
     inputs, net = batch(), network()
-    cost, _ = unlabelled_cost(MeanTeacher(net, Brighter(), decay=0.0), inputs)
-    assert cost == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
+    loss, _ = unsupervised_loss(MeanTeacher(net, Brighter(), decay=0.0), inputs)
+    assert loss == pytest.approx(((moved(net, inputs, 20) - moved(net, inputs, 40)) ** 2).mean(), rel=1e-3)
 
 
 def test_the_student_agrees_with_the_average_of_its_weights():
@@ -176,32 +176,32 @@ def test_the_student_agrees_with_the_average_of_its_weights():
     mean.set_weights([(a + b) / 2 for a, b in zip(before, after)])
     expected = ((moved(net, inputs, 0) - moved(mean, inputs, 0)) ** 2).mean()
     model.reset_metrics()
-    cost = float(model.train_on_batch(inputs, return_dict=True)["unlabelled_cost"])
-    assert cost == pytest.approx(expected, rel=1e-3) and expected > 1e-6
+    loss = float(model.train_on_batch(inputs, return_dict=True)["unsupervised_loss"])
+    assert loss == pytest.approx(expected, rel=1e-3) and expected > 1e-6
 
 
-def test_mean_teacher_with_vat_adds_both_costs():
+def test_mean_teacher_with_vat_adds_both_losses():
     inputs = batch()
-    alone, _ = unlabelled_cost(MeanTeacher(network(), Brighter()), inputs)
+    alone, _ = unsupervised_loss(MeanTeacher(network(), Brighter()), inputs)
     model = MeanTeacher(network(), Brighter(), adversarial=0.3, epsilon=1.5)
     model.seeds = keras.random.SeedGenerator(5)
-    both, _ = unlabelled_cost(model, inputs)
+    both, _ = unsupervised_loss(model, inputs)
     net, images = network(), np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32") + 20
     outputs = {"images": ops.convert_to_tensor(images), "all_logits": net(images)}
-    added = float(adversarial_cost(net, outputs, 1.5, seed=keras.random.SeedGenerator(5)))
+    added = float(adversarial_loss(net, outputs, 1.5, seed=keras.random.SeedGenerator(5)))
     assert both - alone == pytest.approx(0.3 * added, rel=1e-3) and added > 1e-3
 
 
 @pytest.mark.parametrize("make", [lambda net: MixMatch(net, decay=0.9), lambda net: FixMatch(net, decay=0.9)])
 def test_the_weights_at_the_start_count_once_in_the_average(make):
-    """After two steps it is the plain mean of what the first two steps met: the random weights met in the first one are not counted twice."""
+    """After two steps it is the plain mean of the weights that the two steps met; the random ones count once."""
     model = compiled(make(network()))
     seen = []
     for step in range(2):
         seen.append(model.classifier.get_weights())
         model.train_on_batch(batch(seed=step))
-    for found, *met in zip(model.predictor.get_weights(), *seen):
-        np.testing.assert_allclose(found, np.mean(met, axis=0), atol=1e-5)
+    for weight, *met in zip(model.predictor.get_weights(), *seen):
+        np.testing.assert_allclose(weight, np.mean(met, axis=0), atol=1e-5)
 
 
 def test_adversarial_images_leave_the_batch_norm_statistics_alone():
@@ -209,7 +209,7 @@ def test_adversarial_images_leave_the_batch_norm_statistics_alone():
     images = ops.convert_to_tensor(np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32"))
     outputs = {"images": images, "all_logits": net(images, training=True)}
     before = net.get_weights()
-    adversarial_cost(net, outputs, 2.0, seed=1)
+    adversarial_loss(net, outputs, 2.0, seed=1)
     for old, new in zip(before, net.get_weights()):
         np.testing.assert_array_equal(old, new)
 
@@ -219,38 +219,38 @@ def test_the_adversarial_direction_does_not_vanish_in_half_precision():
     try:
         net = network()
         images = ops.convert_to_tensor(batch()["unlabelled"].astype("float32"))
-        found = np.array(adversarial_direction(net, images, seed=1)).reshape(len(images), -1)
+        direction = np.array(adversarial_direction(net, images, seed=1)).reshape(len(images), -1)
     finally:
         keras.config.set_dtype_policy("float32")
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(direction, axis=1), 1, atol=1e-3)
 
 
 def test_the_adversarial_direction_of_a_linear_classifier_is_its_weight():
     """Two classes and logits linear in the image: only a change along the difference of the weights matters."""
     net = keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
     images = ops.convert_to_tensor(batch()["labelled"].astype("float32"))
-    found = np.array(adversarial_direction(net, images, seed=1)).reshape(4, -1)
+    direction = np.array(adversarial_direction(net, images, seed=1)).reshape(4, -1)
     weight = net.get_weights()[0]
     expected = (weight[:, 0] - weight[:, 1]) / np.linalg.norm(weight[:, 0] - weight[:, 1])
-    np.testing.assert_allclose(np.abs(found @ expected), 1, atol=1e-3)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.abs(direction @ expected), 1, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(direction, axis=1), 1, atol=1e-5)
     logits = np.array(net(images))
     outputs = {"images": images, "all_logits": ops.convert_to_tensor(logits)}
-    cost = float(adversarial_cost(net, outputs, 0.5, seed=1))
-    step = 0.5 * np.linalg.norm(weight[:, 0] - weight[:, 1]) * np.sign(found @ expected)
+    loss = float(adversarial_loss(net, outputs, 0.5, seed=1))
+    step = 0.5 * np.linalg.norm(weight[:, 0] - weight[:, 1]) * np.sign(direction @ expected)
     p, q = softmax(logits), softmax(np.stack([logits[:, 0] - logits[:, 1] + step, np.zeros(4)], -1))
-    assert cost == pytest.approx((p * np.log(p / q)).sum(-1).mean(), rel=1e-3)
+    assert loss == pytest.approx((p * np.log(p / q)).sum(-1).mean(), rel=1e-3)
 
 
 def test_mixmatch_by_hand():
     inputs, net = batch(), network()
     plain = MixMatch(net, Brighter(), views=2, temperature=0.5, alpha=None, decay=None)
-    cost, _ = unlabelled_cost(plain, inputs)
+    loss, _ = unsupervised_loss(plain, inputs)
     unknown = slice(4, None)  # the labelled images are brighter by 20, the views by 40 and 60
     mean = (moved(net, inputs, 40, unknown) + moved(net, inputs, 60, unknown)) / 2
     guess = mean**2 / (mean**2).sum(-1, keepdims=True)
     expected = [(moved(net, inputs, add, unknown) - guess) ** 2 for add in (40, 60)]
-    assert cost == pytest.approx(np.mean(expected), rel=1e-3)
+    assert loss == pytest.approx(np.mean(expected), rel=1e-3)
     mixing = MixMatch(net, alpha=0.75, decay=None)
     out = mixing({k: ops.convert_to_tensor(v) for k, v in inputs.items()}, training=True)
     shares = np.concatenate([np.array(out["labels"]), np.array(out["guessed"])])
@@ -273,15 +273,15 @@ def test_fixmatch_counts_only_what_is_sure():
     logits = np.array(net(inputs["unlabelled"]))
     confidence = softmax(logits).max(-1)
     threshold = float(np.sort(confidence)[2:4].mean())
-    cost, _ = unlabelled_cost(FixMatch(net, threshold=threshold), inputs)
-    assert cost == pytest.approx((-np.log(confidence) * (confidence >= threshold)).sum() / 6, rel=1e-3)
+    loss, _ = unsupervised_loss(FixMatch(net, threshold=threshold), inputs)
+    assert loss == pytest.approx((-np.log(confidence) * (confidence >= threshold)).sum() / 6, rel=1e-3)
 
 
 def test_fixmatch_learns_the_strongly_augmented_image():
     inputs, net = batch(), network()
     named = np.array(net(inputs["unlabelled"])).argmax(-1)
-    cost, _ = unlabelled_cost(FixMatch(net, strong=Brighter(), threshold=0.0), inputs)
-    assert cost == pytest.approx(-np.log(moved(net, inputs, 20, slice(4, None))[np.arange(6), named]).mean(), rel=1e-3)
+    loss, _ = unsupervised_loss(FixMatch(net, strong=Brighter(), threshold=0.0), inputs)
+    assert loss == pytest.approx(-np.log(moved(net, inputs, 20, slice(4, None))[np.arange(6), named]).mean(), rel=1e-3)
 
 
 @pytest.mark.skipif(

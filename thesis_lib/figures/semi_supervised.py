@@ -1,30 +1,31 @@
-"""Figures of notebooks 5 to 7: what unlabelled images do to a classifier."""
+"""Figures of notebooks 5 to 7 and 11: how unlabelled images change a classifier."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib import ticker
+from scipy import stats
 
 from thesis_lib.figures.style import TRUE, dashes, grid, picture, style
 
 
 def ramps(named, steps):
-    """Weight of the unlabelled cost by training step: dict from title to (ramp, colour)."""
+    """Weight of the unsupervised loss by training step: dict from title to (ramp, colour)."""
     figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
     at = np.linspace(0, steps, 300)
     for title, (ramp, colour) in named.items():
         axis.plot(at, [float(ramp(step)) for step in at], color=colour, label=title)
-    axis.set(xlabel="training step", ylabel="weight of the unlabelled cost", ylim=(0, None))
+    axis.set(xlabel="training step", ylabel="weight of the unsupervised loss", ylim=(0, None))
     axis.legend(fontsize=8)
     return figure
 
 
 def entropies(named, classes):
-    """Histograms of the entropy of predictions: dict from (method, title) to beliefs (N, K)."""
+    """Histograms of the entropy of predictions: dict from (method, title) to predicted probabilities (N, K)."""
     figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
     bins = np.linspace(0, np.log(classes), 30)
-    for (method, title), beliefs in named.items():
-        entropy = -(beliefs * np.log(np.maximum(beliefs, 1e-12))).sum(-1)
+    for (method, title), predicted in named.items():
+        entropy = stats.entropy(predicted, axis=-1)
         axis.hist(
             entropy, bins, histtype="step", lw=1.8, color=style(method)[1], label=f"{title}, mean {entropy.mean():.2f}"
         )
@@ -34,13 +35,15 @@ def entropies(named, classes):
 
 
 def margins(named):
-    """Share of predictions whose two most probable classes lie closer than a margin: dict from (method, title) to beliefs (N, K)."""
+    """Share of predictions whose two most probable classes lie closer than a margin.
+
+    Args:
+        named: dict from (method, title) to predicted probabilities (N, K).
+    """
     figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
-    for (method, title), beliefs in named.items():
-        second, first = np.sort(beliefs, axis=-1)[:, -2:].T
-        axis.step(
-            np.sort(first - second), np.arange(1, len(beliefs) + 1) / len(beliefs), color=style(method)[1], label=title
-        )
+    for (method, title), predicted in named.items():
+        second, first = np.sort(predicted, axis=-1)[:, -2:].T
+        axis.ecdf(first - second, color=style(method)[1], label=title)
     axis.set(
         xlabel="margin: largest minus second largest probability (0: on the decision boundary)",
         ylabel="share of predictions below",
@@ -65,7 +68,15 @@ def embeddings(named, labels, class_names):
 
 
 def progress(tables, y, label, student=None, log=False):
-    """A score by epoch: dict from method to DataFrame with epoch and `y`; `student` is drawn dotted in the same colour where a table has it; `log`: on a logarithmic axis."""
+    """A score by epoch, a line for each method.
+
+    Args:
+        tables: dict from method to DataFrame with the columns epoch and `y`.
+        y: column of the score.
+        label: of the score.
+        student: column that is drawn dotted in the same colour where a table has it; None: no student.
+        log: whether the score's axis is logarithmic.
+    """
     figure, axis = plt.subplots(figsize=(6.5, 3.4), layout="constrained")
     for (method, table), dash in zip(tables.items(), dashes(tables)):
         name, colour, marker = style(method)
@@ -92,32 +103,40 @@ def progress(tables, y, label, student=None, log=False):
             minor_formatter=ticker.NullFormatter(),
         )
     axis.grid(axis="y", alpha=0.3)
-    many = len(axis.lines) > 3  # beside the lines, not on them
-    figure.set_figwidth(8.5 if many else 6.5)
-    axis.legend(fontsize=8, **({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if many else {}))
+    if len(axis.lines) > 3:  # the legend stands beside the lines, not on them
+        figure.set_figwidth(8.5)
+        axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        axis.legend(fontsize=8)
     return figure
 
 
 def choices(table, label):
-    """A score of several settings, an axis a method: dots for single seeds, the mean in the method's colour, filled where it was chosen.
+    """A score of several settings, an axis a method: dots for seeds, the mean in colour, filled where it was chosen.
 
     Args:
-        table: of `few_labels_comparison.choose`.
+        table: of `thesis_lib.study.classification_runs.choose`.
         label: of the score.
     """
     kinds = list(dict.fromkeys(table["title"]))
     counts = [(table["title"] == kind).sum() for kind in kinds]
-    figure, axes = plt.subplots(len(kinds), 1, figsize=(7, 0.3 * sum(counts) + 0.45 * len(kinds) + 0.6), squeeze=False, sharex=True,
-                                height_ratios=counts, layout="constrained")  # fmt: skip
+    figure, axes = plt.subplots(
+        len(kinds),
+        1,
+        figsize=(7, 0.3 * sum(counts) + 0.45 * len(kinds) + 0.6),
+        squeeze=False,
+        sharex=True,
+        height_ratios=counts,
+        layout="constrained",
+    )
     for axis, kind in zip(axes[:, 0], kinds):
         part = table[table["title"] == kind].sort_values("mean", ascending=False)
         for y, (_, row) in enumerate(part.iterrows()):
             _, colour, marker = style(row["method"])
-            single = row.filter(like="seed ").dropna().astype(float)
-            axis.plot(single, [y] * len(single), ls="none", marker=".", color=colour, alpha=0.5)
-            axis.plot(
-                row["mean"], y, ls="none", marker=marker, ms=7, color=colour, mfc=colour if row["chosen"] else "white"
-            )
+            of_seeds = row.filter(like="seed ").dropna().astype(float)
+            axis.plot(of_seeds, [y] * len(of_seeds), ls="none", marker=".", color=colour, alpha=0.5)
+            filling = colour if row["chosen"] else "white"
+            axis.plot(row["mean"], y, ls="none", marker=marker, ms=7, color=colour, mfc=filling)
         axis.set_yticks(range(len(part)), part["setting"], fontsize=8)
         axis.set_ylim(-0.6, len(part) - 0.4)
         axis.set_title(kind, fontsize=9, loc="left")
@@ -149,30 +168,30 @@ def _shown(axis, image, title=None):
 
 
 def guesses(images, steps, class_names, true=None):
-    """Label guessing: a row an image: the image, then a bar chart of each step's beliefs.
+    """Label guessing: a row for each image, with the image and a bar chart of each step's probabilities.
 
     Args:
         images: (N, H, W, C), 0-255.
-        steps: title -> beliefs (N, K).
+        steps: dict from title to predicted probabilities (N, K).
         class_names: K names.
-        true: classes (N,), whose bars are filled; none if None.
+        true: int (N,), the classes whose bars are coloured; None: no bar is.
     """
     figure, axes = grid(len(images), 1 + len(steps), 1.9, 1.35)
-    at, top = np.arange(len(class_names)), min(np.ceil(5 * max(beliefs.max() for beliefs in steps.values())) / 5, 1.0)
+    at = np.arange(len(class_names))
+    largest = max(predicted.max() for predicted in steps.values())
+    top = min(np.ceil(5 * largest) / 5, 1.0)
+    turned = 0 if max(map(len, class_names)) < 3 else 30
     for i, row in enumerate(axes):
         _shown(row[0], images[i])
-        for axis, (title, beliefs) in zip(row[1:], steps.items()):
-            colours = [TRUE if true is not None and k == true[i] else "#bbbbbb" for k in at]
-            axis.bar(at, beliefs[i], color=colours)
+        colours = [TRUE if true is not None and k == true[i] else "#bbbbbb" for k in at]
+        for axis, (title, predicted) in zip(row[1:], steps.items()):
+            axis.bar(at, predicted[i], color=colours)
             axis.set(ylim=(0, top), yticks=[0, top / 2, top])
-            axis.set_xticks(
-                at,
-                class_names if i == len(images) - 1 else [""] * len(at),
-                fontsize=7,
-                rotation=0 if max(map(len, class_names)) < 3 else 30,
-            )
+            axis.set_xticks(at, class_names, fontsize=7, rotation=turned)
             if i == 0:
                 axis.set_title(title, fontsize=9)
+            if i < len(images) - 1:
+                axis.set_xticklabels([])
     axes[0, 1].set_ylabel("probability", fontsize=8)
     axes[-1, 1].set_xlabel("class", fontsize=8)
     return figure
@@ -182,13 +201,7 @@ def mixup_weights(draws):
     """How MixUp's weight of the first image is distributed: dict from alpha to draws in [1/2, 1]."""
     figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
     for (alpha, values), colour in zip(draws.items(), sns.color_palette("crest", len(draws))):
-        axis.plot(
-            np.sort(values),
-            np.arange(1, len(values) + 1) / len(values),
-            lw=1.6,
-            color=colour,
-            label=f"alpha = {alpha:g}",
-        )
+        axis.ecdf(values, lw=1.6, color=colour, label=f"alpha = {alpha:g}")
     axis.set(xlabel="weight of the image itself", ylabel="share of images below", xlim=(0.5, 1), ylim=(0, 1))
     axis.legend(fontsize=8)
     return figure

@@ -1,4 +1,4 @@
-"""The 13-layer convolutional network of the semi-supervised papers (Laine & Aila 2017, table 5; Tarvainen & Valpola 2017)."""
+"""The 13-layer network of the semi-supervised papers (Laine & Aila 2017, table 5; Tarvainen & Valpola 2017)."""
 
 import keras
 from keras import layers
@@ -9,13 +9,13 @@ from thesis_lib import checks
 def convnet13(num_classes, image_shape=(32, 32, 3), width=128, dropout=0.5):
     """Three blocks of three convolutions; 128, 256 and 512-256-128 filters in the papers.
 
-    It has batch normalisation where the papers have weight normalisation with mean-only batch normalisation, and leaves their noise on
-    the input (Gaussian, standard deviation 0.15) to the augmentation.
+    It has batch normalisation where the papers have weight normalisation with mean-only batch normalisation. Their
+    noise on the input (Gaussian, standard deviation 0.15) is left to the augmentation.
 
     Args:
         num_classes: K.
         image_shape: (H, W, C); H and W from 12 up, since the third block's first convolution is not padded.
-        width: filters of the first block, 128 in the papers; the others in proportion.
+        width: filters of the first block, 128 in the papers; the other blocks keep the proportions.
         dropout: rate in [0, 1) after the first two blocks.
 
     Returns:

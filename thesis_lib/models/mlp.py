@@ -34,7 +34,7 @@ def mlp(num_classes, image_shape, hidden=(5000,), dropout=0.5, input_dropout=0.2
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class MaskingNoise(layers.Layer):
-    """Sets a share of its inputs to zero, in training; the others stay as they are (unlike dropout)."""
+    """Sets a share of its inputs to zero in training; unlike with dropout, the others stay as they are."""
 
     def __init__(self, rate, **options):
         super().__init__(**options)
@@ -51,7 +51,7 @@ class MaskingNoise(layers.Layer):
 
 
 class _Inputs(SceneBatches):
-    """Batches of what the layers below make of images, as input and as target."""
+    """Batches of the outputs of the layers below, as input and as target."""
 
     def __init__(self, below, images, batch_size, seed):
         super().__init__(images, images, batch_size, seed)
@@ -67,11 +67,12 @@ def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rat
     """Train the hidden layers of an `mlp` in place, one by one, to restore their input from a part of it.
 
     Each layer and a sigmoid (for pixels) or ReLU (for hidden units) decoder form a denoising auto-encoder with masking
-    noise (Vincent et al., JMLR 2010), trained by binary cross-entropy or squared error on the output of the layers below.
+    noise (Vincent et al., JMLR 2010). Pixels are restored by binary cross-entropy, hidden units by squared error.
 
     Args:
         network: a model from `mlp`.
-        images: (N, H, W, C), 0-255: an array, or anything of a length that takes an array of numbers, like `ImageTable`; a batch at a time is taken.
+        images: (N, H, W, C), 0-255: an array, or an object with a length that takes an array of indices, like
+            `ImageTable`; a batch at a time is taken.
         noise: share of inputs set to zero, in [0, 1].
         epochs, batch_size, learning_rate: of each layer's training by Adam.
         seed: of the order of the images.
@@ -80,16 +81,16 @@ def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rat
         list with the last epoch's loss of each layer.
     """
     checks.integer("epochs", epochs, 1)
-    below, found = network.get_layer("flatten"), []
-    for i, layer in enumerate(layer for layer in network.layers if layer.name.startswith("hidden")):
+    below, losses = network.get_layer("flatten"), []
+    hidden = [layer for layer in network.layers if layer.name.startswith("hidden")]
+    for i, layer in enumerate(hidden):
         pixels, size = i == 0, below.output.shape[-1]
         decoder = layers.Dense(size, activation="sigmoid" if pixels else "relu")
         auto_encoder = keras.Sequential([keras.Input((size,)), MaskingNoise(noise), layer, decoder])
         auto_encoder.compile(keras.optimizers.Adam(learning_rate), "binary_crossentropy" if pixels else "mse")
-        auto_encoder.optimizer.build(
-            auto_encoder.trainable_variables
-        )  # before TensorFlow traces the step, so that it does so once
+        # Before TensorFlow traces the step, so that it does so once.
+        auto_encoder.optimizer.build(auto_encoder.trainable_variables)
         batches = _Inputs(keras.Model(network.input, below.output), images, batch_size, seed)
-        found.append(auto_encoder.fit(batches, epochs=epochs, verbose=verbose, shuffle=False).history["loss"][-1])
+        losses.append(auto_encoder.fit(batches, epochs=epochs, verbose=verbose, shuffle=False).history["loss"][-1])
         below = layer
-    return found
+    return losses

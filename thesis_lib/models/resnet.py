@@ -1,9 +1,10 @@
-"""Residual networks of keras-hub (He et al., CVPR 2016), pretrained on ImageNet or not, and a classifier on top of one."""
+"""Residual networks of keras-hub (He et al., CVPR 2016), pretrained on ImageNet or not, and a classifier on top."""
 
 import keras
 from keras import layers
 
 from thesis_lib import checks
+from thesis_lib.extras import extra
 
 BLOCKS = {
     18: ([2, 2, 2, 2], "basic_block"),
@@ -18,15 +19,17 @@ def resnet_backbone(depth=18, weights="imagenet"):
 
     Args:
         depth: 18, 50 or 101.
-        weights: "imagenet", downloaded once by keras-hub; the path of a preset folder that keras-hub saved; or None, random.
+        weights: "imagenet", downloaded once by keras-hub; the path of a preset folder that keras-hub saved; or None for
+            random weights.
 
     Returns:
         (keras_hub.models.ResNetBackbone, keras layer from images (N, H, W, 3), 0-255, to the backbone's input).
 
     Raises:
-        ValueError: if the weights cannot be had, saying what else is possible, or are of another depth.
+        ValueError: if the weights cannot be loaded, naming the alternatives, or are of another depth.
     """
-    from keras_hub.models import ResNetBackbone  # slow to import
+    with extra("notebooks"):
+        from keras_hub.models import ResNetBackbone  # slow to import
 
     checks.one_of("depth", str(depth), [str(d) for d in BLOCKS])
     numbers, kind = BLOCKS[int(depth)]
@@ -42,24 +45,26 @@ def resnet_backbone(depth=18, weights="imagenet"):
     except Exception as error:  # keras-hub and its downloaders raise many kinds
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ValueError(
-            f"weights={weights!r} could not be loaded ({reason}). Pass weights=None to start from random weights, or the path of a "
-            f"folder made where there is a network by keras_hub.models.ResNetBackbone.from_preset({preset!r}).save_to_preset(FOLDER)"
+            f"weights={weights!r} could not be loaded ({reason}). Pass weights=None to start from random weights, or "
+            "the path of a folder made on a machine with internet access by "
+            f"keras_hub.models.ResNetBackbone.from_preset({preset!r}).save_to_preset(FOLDER)"
         ) from error
     if (backbone.stackwise_num_blocks, backbone.block_type) != (numbers, kind):
         raise ValueError(
-            f"depth must be that of the ResNet in weights={weights!r}, of {backbone.stackwise_num_blocks} blocks; got {depth}, of {numbers}"
+            f"depth must be that of the ResNet in weights={weights!r}, "
+            f"of {backbone.stackwise_num_blocks} blocks; got {depth}, of {numbers}"
         )
     return backbone, prepare
 
 
 def resnet_classifier(num_classes, image_shape, depth=18, weights="imagenet", train_backbone=True):
-    """A new head on a ResNet, for photographs of one's own.
+    """A new head on a ResNet, for a user's own photographs.
 
     Args:
         num_classes: K.
         image_shape: (H, W, 3), or (H, W, 1): grey images are shown in all three channels.
         depth, weights: of `resnet_backbone`.
-        train_backbone: whether the backbone is trained, too, or only the head.
+        train_backbone: whether the backbone is trained as well, or only the head.
 
     Returns:
         keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).

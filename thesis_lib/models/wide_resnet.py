@@ -1,4 +1,4 @@
-"""Wide ResNet (Zagoruyko & Komodakis, BMVC 2016): residual blocks of few layers and many filters; 28-2 is the usual one."""
+"""Wide ResNet (Zagoruyko & Komodakis, BMVC 2016): residual blocks of few layers and many filters, usually 28-2."""
 
 import keras
 from keras import layers

@@ -1,5 +1,7 @@
 """Training a classifier on few labelled and many unlabelled images: a file a method, on one interface (`base`)."""
 
+from thesis_lib import backend  # noqa: F401, says how to get one
+from thesis_lib.semi_supervised import unsupervised
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.fix_match import FixMatch
 from thesis_lib.semi_supervised.mean_teacher import MeanTeacher
@@ -7,14 +9,21 @@ from thesis_lib.semi_supervised.mix_match import MixMatch
 from thesis_lib.semi_supervised.pi_model import PiModel
 from thesis_lib.semi_supervised.pseudo_label import PseudoLabel
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
-from thesis_lib.semi_supervised.run import METHODS, NETWORKS, Run
+from thesis_lib.semi_supervised.repeated import (
+    difference_sentences,
+    error_table,
+    errors_by_labels,
+    image_differences,
+    repeat,
+    seed_differences,
+)
+from thesis_lib.semi_supervised.run import METHODS, Run
 from thesis_lib.semi_supervised.supervised import Supervised
 from thesis_lib.semi_supervised.temporal_ensembling import TemporalEnsembling
 from thesis_lib.semi_supervised.virtual_adversarial import VirtualAdversarial
 
 __all__ = [
     "METHODS",
-    "NETWORKS",
     "Batches",
     "FixMatch",
     "LinearRamp",
@@ -28,4 +37,11 @@ __all__ = [
     "TemporalEnsembling",
     "VirtualAdversarial",
     "choose_labelled",
+    "difference_sentences",
+    "error_table",
+    "errors_by_labels",
+    "image_differences",
+    "repeat",
+    "seed_differences",
+    "unsupervised",
 ]

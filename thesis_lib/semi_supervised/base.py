@@ -1,4 +1,4 @@
-"""What all methods share: a classifier, its augmentation, and a cost on unlabelled images whose weight grows."""
+"""What all methods share: a classifier, its augmentation, and an unsupervised loss whose weight grows."""
 
 import keras
 import numpy as np
@@ -7,12 +7,17 @@ from keras import ops
 from thesis_lib import checks
 from thesis_lib.semi_supervised.batches import Batches
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+from thesis_lib.training.callbacks import InOrder
 
 PARTS = ("classifier", "augment", "weight")
 
 
 class Finite(keras.callbacks.Callback):
-    """Stops training by an error that names the step where the loss, or the epoch after which a weight, is not finite; no callback saves that epoch's weights."""
+    """Stops a training whose loss or weights are no longer finite.
+
+    The error names the step where the loss is not finite, or the epoch after which a weight is not finite. The callback
+    runs before those that save, so that no weights of such an epoch are saved.
+    """
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -22,53 +27,56 @@ class Finite(keras.callbacks.Callback):
             self._stop(f"the loss was {logs['loss']} at step {batch + 1} of epoch {self.epoch + 1}")
 
     def on_epoch_end(self, epoch, logs=None):
-        if not all(
-            np.isfinite(np.asarray(weight, "float32")).all()
-            for weight in self.model.predictor.get_weights() + self.model.classifier.get_weights()
-        ):
-            self._stop(f"weights were not finite after the last step of epoch {epoch + 1}")
+        for weight in self.model.predictor.get_weights() + self.model.classifier.get_weights():
+            if not np.isfinite(np.asarray(weight, "float32")).all():
+                self._stop(f"weights were not finite after the last step of epoch {epoch + 1}")
 
-    def _stop(self, found):
-        raise ValueError(f"learning_rate and weight must be small enough to train with; {found}")
+    def _stop(self, reason):
+        raise ValueError(f"learning_rate and weight must be small enough to train with; {reason}")
 
 
 class SemiSupervised(keras.Model):
     """A classifier that is trained on labelled and unlabelled images together.
 
-    Fit it on batches {"labelled": images (B, H, W, C), "labels": classes (B,), "unlabelled": images (U, H, W, C)} (see
-    `thesis_lib.semi_supervised.Batches`); validate, evaluate and predict on plain images. Compile it with the loss of
-    the labelled part on logits; the cost of the unlabelled part is the method's own, added with its weight. Labelled and unlabelled images
-    pass the classifier in one batch, so that batch normalisation has the statistics of both: with it, a weight of 0 is not quite training on the labelled ones alone.
+    Fit it on batches {"labelled": images (B, H, W, C), "labels": classes (B,), "unlabelled": images (U, H, W, C)}, such
+    as `thesis_lib.semi_supervised.Batches`; validate, evaluate and predict on plain images. Compile it with the loss of
+    the labelled images on logits. The method adds its unsupervised loss, times its weight.
+
+    Labelled and unlabelled images pass the classifier in one batch, so that batch normalisation has the statistics of
+    both. A classifier with batch normalisation and a weight of 0 therefore differs a little from training on the
+    labelled images alone.
 
     Args:
         classifier: functional or sequential keras.Model, built, from images (N, H, W, C) to logits (N, K).
-        augment: a Keras layer that draws a random variation of images; none if None.
-        weight: of the unlabelled cost: a number, 0 or more, or a ramp of `thesis_lib.semi_supervised.ramps`.
+        augment: a Keras layer that draws a random variation of images; None: no variation.
+        weight: of the unsupervised loss: a number, 0 or more, or a ramp of `thesis_lib.semi_supervised.ramps`.
+
+    Raises:
+        ValueError: if the classifier is no such model, or the weight is negative.
     """
+
+    soft_labels = False  # whether the supervised loss takes probabilities (N, K) instead of classes (N,)
 
     def __init__(self, classifier, augment=None, weight=1.0, **options):
         super().__init__(**options)
         shape = getattr(classifier, "output_shape", None)
-        if (
-            not isinstance(classifier, keras.Model)
-            or not isinstance(shape, tuple)
-            or len(shape) != 2
-            or not isinstance(shape[1], int)
-        ):
+        one_output = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int)
+        if not isinstance(classifier, keras.Model) or not one_output:
             raise ValueError(
-                f"classifier must be a keras.Model, functional or sequential and built, from images to logits (N, K); got {classifier!r}"
+                "classifier must be a keras.Model, functional or sequential and built, from images to logits (N, K); "
+                f"got {classifier!r}"
             )
         self.classifier = classifier
         self.augment = augment
         self.weight = weight if isinstance(weight, (LinearRamp, SigmoidRamp)) else checks.real("weight", weight, 0.0)
         self.num_classes = shape[1]
         self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
-        self.costs = [keras.metrics.Mean("supervised_cost"), keras.metrics.Mean("unlabelled_cost")]
+        self.loss_parts = [keras.metrics.Mean("supervised_loss"), keras.metrics.Mean("unsupervised_loss")]
         self.built = True  # its parts are
 
     @property
     def predictor(self):
-        """The network that predicts: the classifier, or its average where a method keeps one."""
+        """The network that predicts: the classifier, or its EMA copy where the method has one."""
         return self.classifier
 
     def varied(self, images):
@@ -84,39 +92,46 @@ class SemiSupervised(keras.Model):
         count = ops.shape(inputs["labelled"])[0]
         return {"labels": inputs["labels"], "logits": logits[:count], "images": images, "all_logits": logits}
 
-    def unlabelled_cost(self, inputs, outputs):
-        """The method: a scalar from a batch and from what `call` made of it. Gradients flow into the classifier alone."""
+    def unsupervised_loss(self, inputs, outputs):
+        """The method: a scalar from a batch and from what `call` returned for it.
+
+        Gradients flow into the classifier alone.
+        """
         raise NotImplementedError
 
     def fit(self, x=None, *args, callbacks=None, **options):
-        """As `keras.Model.fit`, on batches as above: `Batches` must label an image of each of the classifier's K classes and no other. They have an order of
-        their own, which is that of the epoch, whether training goes on from there (`initial_epoch`) or began before; Keras's would depend on how much
-        else a method draws. A loss or weight that is not finite raises ValueError."""
+        """Train as `keras.Model.fit` does, on batches of labelled and unlabelled images.
+
+        `Batches` draw a new order for each epoch from their own seed, whether the training began at that epoch
+        (`initial_epoch`) or before it. Keras's own shuffling would depend on how many random numbers a method draws.
+
+        Raises:
+            ValueError: if x is no such batches, if `Batches` do not label an image of each of the classifier's K
+                classes or label one of another class, or if the loss or a weight is no longer finite.
+        """
         own = [Finite()]
         if x is None or hasattr(x, "shape"):
             raise ValueError(
                 f"x must be batches of labelled and unlabelled images, such as `Batches`; got {type(x).__name__}"
             )
         if isinstance(x, Batches):
-            if x.labels.max() >= self.num_classes:
-                raise ValueError(
-                    f"labels must be classes below the classifier's {self.num_classes} outputs; got {x.labels.max()}"
-                )
-            missing = np.setdiff1d(np.arange(self.num_classes), x.labels)
-            if len(missing):
-                raise ValueError(
-                    f"labels must hold an image of each of the classifier's {self.num_classes} classes; none is of {', '.join(map(str, missing))}"
-                )
-            own.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs=None: x.start(epoch)))
-        return super().fit(
-            x,
-            *args,
-            callbacks=[*own, *keras.tree.flatten(callbacks or [])],
-            **{"shuffle": not isinstance(x, Batches), **options},
-        )
+            self._check_classes(x.labels)
+            own.append(InOrder(x))
+            options = {"shuffle": False, **options}
+        return super().fit(x, *args, callbacks=[*own, *keras.tree.flatten(callbacks or [])], **options)
+
+    def _check_classes(self, labels):
+        outputs = f"the classifier's {self.num_classes}"
+        if labels.max() >= self.num_classes:
+            raise ValueError(f"labels must be classes below {outputs} outputs; got {labels.max()}")
+        missing = np.setdiff1d(np.arange(self.num_classes), labels)
+        if len(missing):
+            raise ValueError(
+                f"labels must hold an image of each of {outputs} classes; none is of {', '.join(map(str, missing))}"
+            )
 
     def evaluate(self, x=None, *args, **options):
-        """As `keras.Model.evaluate`, on plain images and their labels; so is validation."""
+        """Evaluate as `keras.Model.evaluate` does, on plain images and their labels; validation does the same."""
         if isinstance(x, Batches):
             raise ValueError("evaluate and validate on plain images and their labels; got batches to train on")
         return super().evaluate(x, *args, **options)
@@ -125,12 +140,12 @@ class SemiSupervised(keras.Model):
         if not isinstance(y_pred, dict):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         supervised = super().compute_loss(x, y_pred["labels"], y_pred["logits"], None, training)
-        cost = self.unlabelled_cost(x, y_pred)
+        unsupervised = self.unsupervised_loss(x, y_pred)
         weight = self.weight if isinstance(self.weight, float) else self.weight(self.step)
         self.step.assign_add(1)
-        for tracker, value in zip(self.costs, (supervised, cost)):
+        for tracker, value in zip(self.loss_parts, (supervised, unsupervised)):
             tracker.update_state(value)
-        return supervised + weight * cost
+        return supervised + weight * unsupervised
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if isinstance(y_pred, dict):
@@ -138,13 +153,14 @@ class SemiSupervised(keras.Model):
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def save_own_variables(self, store):
-        """Also the state of every random part, which Keras leaves out: a loaded model goes on with the same draws."""
+        """Save also the state of every random part, which Keras leaves out: a loaded model draws the same numbers."""
         super().save_own_variables(store)
         for i, state in enumerate(self._random_states()):
             store[f"random{i}"] = np.array(state)
 
     def load_own_variables(self, store):
-        super().load_own_variables({name: store[name] for name in store.keys() if not name.startswith("random")})
+        names = list(store.keys())
+        super().load_own_variables({name: store[name] for name in names if not name.startswith("random")})
         for i, state in enumerate(self._random_states()):
             state.assign(store[f"random{i}"])
 

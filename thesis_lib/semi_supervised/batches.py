@@ -1,4 +1,4 @@
-"""Few labels: which images keep theirs, and batches of labelled and unlabelled images."""
+"""Few labels: which images keep their label, and batches of labelled and unlabelled images."""
 
 import keras
 import numpy as np
@@ -7,18 +7,18 @@ from thesis_lib import checks
 
 
 def choose_labelled(labels, count, seed):
-    """The images that keep their label, as evenly over the classes as `count` allows.
+    """Choose the images that keep their label, as evenly over the classes as `count` allows.
 
     Args:
-        labels: int (N,), -1 for images that have none.
-        count: how many, at least one for each class that occurs.
+        labels: int (N,), -1 for images without a label.
+        count: number of images to choose, at least one for each class that occurs.
         seed: of the choice.
 
     Returns:
-        sorted int array (count,) of their numbers.
+        sorted int array (count,) of their indices.
 
     Raises:
-        ValueError: if a class has too few images, or there are fewer than asked for.
+        ValueError: if there are fewer labelled images than `count`, or a class has too few.
     """
     labels = np.asarray(labels)
     classes = np.unique(labels[labels >= 0])
@@ -29,29 +29,36 @@ def choose_labelled(labels, count, seed):
     extra = set(generator.choice(classes, count % len(classes), replace=False).tolist())
     chosen = []
     for k in classes:
-        wanted, there = count // len(classes) + (int(k) in extra), np.flatnonzero(labels == k)
-        if len(there) < wanted:
+        wanted = count // len(classes) + (int(k) in extra)
+        candidates = np.flatnonzero(labels == k)
+        if len(candidates) < wanted:
             raise ValueError(
-                f"count of labelled images must leave each class enough: {count} asks for {wanted} of class {k}, which has {len(there)}"
+                "count of labelled images must leave each class enough: "
+                f"{count} asks for {wanted} of class {k}, which has {len(candidates)}"
             )
-        chosen.append(generator.choice(there, wanted, replace=False))
+        chosen.append(generator.choice(candidates, wanted, replace=False))
     return np.sort(np.concatenate(chosen))
 
 
 class Batches(keras.utils.PyDataset):
     """What a method of `thesis_lib.semi_supervised` is fitted on: each batch holds labelled and unlabelled images.
 
-    An epoch shows every unlabelled image once, in an order drawn anew (but for a last part that fills no batch), and the
-    labelled ones over and over, from epoch to epoch each as often as the others. Images are taken from the arrays, or read from files, a batch at a time.
+    An epoch shows every unlabelled image once, in an order drawn anew, but for a last part that fills no batch. The
+    labelled images are shown over and over: from epoch to epoch each is shown as often as the others. Images are taken
+    from the arrays, or read from files, a batch at a time.
 
     Args:
-        labelled: uint8 images (L, H, W, C): an array, or anything of a length that takes an array of numbers, like `ImageTable`.
-        labels: int (L,), their classes.
+        labelled: uint8 images (L, H, W, C): an array, or an object with a length that takes an array of indices, like
+            `ImageTable`.
+        labels: int (L,), their classes, 0 or more.
         unlabelled: images likewise (U, H, W, C).
         batch_size: labelled images a batch, 1 to L.
-        unlabelled_batch_size: unlabelled ones, 1 to U.
+        unlabelled_batch_size: unlabelled images a batch, 1 to U.
         seed: of the order.
         options: of `keras.utils.PyDataset`, such as workers=4, for images that are read from files.
+
+    Raises:
+        ValueError: naming the argument whose shape, type or range is wrong.
     """
 
     def __init__(self, labelled, labels, unlabelled, batch_size, unlabelled_batch_size, seed=0, **options):
@@ -69,7 +76,8 @@ class Batches(keras.utils.PyDataset):
             raise ValueError("labels must be classes, 0 or more; got an image without a label among the labelled ones")
         if not len(unlabelled) or tuple(unlabelled.shape[1:]) != tuple(labelled.shape[1:]):
             raise ValueError(
-                f"unlabelled must be images of the shape of the labelled ones, {tuple(labelled.shape[1:])}, and not empty; got {tuple(unlabelled.shape)}"
+                "unlabelled must be images of the shape of the labelled ones, "
+                f"{tuple(labelled.shape[1:])}, and not empty; got {tuple(unlabelled.shape)}"
             )
         self.labelled, self.unlabelled = labelled, unlabelled
         self.batch_size = checks.integer("batch_size", batch_size, 1, len(labelled), of="labelled images")
@@ -83,23 +91,31 @@ class Batches(keras.utils.PyDataset):
         return len(self.unlabelled) // self.unlabelled_batch_size
 
     def __getitem__(self, index):
-        part = lambda order, size: order[index * size : (index + 1) * size]
-        known, unknown = part(self.known, self.batch_size), part(self.unknown, self.unlabelled_batch_size)
-        return ({
-            "labelled": self.labelled[known], "labels": self.labels[known], "labelled_index": known,
-            "unlabelled": self.unlabelled[unknown], "unlabelled_index": unknown + len(self.labelled),
-        },)  # fmt: skip
+        labelled = self.labelled_order[index * self.batch_size :][: self.batch_size]
+        unlabelled = self.unlabelled_order[index * self.unlabelled_batch_size :][: self.unlabelled_batch_size]
+        batch = {
+            "labelled": self.labelled[labelled],
+            "labels": self.labels[labelled],
+            "labelled_index": labelled,
+            "unlabelled": self.unlabelled[unlabelled],
+            "unlabelled_index": unlabelled + len(self.labelled),
+        }
+        return (batch,)
 
     def start(self, epoch):
-        """Take the order that `fit` shows in an epoch, counted from 0, whatever came before; -1: what Keras looks at before the first."""
+        """Take the order of an epoch, counted from 0, whatever was shown before.
+
+        Epoch -1 is the order that Keras looks at before the first epoch.
+        """
         self.generator = np.random.default_rng(self.seed)
-        self.known = np.empty(0, int)
+        self.labelled_order = np.empty(0, int)
         for _ in range(epoch + 2):
             self.on_epoch_end()
 
     def on_epoch_end(self):
         shown = len(self) * self.batch_size
-        rest = self.known[shown:]  # of the last round, whose other images the last epoch showed
+        rest = self.labelled_order[shown:]  # of the last round, whose other images the last epoch showed
         rounds = -(-(shown - len(rest)) // len(self.labelled))
-        self.known = np.concatenate([rest, *(self.generator.permutation(len(self.labelled)) for _ in range(rounds))])
-        self.unknown = self.generator.permutation(len(self.unlabelled))
+        orders = [self.generator.permutation(len(self.labelled)) for _ in range(rounds)]
+        self.labelled_order = np.concatenate([rest, *orders])
+        self.unlabelled_order = self.generator.permutation(len(self.unlabelled))

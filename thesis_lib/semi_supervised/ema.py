@@ -1,4 +1,4 @@
-"""Moving averages of a network's weights: the teacher of mean teacher, the evaluated network of MixMatch."""
+"""Exponential moving averages (EMA) of a network's weights: the teacher of mean teacher, MixMatch's predictor."""
 
 import keras
 from keras import ops
@@ -17,8 +17,8 @@ def ema_copy(network):
 def ema_update(average, network, decay, step):
     """average <- d * average + (1 - d) * network, for every weight, batch-norm statistics included.
 
-    d is min(1 - 1 / (step + 1), decay): at first the plain mean of the weights so far, the random ones at the start counted once
-    and not with the share decay^step.
+    d is min(1 - 1 / (step + 1), decay). In the first steps the average is thus the plain mean of the weights so far.
+    The random weights at the start count once, not with the share decay^step.
     """
     step = ops.cast(step, "float32")
     decay = ops.minimum(1.0 - 1.0 / (step + 1.0), decay)

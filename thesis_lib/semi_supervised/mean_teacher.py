@@ -1,4 +1,4 @@
-"""Mean teacher (Tarvainen & Valpola, NIPS 2017): agree with a teacher whose weights are the average of one's own."""
+"""Mean teacher (Tarvainen & Valpola, NIPS 2017): agree with a teacher whose weights are the EMA of the student's."""
 
 import keras
 from keras import ops
@@ -7,21 +7,22 @@ from thesis_lib import checks
 from thesis_lib.semi_supervised.base import SemiSupervised
 from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
 from thesis_lib.semi_supervised.unsupervised import probabilities, squared_difference
-from thesis_lib.semi_supervised.virtual_adversarial import adversarial_cost
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_loss
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class MeanTeacher(SemiSupervised):
-    """Squared difference of probabilities to the teacher's, on other augmentation and dropout; the teacher predicts (section 2).
+    """Squared difference to the teacher's probabilities on other augmentation and dropout (section 2).
 
-    The decay is lower in the first steps (`averages.follow`). A step first lets the teacher
-    ema_update the weights that the last step left, then asks it. The teacher's batch normalisation uses its averaged statistics. (The
-    paper raises the decay from 0.99 to 0.999 when the weight is whole; here it stays.)
+    The teacher predicts. A step first updates the teacher with the weights that the last step left, then asks it. The
+    decay is lower in the first steps (see `ema_update`). The teacher's batch normalisation uses its averaged
+    statistics. The paper raises the decay from 0.99 to 0.999 when the weight is whole; here the decay stays.
 
     Args:
-        decay: of the average, in [0, 1); 0 makes the teacher the student itself, with other noise: the pi-model (but for batch normalisation).
-        adversarial: weight of the virtual adversarial cost that is added, 0 or more (mean teacher + VAT).
-        epsilon: of that cost, see `VirtualAdversarial`.
+        decay: of the EMA copy, in [0, 1). With 0 the teacher is the student with other noise: the pi-model, but for
+            batch normalisation.
+        adversarial: weight of the virtual adversarial loss that is added, 0 or more (mean teacher + VAT).
+        epsilon: of that loss, see `VirtualAdversarial`.
     """
 
     def __init__(self, classifier, augment=None, weight=1.0, decay=0.999, adversarial=0.0, epsilon=2.0, **options):
@@ -36,14 +37,14 @@ class MeanTeacher(SemiSupervised):
     def predictor(self):
         return self.teacher
 
-    def unlabelled_cost(self, inputs, outputs):
+    def unsupervised_loss(self, inputs, outputs):
         ema_update(self.teacher, self.classifier, self.decay, self.step)
         images = ops.concatenate([inputs["labelled"], inputs["unlabelled"]])
-        taught = probabilities(self.teacher(self.varied(images), training=True))
-        cost = squared_difference(probabilities(outputs["all_logits"]), taught)
+        target = probabilities(self.teacher(self.varied(images), training=True))
+        loss = squared_difference(probabilities(outputs["all_logits"]), target)
         if not self.adversarial:
-            return cost
-        return cost + self.adversarial * adversarial_cost(self.classifier, outputs, self.epsilon, seed=self.seeds)
+            return loss
+        return loss + self.adversarial * adversarial_loss(self.classifier, outputs, self.epsilon, seed=self.seeds)
 
     def get_config(self):
         own = {name: getattr(self, name) for name in ("decay", "adversarial", "epsilon")}

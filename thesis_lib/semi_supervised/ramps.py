@@ -1,4 +1,4 @@
-"""How the weight of the unlabelled cost grows with the training steps."""
+"""How the weight of the unsupervised loss grows with the training steps."""
 
 from dataclasses import dataclass
 

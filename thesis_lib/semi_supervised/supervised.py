@@ -8,7 +8,7 @@ from thesis_lib.semi_supervised.base import SemiSupervised
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class Supervised(SemiSupervised):
-    """Takes the same batches as the others and leaves the unlabelled images aside."""
+    """Takes the same batches as the other methods and ignores the unlabelled images."""
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, dict):
@@ -16,5 +16,5 @@ class Supervised(SemiSupervised):
         logits = self.classifier(self.varied(inputs["labelled"]), training=training)
         return {"labels": inputs["labels"], "logits": logits}
 
-    def unlabelled_cost(self, inputs, outputs):
+    def unsupervised_loss(self, inputs, outputs):
         return ops.zeros(())

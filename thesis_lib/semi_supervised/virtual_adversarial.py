@@ -1,4 +1,4 @@
-"""Virtual adversarial training (Miyato et al., TPAMI 2019): agree with oneself where a small change does most harm."""
+"""Virtual adversarial training (VAT; Miyato et al., TPAMI 2019): stay the same under the most harmful small change."""
 
 import keras
 from keras import ops
@@ -12,13 +12,13 @@ RANGE = 255.0  # of the images' values
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class VirtualAdversarial(SemiSupervised):
-    """KL divergence between the probabilities about an image and about its virtual adversarial neighbour (equations 5 and 8).
+    """KL divergence between the probabilities of an image and of its virtual adversarial neighbour (equations 5 and 8).
 
-    The direction is found with batch normalisation's averaged statistics and without dropout, the cost in training mode; the images
-    that are changed do not enter these statistics.
+    The direction is computed with batch normalisation's averaged statistics and without dropout, the loss in training
+    mode. The changed images do not enter these statistics. The gradient needs TensorFlow or JAX.
 
     Args:
-        epsilon: length of the change, where the images' values 0-255 count as 0-1.
+        epsilon: length of the change, where the images' values 0-255 count as 0-1; more than 0.
         xi: length of the step by which the direction is sought, likewise; the paper has 1e-6.
         iterations: of the power method, 1 or more.
     """
@@ -30,23 +30,23 @@ class VirtualAdversarial(SemiSupervised):
         self.iterations = checks.integer("iterations", iterations, 1)
         self.seeds = keras.random.SeedGenerator()
 
-    def unlabelled_cost(self, inputs, outputs):
-        return adversarial_cost(self.classifier, outputs, self.epsilon, self.xi, self.iterations, self.seeds)
+    def unsupervised_loss(self, inputs, outputs):
+        return adversarial_loss(self.classifier, outputs, self.epsilon, self.xi, self.iterations, self.seeds)
 
     def get_config(self):
         own = {name: getattr(self, name) for name in ("epsilon", "xi", "iterations")}
         return {**super().get_config(), **own}
 
 
-def adversarial_cost(classifier, outputs, epsilon, xi=1e-2, iterations=1, seed=None):
-    """The cost of `VirtualAdversarial`, from the `images` and `all_logits` of its batch: a scalar."""
+def adversarial_loss(classifier, outputs, epsilon, xi=1e-2, iterations=1, seed=None):
+    """The loss of `VirtualAdversarial`, from the `images` and `all_logits` of its batch: a scalar."""
     images = outputs["images"]
     change = epsilon * RANGE * adversarial_direction(classifier, images, xi, iterations, seed)
-    averages = [v for v in classifier.non_trainable_variables if v.path.endswith(("moving_mean", "moving_variance"))]
-    before = [ops.copy(v) for v in averages]
+    statistics = [v for v in classifier.non_trainable_variables if v.path.endswith(("moving_mean", "moving_variance"))]
+    before = [ops.copy(v) for v in statistics]
     logits = classifier(images + change, training=True)
-    for average, value in zip(averages, before):
-        average.assign(value)
+    for statistic, value in zip(statistics, before):
+        statistic.assign(value)
     return kl_divergence(probabilities(outputs["all_logits"]), logits)
 
 

@@ -1,0 +1,173 @@
+"""Methods compared: trained with the same seeds, which draw the same labelled images, and tested on the same images."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from thesis_lib import checks
+from thesis_lib.semi_supervised.methods import METHODS
+from thesis_lib.semi_supervised.networks import NETWORKS
+from thesis_lib.semi_supervised.scoring import Scored, logits
+from thesis_lib.semi_supervised.unsupervised import probabilities
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Trainings that differ by their seed alone.
+
+    Args:
+        runs: the trained `Run`s.
+        curve: DataFrame with the validation scores of the first run after each epoch (see `Scored`); empty if they
+            were not asked for.
+    """
+
+    runs: tuple
+    curve: pd.DataFrame
+
+    @cached_property
+    def logits(self):
+        """Logits of the test images, float32 (seeds, N, K)."""
+        return np.stack([logits(run.model, run.splits.test.images) for run in self.runs])
+
+    @property
+    def probabilities(self):
+        """Predicted probabilities of the test images, float32 (seeds, N, K)."""
+        return np.array(probabilities(self.logits))
+
+    @property
+    def wrong(self):
+        """The share of the seeds whose class is wrong, for each test image: (N,)."""
+        return np.mean(self.logits.argmax(-1) != self.runs[0].splits.test.labels, axis=0)
+
+    @cached_property
+    def scores(self):
+        """DataFrame with a row a run: seed, steps, and what `Run.scores` returns."""
+        return pd.DataFrame([{"seed": run.seed, "steps": int(run.model.step), **run.scores()} for run in self.runs])
+
+
+def repeat(run, seeds, splits, curve=False):
+    """Train a run once with each of several seeds.
+
+    Args:
+        run: `Run`; its own seed is not used.
+        seeds: whole numbers, 0 or more.
+        splits: the images, `ImageSplits`.
+        curve: whether to score the first run after each epoch on validation images.
+
+    Returns:
+        Repeated.
+    """
+    runs = [replace(run, seed=seed) for seed in seeds]
+    scored = None
+    for one in runs:
+        callbacks = []
+        if curve and one is runs[0]:
+            one.__dict__["splits"] = splits
+            scored = Scored(splits.validation, one.training_images()[0])
+            callbacks = [scored]
+        one.train(splits=splits, callbacks=callbacks)
+    return Repeated(tuple(runs), pd.DataFrame(scored.history if scored else []))
+
+
+def title(name):
+    """What tables call a method; another name stays as it is."""
+    return METHODS[name].title if name in METHODS else name
+
+
+def error_table(repeated, score="error_percent"):
+    """A score (%) of each seed, and their mean.
+
+    Args:
+        repeated: dict from a method's or another name to `Repeated`.
+        score: a column of `Repeated.scores`.
+
+    Returns:
+        DataFrame with a row a name: "seed 0", ..., mean.
+    """
+    of_seeds = {title(name): one.scores.set_index("seed")[score] for name, one in repeated.items()}
+    table = pd.DataFrame(of_seeds).T.add_prefix("seed ").rename_axis(columns=None)
+    return table.assign(mean=table.mean(axis=1))
+
+
+def image_differences(repeated, pairs, level=0.95):
+    """Differences in test error, paired by test image, with Student-t intervals over the images.
+
+    An image's error is averaged over the seeds first. The intervals say how surely the trained networks differ on such
+    images; they do not cover other labelled images or other first weights.
+
+    Args:
+        repeated: dict from a name to `Repeated`, all with the same seeds and test images.
+        pairs: list of two names each, the second one subtracted from the first.
+        level: of all intervals together (Bonferroni), in (0, 1).
+
+    Returns:
+        DataFrame with a row a pair: one, other, difference, low, high (points of error), verdict.
+    """
+    checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
+    rows = []
+    for one, other in pairs:
+        change = 100 * (repeated[one].wrong - repeated[other].wrong)
+        low = high = change.mean()
+        if change.std() > 0:
+            low, high = stats.ttest_1samp(change, 0).confidence_interval(1 - (1 - level) / len(pairs))
+        rows.append((title(one), title(other), change.mean(), low, high, verdict(low, high)))
+    return pd.DataFrame(rows, columns=["one", "other", "difference", "low", "high", "verdict"])
+
+
+def verdict(low, high):
+    """What the interval of a difference in error says."""
+    if high < 0:
+        return "significantly lower error"
+    return "significantly higher error" if low > 0 else "no significant difference"
+
+
+def difference_sentences(differences):
+    """The rows of `image_differences` as a Markdown list, a sentence each."""
+    sentences = [
+        f"- {row.one} minus {row.other}: {row.difference:+.2f} points [{row.low:+.2f}, {row.high:+.2f}], {row.verdict}."
+        for row in differences.itertuples()
+    ]
+    return "\n".join(sentences)
+
+
+def errors_by_labels(rows, kinds, published=None):
+    """Mean test error by number of labels, from rows of many runs.
+
+    Args:
+        rows: DataFrame with method, network, labels, seed and error_percent, such as
+            reports/reference/mnist_few_labels.csv.
+        kinds: list of (method, network), in the order of the table.
+        published: dict from (method, network) to {number of labels: published error, %}, or None.
+
+    Returns:
+        DataFrame of text with a row a kind and a column a number of labels: mean ± standard deviation over seeds, and
+        in parentheses the published error where there is one.
+    """
+    table = {}
+    for method, network in kinds:
+        errors = rows[(rows["method"] == method) & (rows["network"] == network)].groupby("labels")["error_percent"]
+        others = (published or {}).get((method, network), {})
+        table[f"{METHODS[method].title}, {NETWORKS[network].title}"] = {
+            labels: f"{values.mean():.2f} ± {values.std():.2f}"
+            + (f" ({others[labels]:.2f})" if labels in others else "")
+            for labels, values in errors
+        }
+    return pd.DataFrame(table).T.rename_axis(columns="labels")
+
+
+def seed_differences(rows, one, other, labels):
+    """Differences in test error on the same labelled images: the errors of `one` minus those of `other`, by seed.
+
+    Args:
+        rows: as for `errors_by_labels`.
+        one, other: (method, network).
+        labels: number of labels.
+
+    Returns:
+        Series (points of error), indexed by the seeds that both have.
+    """
+    errors = rows[rows["labels"] == labels].set_index(["method", "network", "seed"])["error_percent"]
+    return (errors.loc[one] - errors.loc[other]).dropna()

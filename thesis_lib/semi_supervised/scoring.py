@@ -1,0 +1,57 @@
+"""Logits and scores of a trained classifier on images of any number."""
+
+import keras
+import numpy as np
+from sklearn.metrics import f1_score
+
+
+def logits(model, images):
+    """Logits of a model, or a network, for images (an array or an `ImageTable`): float32 (N, K).
+
+    A call holds the outputs of every layer for its batch; small images go in larger batches.
+    """
+    batch_size = max(32, 2**17 // int(np.prod(images.shape[1:3])))
+    parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+    return np.concatenate([np.array(model(part, training=False)) for part in parts])
+
+
+def scores(model, images):
+    """Error (%) and macro-averaged F1 of a model, or a network, on `Images`: a dict."""
+    predicted = logits(model, images.images).argmax(-1)
+    return {
+        "error_percent": 100 * float(np.mean(predicted != images.labels)),
+        "f1": float(f1_score(images.labels, predicted, average="macro")),
+    }
+
+
+class Scored(keras.callbacks.Callback):
+    """Scores the model that is trained after each epoch, and the student beside its teacher where there are two.
+
+    `history` is a list with a dict for each epoch: the epoch, counted from 1, its logs and the scores; those of the
+    student begin with "student_".
+
+    Args:
+        images: `Images`, for error (%) and F1.
+        labelled: `Images`, for the classification loss (mean cross-entropy, nats) without augmentation and dropout;
+            None: no classification loss.
+    """
+
+    def __init__(self, images, labelled=None):
+        super().__init__()
+        self.images, self.labelled = images, labelled
+        self.history = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **(logs or {}), **self._scores(self.model)}
+        if self.model.predictor is not self.model.classifier:
+            row |= {f"student_{name}": value for name, value in self._scores(self.model.classifier).items()}
+        self.history.append(row)
+
+    def _scores(self, model):
+        row = scores(model, self.images)
+        if self.labelled is not None:
+            losses = keras.losses.sparse_categorical_crossentropy(
+                self.labelled.labels, logits(model, self.labelled.images), from_logits=True
+            )
+            row["classification_loss"] = float(np.mean(np.array(losses)))
+        return row
