@@ -29,7 +29,6 @@ def read_csv_table(content):
             io.StringIO(text),
             header=None,
             names=range(widest),
-            index_col=False,
             dtype=str,
             keep_default_na=False,
             skipinitialspace=True,
