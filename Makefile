@@ -12,7 +12,7 @@ OPTIONS = --cores $$(($(JOBS) * $(THREADS))) --config profile=$(PROFILE) threads
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup profile cores report lint test reference resume lab bench clean lock
+.PHONY: setup profile cores report lint test reference results notebooks resume lab bench clean lock
 
 setup: .venv/ready
 
@@ -21,6 +21,8 @@ setup: .venv/ready
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@mkdir -p .venv/etc/ipython
+	@echo "c.IPKernelApp.capture_fd_output = False  # what TensorFlow's C++ code prints stays out of notebooks" > .venv/etc/ipython/ipython_kernel_config.py
 	touch $@
 
 profile:
@@ -47,20 +49,32 @@ test: cores lint
 		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--nbval --nbval-current-env tests notebooks
 
-# What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables.
-# A notebook whose committed outputs are of these rows is run again. Tables of the two large sweeps lie one folder higher.
+# What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables. Tables of the
+# two large sweeps lie one folder higher. The notebook whose committed outputs show these rows is run again.
 TABLES = reports/reference$(if $(filter-out compare mnist_few_labels,$(PROFILE)),/$(PROFILE))
+SHOWN_compare = notebooks/04_compare_targets.ipynb
+SHOWN_mnist_few_labels = notebooks/10_compare_few_labels.ipynb
+SHOWN_mnist_settings = notebooks/11_compare_settings.ipynb
 reference: profile
 	@ls reports/$(PROFILE)/*_compare_*.ipynb > /dev/null 2>&1 || { echo "reports/$(PROFILE) holds no executed comparison; make report PROFILE=$(PROFILE) makes it"; exit 2; }
 	mkdir -p reports/reference/$(PROFILE)/figures
 	cd reports/$(PROFILE) && for run in runs/*/row.json; do run=$$(dirname $$run); \
 		mkdir -p ../reference/$(PROFILE)/$$run && cp $$run/row.json $$(ls $$run/scenes.npz 2>/dev/null) ../reference/$(PROFILE)/$$run/; done
-	cp reports/$(PROFILE)/*_compare_*.ipynb reports/reference/$(PROFILE)/
+	$(if $(SHOWN_$(PROFILE)),,cp reports/$(PROFILE)/*_compare_*.ipynb reports/reference/$(PROFILE)/)
 	find reports/$(PROFILE)/figures/*_compare_* -name "*.png" -exec cp {} reports/reference/$(PROFILE)/figures/ \;
 	cp reports/$(PROFILE)/figures/*_compare_*/*.csv $(TABLES)/
-	notebooks=$$(grep -l 'results = ..reports/reference/$(PROFILE)[\\"/]' notebooks/*.ipynb) || exit 0; \
-		$(BIN)/jupyter nbconvert --log-level=ERROR --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
-		--ExecutePreprocessor.kernel_name=python3 $$notebooks
+	$(if $(SHOWN_$(PROFILE)),$(MAKE) notebooks NOTEBOOKS=$(SHOWN_$(PROFILE)))
+	$(MAKE) results
+
+# RESULTS.md and the tables of README.md, from the committed rows.
+results: setup
+	$(BIN)/python -m thesis_lib.study.results
+
+# Run notebooks again, in place: make notebooks NOTEBOOKS=notebooks/01_boundary_prior.ipynb
+NOTEBOOKS ?= $(wildcard notebooks/*.ipynb)
+notebooks: setup
+	$(BIN)/jupyter nbconvert --log-level=ERROR --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+		--ExecutePreprocessor.kernel_name=python3 $(NOTEBOOKS)
 
 # Take up a sweep where its committed rows end: they count as finished runs.
 resume: profile
