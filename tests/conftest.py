@@ -9,7 +9,7 @@ from scipy import ndimage
 
 matplotlib.use("agg")
 
-LONGEST = (  # the files that take longest, in that order: where files run side by side, the last to start should be short
+LONGEST = (  # the files that take longest, in that order: of files side by side, the last to start should be short
     "test_fit.py",
     "test_callbacks.py",
     "test_report.py",
@@ -61,7 +61,7 @@ def blobs():
 
 @pytest.fixture
 def folder(tmp_path):
-    """The layout with parts: four, two and two images of several sizes and formats; two annotators of the first four."""
+    """The layout with parts: four, two and two images of several sizes and formats, and two annotators of the four."""
     generator = np.random.default_rng(0)
     write_table(tmp_path)
     for part, count in (("train", 4), ("val", 2), ("test", 2)):
