@@ -46,6 +46,12 @@ def test_the_lock_pins_every_dependency_and_names_no_source():
     assert "://" not in text
 
 
+def test_the_citation_and_the_changes_are_of_this_version():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    versions = re.findall(r"^## (\S+)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert citation["version"] == versions[0] == PROJECT["version"]
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebooks_are_committed_as_run_from_top_to_bottom(path):
     cells = nbformat.read(path, as_version=4).cells
