@@ -25,8 +25,7 @@ from thesis_lib.models.deeplab import deeplab
 from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation import tiles
-from thesis_lib.semi_supervised import MeanTeacher, MixMatch
-from thesis_lib.semi_supervised.batches import Batches as FewLabels
+from thesis_lib.semi_supervised import Batches, MeanTeacher, MixMatch
 from thesis_lib.targets import objectives, smoothing
 from thesis_lib.training import optimization
 
@@ -146,7 +145,7 @@ def fit(report):
 
 
 class BarePasses(keras.Model):
-    """The passes of a MixMatch step and nothing else: forward over the views, then forward and backward over everything."""
+    """The passes of a MixMatch step alone: forward over the views, then forward and backward over everything."""
 
     def __init__(self, network):
         super().__init__()
@@ -192,7 +191,7 @@ def few_labels(report):
     report("step: mean teacher / supervised, as many images", found["mean teacher"] / found["supervised"], "<= 2.20")
     report("step: MixMatch, K = 2 / its passes alone", found["mixmatch"] / found["passes"], "<= 1.15")
 
-    batches = FewLabels(draw(100), np.arange(100) % 10, draw(1280), LABELLED, UNLABELLED)
+    batches = Batches(draw(100), np.arange(100) % 10, draw(1280), LABELLED, UNLABELLED)
     resident = [
         ({k: keras.ops.convert_to_tensor(v) for k, v in batches[i][0].items()}, None) for i in range(len(batches))
     ]
@@ -212,31 +211,31 @@ peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read
 count = int(sys.argv[2])
 """
 SCENES = """
-from thesis_lib import objectives
-from thesis_lib.data import splits
-from thesis_lib.data.batches import SceneBatches
+from thesis_lib.data import SceneBatches, load_scenes
+from thesis_lib.targets import objective
 sys.path.insert(0, sys.argv[1])
 from bench import KNOWN, compiled
-train = splits.load_scenes("sample").train
+train = load_scenes("sample").train
 images, labels = (np.tile(a, (-(-count // 200),) + (1,) * (a.ndim - 1))[:count] for a in (train.images, train.labels))
-model = compiled(objectives.objective("forward", prior=KNOWN))
+model = compiled(objective("forward", prior=KNOWN))
 model.fit(SceneBatches(images, labels, 16, seed=0), epochs=1, verbose=0)
 print(peak(), (images.nbytes + labels.nbytes) / 2**20)
 """
 UNLABELLED_IMAGES = """
-from thesis_lib import few_labels
-from thesis_lib.data.classification import Images, Splits
+from thesis_lib.data import Images, ImageSplits
+from thesis_lib.semi_supervised import Run
 images = np.random.default_rng(0).integers(0, 256, (count, 28, 28, 1), np.uint8)
 labels = np.arange(count) % 10
 few = Images(images[:100], labels[:100])
-run = few_labels.Run("mean_teacher", "mlp_dropout_dae", width=16, epochs=1, pretraining_epochs=1, unlabelled_batch_size=1000)
-few_labels.train(run, Splits(Images(images, labels), few, few, tuple("0123456789")))
+splits = ImageSplits(Images(images, labels), few, few, tuple("0123456789"))
+short = {"width": 16, "epochs": 1, "pretraining_epochs": 1, "unlabelled_batch_size": 1000}
+Run(method="mean_teacher", network="mlp_dropout_dae", **short).train(splits=splits)
 print(peak(), (images.nbytes + labels.nbytes) / 2**20)
 """
 
 
 def rasters(report):
-    """Buildings: colours to classes, tiled prediction beside plain batches of the same pixels, and a DeepLab step beside `fit`."""
+    """Buildings: colours to classes, tiled prediction beside plain batches, and a DeepLab step beside `fit`."""
     generator = np.random.default_rng(0)
     table = ClassTable(tuple("abcdefghij"), tuple((20 * k, 255 - 10 * k, k) for k in range(10)))
     picture = table.to_picture(generator.integers(0, 10, (1500, 1500)).astype(np.uint8))
@@ -274,7 +273,7 @@ def rasters(report):
 
 
 def memory(report):
-    """Peak memory of training on some and on ten times as many scenes or unlabelled images, beyond what these take themselves."""
+    """Peak memory of training on some and on ten times as many images, beyond what these take themselves."""
     for what, script, counts in (
         ("scenes", SCENES, (1000, 10000)),
         ("images without a label", UNLABELLED_IMAGES, (20000, 200000)),
