@@ -8,7 +8,7 @@ import pytest
 
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.semi_supervised.run import METHOD_SETTINGS, METHODS
-from thesis_lib.study import classification_results, classification_runs
+from thesis_lib.study import classification_results, classification_runs, experiments
 
 REFERENCE = REPOSITORY / "reports/reference"
 
@@ -91,3 +91,18 @@ def test_the_runs_have_the_settings_that_were_chosen_on_another_seed():
         known = [name for name in vary if name not in METHOD_SETTINGS or name in METHODS[run.method].settings]
         used = [getattr(run, name) for name in known]
         assert used == pytest.approx(list(best[known].astype(float)), nan_ok=True), run.run
+
+
+def test_networks_of_the_published_width_have_the_learning_rates_that_were_chosen():
+    vary = ["learning_rate"]
+    rows = classification_runs.read(REFERENCE / "mnist_published_settings/runs", vary=vary)
+    tried = classification_runs.choose(rows, vary)
+    chosen = tried[tried["chosen"]].set_index(["method", "network", "labels"])["learning_rate"]
+    planned = experiments.runs(REPOSITORY / "experiments/mnist_published.yaml").values()
+    rates = {
+        (run["method"], run["network"], 100 if run["labels"] == 100 else 1000): run["learning_rate"]
+        for run in planned
+        if run["network"] != "mlp_dropout_dae"
+    }
+    assert rates == chosen.to_dict()
+    assert not set(rows["seed"]) & {run["seed"] for run in planned}

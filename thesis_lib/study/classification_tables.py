@@ -33,16 +33,18 @@ def named(method, network):
 
 
 def listed(values):
+    """Values in words: "a, b, c"."""
     return ", ".join(map(str, values))
 
 
 def joined(values):
-    """ "a", "a and b", "a, b and c"."""
+    """Values in words: "a", "a and b" or "a, b and c"."""
     *first, last = map(str, values)
     return f"{', '.join(first)} and {last}" if first else last
 
 
 def bullets(sentences):
+    """A Markdown list."""
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
