@@ -12,7 +12,9 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason=
 @pytest.mark.parametrize("name", ["unet", "deeplab"])
 def test_exported_networks_predict_alike(tmp_path, name):
     keras.utils.set_random_seed(0)
-    model, channels = (unet(3, **symmetric(2, 2)), 1) if name == "unet" else (deeplab(2, depth=18, weights=None), 3)
+    model, channels = (
+        (unet(3, **symmetric(2, 2)), 1) if name == "unet" else (deeplab(2, depth=18, weights=None, filters=16), 3)
+    )
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     images = np.random.default_rng(0).integers(0, 256, (4, 40, 50, channels)).astype("float32")
     model.fit(

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,21 +22,30 @@ from thesis_lib.training.optimization import learning_rate, use_xla
 STEP = Path(__file__).with_name("backend_step.py")
 
 
-@pytest.mark.parametrize("objective", ["one_hot", "posterior", "forward"])
-def test_tensorflow_and_jax_give_the_same_loss_and_gradients(tmp_path, objective):
-    results = {}
+OBJECTIVES = ("one_hot", "posterior", "forward")
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory):
+    """For each backend the losses and changes of weights that one step on each objective gives."""
+    folder, results = tmp_path_factory.mktemp("steps"), {}
     for backend in ("tensorflow", "jax"):
-        path = tmp_path / f"{backend}.npz"
         environment = {**os.environ, "KERAS_BACKEND": backend}
-        subprocess.run([sys.executable, STEP, objective, path], check=True, env=environment, capture_output=True)
-        results[backend] = np.load(path)
+        command = [sys.executable, STEP, folder / f"{backend}.npz", *OBJECTIVES]
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+        results[backend] = np.load(folder / f"{backend}.npz")
         assert results[backend]["backend"] == backend
-    tensorflow, jax = results.values()
-    assert tensorflow["loss"] == pytest.approx(float(jax["loss"]), abs=1e-4)
-    for name in tensorflow.files:
-        if name.startswith("change"):
-            np.testing.assert_allclose(tensorflow[name], jax[name], atol=1e-4)
-    assert max(np.abs(tensorflow[n]).max() for n in tensorflow.files if n.startswith("change")) > 1e-3
+    return results
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_tensorflow_and_jax_give_the_same_loss_and_gradients(steps, objective):
+    tensorflow, jax = steps["tensorflow"], steps["jax"]
+    assert tensorflow[f"{objective}_loss"] == pytest.approx(float(jax[f"{objective}_loss"]), abs=1e-4)
+    changes = [name for name in tensorflow.files if name.startswith(f"{objective}_change")]
+    for name in changes:
+        np.testing.assert_allclose(tensorflow[name], jax[name], atol=1e-4)
+    assert max(np.abs(tensorflow[name]).max() for name in changes) > 1e-3
 
 
 def small_problem(count=16):
@@ -91,10 +101,19 @@ model.fit(batches, validation_data=(images, labels), epochs=4, verbose=0, shuffl
 """
 
 
-def test_a_killed_run_resumes_where_it_was(tmp_path):
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of a training that was killed in its second epoch."""
+    folder = tmp_path_factory.mktemp("killed")
+    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
+    assert subprocess.run([sys.executable, "-c", script, "1"], capture_output=True).returncode == 9
+    assert _whole(folder / "backup") and not ended(folder, None)
+    return folder
+
+
+def test_a_killed_run_resumes_where_it_was(killed, tmp_path):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
-    killed = subprocess.run([sys.executable, "-c", script, "1"], capture_output=True)
-    assert killed.returncode == 9 and (tmp_path / "backup").exists() and not ended(tmp_path, None)
     best_before = pd.read_csv(tmp_path / "log.csv")["val_loss"].min()
     subprocess.run([sys.executable, "-c", script, "99"], check=True, capture_output=True)
     log = pd.read_csv(tmp_path / "log.csv")
@@ -120,10 +139,8 @@ def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["other run", "weights", "metadata"])
-def test_a_backup_that_is_damaged_or_of_another_run_is_not_used(tmp_path, damage):
-    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
-    assert subprocess.run([sys.executable, "-c", script, "1"], capture_output=True).returncode == 9
-    assert _whole(tmp_path / "backup")
+def test_a_backup_that_is_damaged_or_of_another_run_is_not_used(killed, tmp_path, damage):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     if damage == "weights":
         weights = tmp_path / "backup" / "latest.weights.h5"
         weights.write_bytes(weights.read_bytes()[:2000])
@@ -149,9 +166,8 @@ def test_a_new_run_in_an_old_folder_starts_afresh(tmp_path):
 def test_the_ten_original_m2nist_examples_train():
     data = splits.load_scenes(paths.data_folder() / "m2nist_sample")
     model = small_model()
-    history = model.fit(data.train.images, data.train.labels, validation_data=(data.validation.images, data.validation.labels),
-                        epochs=15, batch_size=2, verbose=0).history  # fmt: skip
-    assert history["loss"][-1] < 0.8 * history["loss"][0]
+    losses = model.fit(data.train.images, data.train.labels, epochs=15, batch_size=2, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_mixed_precision_trains_with_finite_losses():
