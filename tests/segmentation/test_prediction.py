@@ -151,7 +151,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read()).group
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
-def test_a_raster_of_6000_by_6000_px_is_predicted_within_1_2_gib(tmp_path):
+def test_a_raster_of_6000_by_6000_px_is_predicted_within_1_5_gib(tmp_path):
     roofs = np.zeros((6000, 6000), np.uint8)
     for i in range(0, 6000, 500):
         roofs[i + 100 : i + 300, 70 : 5000 + i // 10] = 1
@@ -166,4 +166,4 @@ def test_a_raster_of_6000_by_6000_px_is_predicted_within_1_2_gib(tmp_path):
         [sys.executable, "-c", LARGE, tmp_path, tmp_path / "out"], capture_output=True, text=True, cwd=paths.REPOSITORY
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) < 1.2
+    assert float(done.stdout.split()[-1]) < 1.5
