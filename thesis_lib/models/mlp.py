@@ -1,7 +1,6 @@
 """The multilayer perceptron of Lee (2013), with dropout, and its pretraining as a stack of denoising auto-encoders."""
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from thesis_lib import checks
@@ -59,7 +58,7 @@ class _Inputs(SceneBatches):
 
     def __getitem__(self, index):
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        inputs = np.array(self.below(self.images[chosen], training=False))
+        inputs = ops.convert_to_numpy(self.below(self.images[chosen], training=False))
         return inputs, inputs
 
 

@@ -104,13 +104,13 @@ class SceneTask:
 
     def probabilities(self, network, image):
         """float32 (H, W, K) of one image (H, W, C)."""
-        return np.array(keras.ops.softmax(network.predict(image[None], verbose=0)))[0]
+        return keras.ops.convert_to_numpy(keras.ops.softmax(network.predict(image[None], verbose=0)))[0]
 
     def score(self, network, folder):
         """`Scores` on the test scenes; writes `scenes.npz`, scores of each, and `predictions.npz` into the folder."""
         test = self.splits.test
         logits = network.predict(test.images, batch_size=self.run.batch_size, verbose=0)
-        probabilities = np.array(keras.ops.softmax(logits))
+        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
         row, per_scene, reliability = summary.evaluate(test.labels, probabilities, self.background)
         classes = probabilities.argmax(-1).astype(np.uint8)
         foreground = np.rint(255 * (1 - probabilities[..., self.background])).astype(np.uint8)
