@@ -30,11 +30,17 @@ def record(parameters):
 def commit():
     """The commit of the repository this library lies in, or "unknown"."""
     try:
-        run = [subprocess.run(["git", *command], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-               for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))]  # fmt: skip
+        head = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return run[0].stdout.strip() + ("+changes" if run[1].stdout.strip() else "")
+    return head + ("+changes" if changes else "")
+
+
+def _git(*words):
+    """What a git command prints in the library's folder."""
+    folder = Path(__file__).parent
+    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _accelerators():

@@ -24,17 +24,22 @@ def test_an_experiment_file_becomes_named_runs(tmp_path):
         "forward-small-seed0",
         "forward-small-seed1",
     ]
-    assert runs["forward-small-seed1"] == {
-        "epochs": 3, "objective": "forward", "prior_sigma": 1.0, "annotator_parameters": {"sigma": 1.0}, "seed": 1,
-    }  # fmt: skip
+    common = {"epochs": 3, "prior_sigma": 1.0, "annotator_parameters": {"sigma": 1.0}}
+    assert runs["forward-small-seed1"] == {**common, "objective": "forward", "seed": 1}
     assert [list(part) for part in experiment.parts] == [list(runs)[:2], list(runs)[2:]]  # by the first axis
     (tmp_path / "e.yaml").write_text("notebooks: {01_boundary_prior: {}, 99_nothing: {}}\ngrid: []")
     with pytest.raises(ValueError, match="must name notebooks that are in notebooks/; got '99_nothing'"):
         experiments.read(tmp_path / "e.yaml")
     (tmp_path / "e.yaml").write_text("notebooks:\n  # 01_boundary_prior: {}\ngrid: []")
     assert experiments.read(tmp_path / "e.yaml").notebooks == {}
-    for wrong in ("grid", "parameters: {}", ":\n- ]", "grid: [{objective: forward}]", "grid: [{a: [..]}]",
-                  "grid: [{a: [x], b: [y-z]}, {a: [x-y], b: [z]}]"):  # fmt: skip
+    for wrong in (
+        "grid",
+        "parameters: {}",
+        ":\n- ]",
+        "grid: [{objective: forward}]",
+        "grid: [{a: [..]}]",
+        "grid: [{a: [x], b: [y-z]}, {a: [x-y], b: [z]}]",
+    ):
         (tmp_path / "e.yaml").write_text(wrong)
         with pytest.raises(ValueError, match="e.yaml must be a YAML file with"):
             experiments.runs(tmp_path / "e.yaml")

@@ -71,8 +71,8 @@ def test_the_same_seed_gives_the_same_training():
 def test_a_run_leaves_its_best_model_its_log_and_tensorboard_files(tmp_path):
     images, labels = small_problem()
     model = small_model()
-    model.fit(images, labels, validation_data=(images, labels), epochs=3, batch_size=8, verbose=0,
-              callbacks=callbacks(tmp_path))  # fmt: skip
+    options = {"epochs": 3, "batch_size": 8, "verbose": 0, "callbacks": callbacks(tmp_path)}
+    model.fit(images, labels, validation_data=(images, labels), **options)
     log = pd.read_csv(tmp_path / "log.csv")
     assert len(log) == 3 and {"loss", "val_loss", "learning_rate"} <= set(log.columns)
     best = keras.saving.load_model(tmp_path / "best.keras")
