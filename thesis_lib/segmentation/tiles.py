@@ -11,8 +11,8 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
 
     Tiles overlap by 2 * margin + blend px. The outermost `margin` px of a tile lack context: they count only at
     the image's own border. Over the next `blend` px a tile's weight rises linearly. An image smaller than a tile is
-    mirrored below and to the right. A network that averages over its whole input, like DeepLabV3+, averages over the tile
-    instead of the image, so that its probabilities depend a little on the tiles.
+    mirrored below and to the right. A network that averages over its whole input, like DeepLabV3+, averages over the
+    tile instead of the image, so that its probabilities depend a little on the tiles.
 
     Args:
         model: keras.Model from images (N, tile, tile, C) to logits (N, tile, tile, K).
@@ -103,4 +103,4 @@ def _probabilities(model, image, top, lefts, tile, batch_size):
         part = np.asarray(image[top : top + tile, left : left + tile])
         small = min(part.shape[:2]) < tile
         patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric") if small else part
-    return np.array(ops.softmax(model.predict_on_batch(patches), axis=-1))[: len(lefts)]
+    return ops.convert_to_numpy(ops.softmax(model.predict_on_batch(patches), axis=-1))[: len(lefts)]
