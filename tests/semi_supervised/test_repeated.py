@@ -58,7 +58,7 @@ def test_differences_are_paired_by_image_and_their_intervals_hold_together():
     assert (second.difference, second.low, second.high) == (0, 0, 0) and second.verdict == "no significant difference"
     assert verdict(-2, -1) == "significantly lower error"
     text = difference_sentences(image_differences(several, pairs, level=0.9))
-    assert text.splitlines()[1] == "- supervised minus VAT: +0.00 points [+0.00, +0.00], no significant difference."
+    assert text.splitlines()[1] == "- *supervised* minus *VAT*: +0.00 points [+0.00, +0.00], no significant difference."
 
 
 def test_rows_of_many_runs_become_a_table_beside_published_errors():

@@ -11,13 +11,16 @@ from thesis_lib.semi_supervised.pseudo_label import PseudoLabel
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 from thesis_lib.semi_supervised.repeated import (
     difference_sentences,
+    error_ranges,
     error_table,
     errors_by_labels,
     image_differences,
     repeat,
     seed_differences,
+    seed_sentences,
 )
 from thesis_lib.semi_supervised.run import METHODS, Run
+from thesis_lib.semi_supervised.scoring import confidence, logits
 from thesis_lib.semi_supervised.supervised import Supervised
 from thesis_lib.semi_supervised.temporal_ensembling import TemporalEnsembling
 from thesis_lib.semi_supervised.virtual_adversarial import VirtualAdversarial
@@ -38,10 +41,14 @@ __all__ = [
     "VirtualAdversarial",
     "choose_labelled",
     "difference_sentences",
+    "confidence",
+    "error_ranges",
     "error_table",
     "errors_by_labels",
     "image_differences",
+    "logits",
     "repeat",
     "seed_differences",
+    "seed_sentences",
     "unsupervised",
 ]

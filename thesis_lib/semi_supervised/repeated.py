@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import keras
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -35,7 +36,7 @@ class Repeated:
     @property
     def probabilities(self):
         """Predicted probabilities of the test images, float32 (seeds, N, K)."""
-        return np.array(probabilities(self.logits))
+        return keras.ops.convert_to_numpy(probabilities(self.logits))
 
     @property
     def wrong(self):
@@ -126,11 +127,31 @@ def verdict(low, high):
 
 def difference_sentences(differences):
     """The rows of `image_differences` as a Markdown list, a sentence each."""
-    sentences = [
-        f"- {row.one} minus {row.other}: {row.difference:+.2f} points [{row.low:+.2f}, {row.high:+.2f}], {row.verdict}."
-        for row in differences.itertuples()
-    ]
+    sentences = []
+    for row in differences.itertuples():
+        change = f"{row.difference:+.2f} points [{row.low:+.2f}, {row.high:+.2f}]"
+        sentences.append(f"- *{row.one}* minus *{row.other}*: {change}, {row.verdict}.")
     return "\n".join(sentences)
+
+
+def error_ranges(repeated, target):
+    """Test errors by number of labels, as `figures.lines` takes them.
+
+    Args:
+        repeated: dict from a number of labels to `Repeated`.
+        target: the method's name.
+
+    Returns:
+        DataFrame with a row a number: labels, target, metric ("error_percent"), mean, low and high (of the seeds).
+    """
+    errors = {number: one.scores["error_percent"] for number, one in repeated.items()}
+    table = pd.DataFrame(errors).agg(["mean", "min", "max"]).T.set_axis(["mean", "low", "high"], axis=1)
+    return table.rename_axis("labels").reset_index().assign(target=target, metric="error_percent")
+
+
+def _kind(kind):
+    method, network = kind
+    return f"{METHODS[method].title}, {NETWORKS[network].title}"
 
 
 def errors_by_labels(rows, kinds, published=None):
@@ -150,7 +171,7 @@ def errors_by_labels(rows, kinds, published=None):
     for method, network in kinds:
         errors = rows[(rows["method"] == method) & (rows["network"] == network)].groupby("labels")["error_percent"]
         others = (published or {}).get((method, network), {})
-        table[f"{METHODS[method].title}, {NETWORKS[network].title}"] = {
+        table[_kind((method, network))] = {
             labels: f"{values.mean():.2f} ± {values.std():.2f}"
             + (f" ({others[labels]:.2f})" if labels in others else "")
             for labels, values in errors
@@ -169,5 +190,17 @@ def seed_differences(rows, one, other, labels):
     Returns:
         Series (points of error), indexed by the seeds that both have.
     """
-    errors = rows[rows["labels"] == labels].set_index(["method", "network", "seed"])["error_percent"]
-    return (errors.loc[one] - errors.loc[other]).dropna()
+    errors = rows[rows["labels"] == labels].pivot(index="seed", columns=["method", "network"], values="error_percent")
+    return (errors[one] - errors[other]).dropna()
+
+
+def seed_sentences(rows, pairs, labels):
+    """`seed_differences` of pairs of (method, network) as a Markdown list, a sentence each."""
+    sentences = []
+    for one, other in pairs:
+        change = seed_differences(rows, one, other, labels)
+        sentences.append(
+            f"- *{_kind(one)}* minus *{_kind(other)}*, {labels} labels: {change.mean():+.2f} points on average; "
+            f"lower with {(change < 0).sum()} of {len(change)} seeds."
+        )
+    return "\n".join(sentences)

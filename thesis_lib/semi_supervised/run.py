@@ -18,7 +18,7 @@ from thesis_lib.models.resnet import BLOCKS
 from thesis_lib.parameters import boolean, check, choice, documented, other, real, whole
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
-from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED
+from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
 from thesis_lib.semi_supervised.scoring import logits, scores
 from thesis_lib.semi_supervised.unsupervised import probabilities
 from thesis_lib.training.callbacks import Checkpoint
@@ -150,6 +150,10 @@ class Run:
         """The network, before any training."""
         return NETWORKS[self.network].build(num_classes, image_shape, self)
 
+    def augmentation(self):
+        """The random variation of the images, a Keras layer; None if there is none."""
+        return augmentation(self)
+
     def compiled(self, network, num_images, steps):
         """The keras.Model of the run's method, compiled.
 
@@ -265,6 +269,6 @@ class Run:
             raise ValueError(
                 f"image must be a path or an array of shape {self.splits.image_shape}; got shape {np.shape(image)}"
             )
-        predicted = np.array(probabilities(logits(self.model, np.asarray(image)[None])))[0]
+        predicted = keras.ops.convert_to_numpy(probabilities(logits(self.model, np.asarray(image)[None])))[0]
         order = np.argsort(-predicted, kind="stable")
         return {self.splits.class_names[k]: float(predicted[k]) for k in order}

@@ -2,7 +2,8 @@
 
 import keras
 import numpy as np
-from sklearn.metrics import f1_score
+from scipy import stats
+from sklearn.metrics import f1_score, log_loss
 
 
 def logits(model, images):
@@ -12,7 +13,7 @@ def logits(model, images):
     """
     batch_size = max(32, 2**17 // int(np.prod(images.shape[1:3])))
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-    return np.concatenate([np.array(model(part, training=False)) for part in parts])
+    return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts])
 
 
 def scores(model, images):
@@ -21,6 +22,25 @@ def scores(model, images):
     return {
         "error_percent": 100 * float(np.mean(predicted != images.labels)),
         "f1": float(f1_score(images.labels, predicted, average="macro")),
+    }
+
+
+def confidence(predicted, labels, margin=0.2):
+    """How sure predictions are, and whether rightly so.
+
+    Args:
+        predicted: probabilities (N, K).
+        labels: int (N,), the true classes.
+        margin: difference between the two largest probabilities of an unsure prediction, in [0, 1].
+
+    Returns:
+        dict: mean entropy (nats), share of predictions with a smaller margin, log loss (nats).
+    """
+    second, first = np.sort(predicted, axis=-1)[:, -2:].T
+    return {
+        "mean entropy (nats)": float(stats.entropy(predicted, axis=-1).mean()),
+        f"share with a margin below {margin:g}": float(np.mean(first - second < margin)),
+        "log loss (nats)": float(log_loss(labels, predicted, labels=range(predicted.shape[1]))),
     }
 
 
@@ -53,5 +73,5 @@ class Scored(keras.callbacks.Callback):
             losses = keras.losses.sparse_categorical_crossentropy(
                 self.labelled.labels, logits(model, self.labelled.images), from_logits=True
             )
-            row["classification_loss"] = float(np.mean(np.array(losses)))
+            row["classification_loss"] = float(np.mean(keras.ops.convert_to_numpy(losses)))
         return row
