@@ -1,4 +1,4 @@
-"""Every figure of the notebooks: from arrays or tables to a matplotlib Figure; a module for each part of the story."""
+"""Every figure of the notebooks: functions from arrays or tables to a matplotlib Figure."""
 
 from thesis_lib.extras import extra
 
@@ -8,12 +8,12 @@ with extra("notebooks"):
 from thesis_lib.figures.annotation import (
     annotators,
     autocorrelation,
-    belief_about_sigma,
     convergence,
     coverage,
     displacements,
     drawn_boundaries,
     measured_sigma,
+    sigma_posterior,
     where_drawings_differ,
 )
 from thesis_lib.figures.comparison import lines, magnitudes, paired_differences, rankings
@@ -50,7 +50,6 @@ __all__ = [
     "assumed_sigma",
     "augmentations",
     "autocorrelation",
-    "belief_about_sigma",
     "choices",
     "class_average_ratio",
     "class_maps",
@@ -80,6 +79,7 @@ __all__ = [
     "rankings",
     "reliability",
     "show",
+    "sigma_posterior",
     "style",
     "where_drawings_differ",
 ]

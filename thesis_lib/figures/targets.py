@@ -1,4 +1,4 @@
-"""Figures of notebook 2: soft labels, smoothing matrices, and how well they forecast the truth."""
+"""Figures of notebook 2: soft labels, smoothing matrices, and how well they forecast the true map."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,12 +8,16 @@ from thesis_lib.figures.style import TRUE, grid, picture, style
 
 
 def label_gallery(soft_labels, k, class_name):
-    """Soft labels of one scene by rule: probability of class k above, entropy below. soft_labels: title -> (H, W, K)."""
+    """Soft labels of one scene by rule: the probability of class k above, the entropy below.
+
+    Args:
+        soft_labels: dict from a rule's title to its soft labels (H, W, K).
+    """
     figure, axes = grid(2, len(soft_labels), 1.75, 1.7)
-    for axis, (title, q) in zip(axes.T, soft_labels.items()):
-        probability = picture(axis[0], q[..., k], title, cmap="viridis", vmin=0, vmax=1)
+    for (above, below), (title, q) in zip(axes.T, soft_labels.items()):
+        probability = picture(above, q[..., k], title, cmap="viridis", vmin=0, vmax=1)
         entropy = -(q * np.log(np.maximum(q, 1e-12))).sum(-1)
-        spread = picture(axis[1], entropy, cmap="magma", vmin=0, vmax=np.log(2))
+        spread = picture(below, entropy, cmap="magma", vmin=0, vmax=np.log(2))
     axes[0, 0].set_ylabel(f"P({class_name})", fontsize=9)
     axes[1, 0].set_ylabel("entropy, nats", fontsize=9)
     figure.colorbar(probability, ax=axes[0, :].tolist(), shrink=0.8)
@@ -22,7 +26,13 @@ def label_gallery(soft_labels, k, class_name):
 
 
 def edge_profile(distance, profiles, predictive):
-    """Probability of the object across a straight edge: title -> values at `distance` (px), beside the formula."""
+    """Probability of the object across a straight edge, with the formula as a line.
+
+    Args:
+        distance: signed distance from the edge, px, positive inside (n,).
+        profiles: dict from a title to (objective, probabilities (n,)).
+        predictive: SciPy distribution of the displacement, px.
+    """
     figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
     fine = np.linspace(distance.min(), distance.max(), 400)
     axis.plot(fine, predictive.cdf(fine), color="black", lw=1, label="Student-t distribution function")
@@ -35,12 +45,19 @@ def edge_profile(distance, profiles, predictive):
 
 
 def matrices(named, class_names, axes=("true class", "drawn class")):
-    """Heat maps of K x K matrices, by title, on a common colour scale from 0 to 1; axes name columns and rows."""
+    """Heat maps of K x K matrices on a common colour scale from 0 to 1.
+
+    Args:
+        named: dict from a title to a matrix.
+        class_names: K names; those longer than two letters are shown as bg.
+        axes: what columns and rows are.
+    """
     figure, panels = grid(1, len(named), 3.4, 3.2)
-    short = [n if len(n) < 3 else "bg" for n in class_names]
+    short = [name if len(name) < 3 else "bg" for name in class_names]
+    options = {"vmin": 0, "vmax": 1, "cmap": "cividis", "cbar": False, "square": True}
+    options |= {"annot": True, "fmt": ".2f", "annot_kws": {"fontsize": 5}, "xticklabels": short, "yticklabels": short}
     for axis, (title, matrix) in zip(panels[0], named.items()):
-        sns.heatmap(matrix, ax=axis, vmin=0, vmax=1, cmap="cividis", cbar=False, square=True, annot=True, fmt=".2f",
-                    annot_kws={"fontsize": 5}, xticklabels=short, yticklabels=short)  # fmt: skip
+        sns.heatmap(matrix, ax=axis, **options)
         axis.set_title(title, fontsize=9)
         axis.set(xlabel=axes[0], ylabel=axes[1])
         axis.tick_params(labelsize=7)
@@ -48,7 +65,7 @@ def matrices(named, class_names, axes=("true class", "drawn class")):
 
 
 def class_average_ratio(table):
-    """Measured over predicted class average against sigma: DataFrame with `sigma, px` and `ratio`."""
+    """Ratio of the measured to the predicted class average against sigma: DataFrame with `sigma, px` and ratio."""
     figure, axis = plt.subplots(figsize=(5, 3), layout="constrained")
     axis.plot(table["sigma, px"], table["ratio"], color=style("weighted_adjacent_prior")[1], marker="P")
     axis.axhline(1, color="black", ls=":")
@@ -56,26 +73,26 @@ def class_average_ratio(table):
     return figure
 
 
-def forecasts(table, metric="log_loss", label="log loss against the true map, nats"):
-    """One bar a rule: DataFrame with `objective`, `title` and the metric, best first."""
-    table = table.sort_values(metric)
+def forecasts(table):
+    """Log loss of each rule as a bar, the best first: DataFrame with objective, title and log_loss."""
+    table = table.sort_values("log_loss")
     figure, axis = plt.subplots(figsize=(6.5, 0.32 * len(table) + 0.9), layout="constrained")
-    axis.barh(table["title"], table[metric], color=[style(o)[1] for o in table["objective"]])
-    for y, value in enumerate(table[metric]):
+    axis.barh(table["title"], table["log_loss"], color=[style(objective)[1] for objective in table["objective"]])
+    for y, value in enumerate(table["log_loss"]):
         axis.text(value, y, f" {value:.3f}", va="center", fontsize=8)
     axis.invert_yaxis()
-    axis.set(xlabel=label, xlim=(0, table[metric].max() * 1.15))
+    axis.set(xlabel="log loss against the true map, nats", xlim=(0, table["log_loss"].max() * 1.15))
     return figure
 
 
 def assumed_sigma(table, true_sigma):
-    """Log loss against the sigma that is assumed: DataFrame with `sigma, px` and `log_loss`."""
+    """Log loss against the assumed sigma: DataFrame with `sigma, px` and log_loss; the true sigma (px) is marked."""
     figure, axis = plt.subplots(figsize=(5, 3), layout="constrained")
     axis.plot(table["sigma, px"], table["log_loss"], color=style("posterior")[1], marker="s", label="posterior")
     axis.axvline(true_sigma, color=TRUE, ls="--", label="annotators' sigma")
     axis.set(xlabel="assumed sigma, px", ylabel="log loss, nats", xscale="log")
     ticks = list(table["sigma, px"])
-    axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.legend(fontsize=8)
     return figure
