@@ -1,7 +1,4 @@
-"""A sweep whose true differences are known: rows and scores of scenes are drawn, no network is trained."""
-
-import json
-import re
+"""A sweep whose true differences are known: rows and scores of scenes are drawn at random, no network is trained."""
 
 import nbformat
 import numpy as np
@@ -11,21 +8,41 @@ import pytest
 from thesis_lib import files
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import comparison
+from thesis_lib.study import comparison, segmentation_tables
+from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_runs import read
 
 SCENES = 40
+USUAL = ", 100 scenes, 5 epochs"
 BASE = {
-    "data": "sample", "train_scenes": 100, "validation_scenes": None, "test_scenes": None, "annotator": "displacement",
-    "annotator_parameters": {"sigma": 1.0, "correlation_length": 4.0}, "class_weights": "uniform", "magnitude": 0.9, "prior": "known",
-    "prior_sigma": 1.0, "prior_mean": 0.0, "prior_scenes": 10, "epochs": 5, "batch_size": 8, "width": 8, "depth": 4,
-    "learning_rate": 0.01, "schedule": "cosine", "augment": False, "background": 10, "believed_mean": 0.0,
-    "believed_sigma_low": 0.9, "believed_sigma_high": 1.1,
-}  # fmt: skip
+    "data": "sample",
+    "train_scenes": 100,
+    "validation_scenes": None,
+    "test_scenes": None,
+    "annotator": "displacement",
+    "annotator_parameters": {"sigma": 1.0, "correlation_length": 4.0},
+    "class_weights": "uniform",
+    "magnitude": 0.9,
+    "prior": "known",
+    "prior_sigma": 1.0,
+    "prior_mean": 0.0,
+    "prior_scenes": 10,
+    "epochs": 5,
+    "batch_size": 8,
+    "width": 8,
+    "depth": 4,
+    "learning_rate": 0.01,
+    "schedule": "cosine",
+    "augment": False,
+    "background": 10,
+    "believed_mean": 0.0,
+    "believed_sigma_low": 0.9,
+    "believed_sigma_high": 1.1,
+}
 
 
 def write_run(folder, name, gain, seed, curve=True, **parameters):
-    """A run whose surface distance is 1 - gain px, its other scores likewise, with noise of seeds and scenes that targets share."""
+    """A run whose surface distance is 1.5 - gain px, other scores likewise; targets share noise of seeds and scenes."""
     generator = np.random.default_rng([seed, len(name)])
     shared = np.random.default_rng(seed).normal(0, 0.2) + np.random.default_rng(0).normal(0, 0.2, SCENES)
     level = 1.5 - gain + shared + generator.normal(0, 0.02, SCENES)
@@ -49,96 +66,119 @@ def write_run(folder, name, gain, seed, curve=True, **parameters):
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
+    """Three cases of error; wrong and fitted priors, swept magnitudes, fewer scenes and more epochs at 1 px."""
     folder = tmp_path_factory.mktemp("sweep")
+    clean = {"annotator": "none", "annotator_parameters": {}}
+    gains = {"one_hot": 0, "posterior": -0.3, "forward": 0.3, "dice": 0.0}
     for seed in range(5):
         for sigma in (0.0, 1.0, 2.0):
-            displaced = {"annotator_parameters": {"sigma": sigma, "correlation_length": 4.0}, "prior_sigma": sigma}
-            case = displaced if sigma else {"annotator": "none", "annotator_parameters": {}, "prior_sigma": 0.0}
-            for objective, gain in {"one_hot": 0, "posterior": -0.3, "forward": 0.3 * sigma, "dice": 0.0}.items():
-                if sigma or objective in ("one_hot", "dice"):
-                    write_run(
-                        folder, f"s{seed}-{sigma}-{objective}", gain - 0.2 * sigma, seed, objective=objective, **case
-                    )
+            case = clean if sigma == 0 else {"annotator_parameters": {"sigma": sigma, "correlation_length": 4.0}}
+            for objective in gains if sigma else ("one_hot", "dice"):
+                gain = gains[objective] * (sigma if objective == "forward" else 1) - 0.2 * sigma
+                name = f"s{seed}-{sigma}-{objective}"
+                write_run(folder, name, gain, seed, objective=objective, prior_sigma=sigma, **case)
         for sigma in (0.25, 4.0):
             write_run(folder, f"s{seed}-assumed{sigma}", 0.0, seed, objective="forward", prior_sigma=sigma)
-        write_run(
-            folder,
-            f"s{seed}-0.0-assumed1",
-            0.2,
-            seed,
-            objective="forward",
-            annotator="none",
-            annotator_parameters={},
-            prior_sigma=1.0,
-        )
+        write_run(folder, f"s{seed}-0.0-assumed1", 0.2, seed, objective="forward", prior_sigma=1.0, **clean)
         for n in (5, 20):
             write_run(folder, f"s{seed}-fitted{n}", 0.1, seed, objective="forward", prior="fitted", prior_scenes=n)
         for m in (0.8, 0.9):
             write_run(folder, f"s{seed}-rule{m}", m - 1, seed, objective="weighted_adjacent", magnitude=m)
-        for objective, gain in {"one_hot": -0.3, "forward": -0.3}.items():
-            write_run(folder, f"s{seed}-few-{objective}", gain, seed, objective=objective, train_scenes=50)
-            write_run(folder, f"s{seed}-long-{objective}", gain + 0.5, seed, objective=objective, epochs=50)
+        for objective in ("one_hot", "forward"):
+            write_run(folder, f"s{seed}-few-{objective}", -0.3, seed, objective=objective, train_scenes=50)
+            write_run(folder, f"s{seed}-long-{objective}", 0.2, seed, objective=objective, epochs=50)
     return folder
 
 
-def test_runs_are_labelled_by_case_and_target(sweep):
-    rows = read(sweep)
+@pytest.fixture(scope="module")
+def rows(sweep):
+    return read(sweep)
+
+
+@pytest.fixture(scope="module")
+def compared(rows):
+    return Comparison(rows, resamples=200)
+
+
+def test_runs_are_labelled_by_case_and_target(rows):
     assert list(dict.fromkeys(rows["case"])) == [
-        "no error, 100 scenes, 5 epochs", "sigma 1 px, 100 scenes, 5 epochs", "sigma 2 px, 100 scenes, 5 epochs",
-        "sigma 1 px, 50 scenes, 5 epochs", "sigma 1 px, 100 scenes, 50 epochs",
-    ]  # fmt: skip
-    usual = rows[rows["case"] == "sigma 1 px, 100 scenes, 5 epochs"]
+        "no error, 100 scenes, 5 epochs",
+        "sigma 1 px, 100 scenes, 5 epochs",
+        "sigma 2 px, 100 scenes, 5 epochs",
+        "sigma 1 px, 50 scenes, 5 epochs",
+        "sigma 1 px, 100 scenes, 50 epochs",
+    ]
+    usual = rows[rows["case"] == "sigma 1 px" + USUAL]
     assert usual.groupby("variant", sort=False)["target"].unique().map(list).to_dict() == {
         "": ["one_hot", "posterior", "forward", "dice"],
         "magnitude": ["weighted_adjacent, m = 0.8", "weighted_adjacent, m = 0.9"],
         "fitted": ["forward, prior fitted on 5", "forward, prior fitted on 20"],
         "assumed": ["forward, sigma 0.25 px assumed", "forward, sigma 4 px assumed"],
     }
+    fitted = usual[usual["target"] == "forward, prior fitted on 5"].iloc[0]
+    assert (fitted["objective"], fitted["how"]) == ("forward", "prior fitted on 5")
+    assert fitted["title"] == "forward likelihood, prior fitted on 5"
+
+
+def test_magnitudes_are_compared_on_the_seeds_that_ran_at_all_of_them(rows):
     assert (comparison.best_magnitudes(rows)["magnitude"] == 0.9).all()
     swept = rows[rows["variant"] == "magnitude"]
-    begun = rows.drop(
-        swept.index[(swept["seed"] == swept["seed"].max()) & (swept["magnitude"] == swept["magnitude"].min())]
-    )
+    last = (swept["seed"] == swept["seed"].max()) & (swept["magnitude"] == swept["magnitude"].min())
+    begun = rows.drop(swept.index[last])
     assert set(comparison.of_magnitudes(begun)["seed"]) == set(swept["seed"]) - {swept["seed"].max()}
     assert len(comparison.of_magnitudes(rows)) == len(swept)
 
 
-def test_differences_that_are_there_are_established_and_others_are_not(sweep):
-    rows = read(sweep)
-    table = comparison.differences(rows[rows["variant"] == ""], "one_hot", resamples=200)
+def test_differences_that_are_there_are_significant_and_others_are_not(compared):
+    table = compared.paired(compared.rows[compared.rows["variant"] == ""], "one_hot")
     verdicts = table.pivot(index=["case", "target"], columns="metric", values="verdict")
     for sigma in (1, 2):
-        case = f"sigma {sigma} px, 100 scenes, 5 epochs"
-        assert (verdicts.loc[(case, "forward")] == "better").all() and (
-            verdicts.loc[(case, "posterior")] == "worse"
-        ).all()
+        case = f"sigma {sigma} px{USUAL}"
+        assert (verdicts.loc[(case, "forward")] == "better").all()
+        assert (verdicts.loc[(case, "posterior")] == "worse").all()
         assert (verdicts.loc[(case, "dice")] == "").all()
-    distance = table[(table["metric"] == "surface_distance") & (table["target"] == "forward")].set_index("case")[
-        "difference"
-    ]
-    assert distance["sigma 2 px, 100 scenes, 5 epochs"] == pytest.approx(-0.6, abs=0.03)
     assert (table["p_holm"] >= table["p_value"]).all() and len(table) == 7 * (3 + 3 + 1 + 1 + 1)
-    single = comparison.seed_differences(rows, "one_hot")
-    mean = (
-        single[(single["metric"] == "surface_distance") & (single["target"] == "forward")]
-        .groupby("case")["difference"]
-        .mean()
-    )
-    assert mean.to_dict() == pytest.approx(distance.to_dict())
+    of_forward = (table["metric"] == "surface_distance") & (table["target"] == "forward")
+    distance = table[of_forward].set_index("case")["difference"]
+    assert distance["sigma 2 px" + USUAL] == pytest.approx(-0.6, abs=0.03)
+    single = compared.seed_differences()
+    of_forward = (single["metric"] == "surface_distance") & (single["target"] == "forward")
+    assert single[of_forward].groupby("case")["difference"].mean().to_dict() == pytest.approx(distance.to_dict())
 
 
-def test_targets_are_also_compared_like_for_like(sweep):
-    rows = read(sweep)
-    table = comparison.differences(
-        rows[rows["variant"] == ""],
-        {"forward": "posterior", "forward_dice": "one_hot_dice"},
-        ("surface_distance",),
-        resamples=200,
-    )
-    assert table["case"].tolist() == ["sigma 1 px, 100 scenes, 5 epochs", "sigma 2 px, 100 scenes, 5 epochs"]
-    assert (
-        table["difference"].tolist() == pytest.approx([-0.6, -0.9], abs=0.03) and (table["verdict"] == "better").all()
-    )
+def test_a_table_says_what_its_targets_are(compared):
+    table = compared.differences.set_index("target")
+    assert set(table.loc["forward, prior fitted on 5", "how"]) == {"prior fitted on 5"}
+    assert set(table.loc["weighted_adjacent, m = 0.9", "objective"]) == {"weighted_adjacent"}
+
+
+def test_targets_are_also_compared_like_for_like(compared):
+    table = compared.like_for_like[compared.like_for_like["metric"] == "surface_distance"]
+    assert table["case"].tolist() == ["sigma 1 px" + USUAL, "sigma 2 px" + USUAL]
+    assert table["difference"].tolist() == pytest.approx([-0.6, -0.9], abs=0.03)
+    assert (table["verdict"] == "better").all()
+
+
+def test_a_misspecified_prior_is_compared_with_the_baseline_alone(compared):
+    table = compared.wrong_prior
+    assert set(table["target"]) == {f"forward, sigma {sigma} px assumed" for sigma in ("0.25", "1", "4")}
+    needless = table[(table["case"] == "no error" + USUAL) & (table["metric"] == "surface_distance")]
+    assert needless["difference"].item() == pytest.approx(-0.2, abs=0.03)
+
+
+def test_means_are_against_what_varies(compared):
+    by_sigma = compared.against("sigma")
+    distances = by_sigma[by_sigma["metric"] == "surface_distance"].set_index(["target", "sigma"])
+    assert sorted(distances.xs("forward")["borrowed"].items()) == [(0.0, True), (1.0, False), (2.0, False)]
+    without_error = distances.loc[[("forward", 0.0), ("one_hot", 0.0)], "mean"]
+    assert without_error.iloc[0] == without_error.iloc[1] and not distances.xs("one_hot")["borrowed"].any()
+    for x, values in (("scenes", {50, 100}), ("epochs", {5, 50}), ("prior_sigma", {0.25, 1, 4})):
+        means = compared.against(x)
+        assert set(means[x]) == values and "forward" in set(means["target"])
+    alone = Comparison(compared.rows[compared.rows["case"] == "sigma 2 px" + USUAL], resamples=20)
+    assert all(alone.against(x).empty for x in ("sigma", "scenes", "epochs", "prior_sigma"))
+    with pytest.raises(ValueError, match="x must be one of epochs, prior_sigma, scenes, sigma; got 'width'"):
+        compared.against("width")
 
 
 def test_the_median_scene_is_that_of_the_scenes_as_often_as_they_are_drawn():
@@ -160,42 +200,47 @@ def test_scenes_where_nothing_is_found_are_counted(tmp_path):
     assert read(tmp_path)["nothing_found"].tolist() == [3]
 
 
-def test_ranks_leave_out_targets_that_lack_a_seed(sweep):
-    rows = read(sweep)
-    rows = rows[
-        (rows["case"] == "sigma 2 px, 100 scenes, 5 epochs") & ~((rows["target"] == "dice") & (rows["seed"] == 1))
-    ]
-    ranked = comparison.rankings(rows, ("surface_distance", "surface_dice"), resamples=50)
-    for _, part in ranked.groupby("metric"):
-        assert list(part["target"]) == ["forward", "one_hot", "posterior"]
+def test_ranks_leave_out_targets_that_lack_a_seed(rows):
+    part = rows[rows["case"] == "sigma 2 px" + USUAL]
+    ranks = Comparison(part[(part["target"] != "dice") | (part["seed"] != 1)], resamples=50).ranks
+    for _, of_metric in ranks.groupby("metric"):
+        assert list(of_metric["target"]) == ["forward", "one_hot", "posterior"]
 
 
-def test_ranks_are_on_the_seeds_that_most_targets_have(sweep):
-    rows = read(sweep)
-    rows = rows[rows["case"] == "sigma 2 px, 100 scenes, 5 epochs"]
-    fewer = rows[(rows["seed"] < 3) | (rows["target"] == "forward")]
-    table = comparison.rankings(fewer, ("surface_distance",), resamples=50)
-    pd.testing.assert_frame_equal(
-        table, comparison.rankings(rows[rows["seed"] < 3], ("surface_distance",), resamples=50)
-    )
-    assert len(table) == 4
-    means = comparison.means(comparison.on_shared_seeds(fewer), ["target"])
-    assert (means["seeds"] == 3).all() and means["target"].nunique() == 4
+def test_ranks_are_on_the_seeds_that_most_targets_have(rows):
+    part = rows[rows["case"] == "sigma 2 px" + USUAL]
+    fewer = Comparison(part[(part["seed"] < 3) | (part["target"] == "forward")], resamples=50)
+    pd.testing.assert_frame_equal(fewer.ranks, Comparison(part[part["seed"] < 3], resamples=50).ranks)
+    assert (fewer.ranks["metric"].value_counts() == 4).all()
+    assert (fewer.means["seeds"] == 3).all() and fewer.means["target"].nunique() == 4
 
 
-def test_means_and_pooled_reliability(sweep):
-    rows = read(sweep)
-    table = comparison.means(rows, ["case", "target"]).set_index(["case", "target", "metric"])
-    found = table.loc[("no error, 100 scenes, 5 epochs", "one_hot", "surface_distance")]
-    assert found["low"] < found["mean"] < found["high"] and found["seeds"] == 5
-    assert (table["low"].dropna() >= 0).all() and (table.xs("surface_dice", level="metric")["high"].dropna() <= 1).all()
+def test_means_and_pooled_reliability(rows, compared):
+    table = compared.means.set_index(["case", "target", "metric"])
+    distance = table.loc[("no error" + USUAL, "one_hot", "surface_distance")]
+    assert distance["low"] < distance["mean"] < distance["high"] and distance["seeds"] == 5
+    assert (table["low"].dropna() >= 0).all()
+    assert (table.xs("surface_dice", level="metric")["high"].dropna() <= 1).all()
     curve = comparison.reliability(rows.iloc[:3])
-    assert (
-        curve["count"].tolist() == [0, 30, 90]
-        and np.isnan(curve["accuracy"][0])
-        and curve["accuracy"][1] == pytest.approx(0.4)
-    )
+    assert curve["count"].tolist() == [0, 30, 90] and np.isnan(curve["accuracy"][0])
+    assert curve["accuracy"][1] == pytest.approx(0.4)
     assert comparison.reliability(rows.drop(columns="reliability")) is None
+    panels = compared.reliability(["one_hot", "forward"])
+    assert "no error" + USUAL not in panels and list(panels["sigma 2 px" + USUAL]) == ["one-hot", "forward likelihood"]
+
+
+def test_predictions_are_shown_where_all_lie_beside_their_rows(rows, compared, sweep, tmp_path):
+    case = "sigma 2 px" + USUAL
+    assert compared.predictions(sweep, case, ["one_hot", "forward"]) == {}
+    for run in rows.loc[(rows["case"] == case) & (rows["seed"] == 0), "run"]:
+        (tmp_path / run).mkdir()
+        np.savez(tmp_path / run / "predictions.npz", foreground=np.full((2, 3, 3), 51, np.uint8))
+    maps = compared.predictions(tmp_path, case, ["one_hot", "forward"])
+    assert list(maps) == ["one-hot", "forward likelihood"] and maps["one-hot"] == pytest.approx(np.full((2, 3, 3), 0.2))
+    scenes = compared.three_scenes(case, "forward")
+    distances = rows[(rows["case"] == case) & (rows["seed"] == 0)].set_index("target")["per_scene"]
+    gains = distances["one_hot"]["surface_distance"] - distances["forward"]["surface_distance"]
+    assert (gains[scenes[0]], gains[scenes[2]]) == (gains.min(), gains.max())
 
 
 def test_annotators_that_differ_in_any_parameter_are_cases_of_their_own(tmp_path):
@@ -212,8 +257,14 @@ def test_annotators_that_differ_in_any_parameter_are_cases_of_their_own(tmp_path
     assert read(tmp_path)["case"].tolist() == ["morphological, some width 1", "morphological, some width 2"]
 
 
-def test_a_metric_that_the_rows_do_not_hold_is_left_out(sweep):
-    assert "ece_band" not in set(comparison.means(read(sweep).drop(columns="ece_band"), ["case", "target"])["metric"])
+def test_a_metric_that_the_rows_do_not_hold_is_left_out(rows):
+    means = comparison.means(rows.drop(columns="ece_band"), ["case", "target"])
+    assert "ece_band" not in set(means["metric"]) and "ece" in set(means["metric"])
+
+
+def test_a_baseline_that_did_not_run_is_refused(rows):
+    with pytest.raises(ValueError, match="baseline must be one of .*; got 'jaccard'"):
+        Comparison(rows, baseline="jaccard")
 
 
 def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):
@@ -234,46 +285,93 @@ def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):
         read(tmp_path / "b")
 
 
-def test_the_notebook_tells_what_is_there(sweep, tmp_path):
-    """Every section, on a sweep that varies everything; the finding's sentences follow from the drawn differences."""
+def test_tables_and_sentences_say_what_was_found(compared, tmp_path):
+    case = "sigma 2 px" + USUAL
+    better, worse = ((compared.differences["verdict"] == verdict).sum() for verdict in ("better", "worse"))
+    counted = segmentation_tables.count(compared.differences)
+    assert counted == (
+        f"{len(compared.differences)} comparisons, corrected together (Holm): {better} significantly better, "
+        f"{worse} significantly worse."
+    )
+    findings = segmentation_tables.findings(compared)
+    of_case = findings[findings.index(f"**{case}.**") :].split("\n\n")[1].splitlines()
+    assert of_case[0] == (
+        "- log loss, nats. Significantly better than one-hot: forward likelihood. "
+        "Significantly worse than one-hot: posterior soft labels."
+    )
+    assert "than its counterpart: forward likelihood." in of_case[-1]
+    cells = segmentation_tables.side_by_side(compared.differences).loc[(case, "forward likelihood")]
+    assert cells["mean surface distance, px"].startswith("-0.6") and cells["log loss, nats"].endswith("] better")
+    assert len(segmentation_tables.listed(compared.differences)) == len(compared.differences)
+    means = segmentation_tables.means_of(compared, case)
+    assert list(means.index) == ["forward likelihood", "one-hot", "soft Dice", "posterior soft labels"]
+    fitted = segmentation_tables.fitted_priors(compared)
+    assert list(fitted.index) == [
+        "forward likelihood",
+        "forward likelihood, prior fitted on 20",
+        "forward likelihood, prior fitted on 5",
+        "one-hot",
+    ]
+    assert segmentation_tables.losses(compared).empty
+    losses = segmentation_tables.losses(Comparison(compared.rows, "forward", resamples=20))
+    assert "prior fitted on 5" in set(losses["how"]) and set(losses["objective"]) == {"forward"}
+    overview = segmentation_tables.overview(compared)
+    assert overview.loc[case, ["runs", "targets", "fewest_seeds", "prior"]].tolist() == [20, 4, 5, "known"]
+    segmentation_tables.write(compared.rows, tmp_path)
+    assert len(pd.read_csv(tmp_path / "compare_targets.csv")) == 5 * (10 + 3 + 2 + 4)
+    assert len(pd.read_csv(tmp_path / "magnitude_sweep.csv")) == 10
+
+
+SECTIONS = (
+    "Like for like",
+    "Against the size of the error",
+    "Against the number of training scenes",
+    "Against the number of epochs",
+    "With a misspecified prior",
+    "With a fitted prior",
+    "The magnitude that people sweep",
+    "Are the probabilities reliable?",
+)
+
+
+def markdown(path):
+    """What the cells of an executed notebook display as Markdown."""
+    cells = nbformat.read(path, 4).cells
+    outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+    return "\n".join(output["data"].get("text/markdown", "") for output in outputs if "data" in output)
+
+
+def test_the_notebook_shows_every_section_of_the_whole_comparison():
+    shown = markdown(REPOSITORY / "notebooks/04_compare_targets.ipynb")
+    assert [section for section in SECTIONS if section not in shown] == []
+
+
+def test_the_notebook_shows_no_section_that_has_no_data(tmp_path):
+    """Two seeds of two targets in one case, without reliability curves."""
     import papermill
 
-    parameters = {"results": str(sweep), "output": str(tmp_path), "resamples": 200}
-    papermill.execute_notebook(REPOSITORY / "notebooks/04_compare_targets.ipynb", tmp_path / "04.ipynb", parameters,
-                               cwd=REPOSITORY / "notebooks", progress_bar=False, kernel_name="python3")  # fmt: skip
-    nb = nbformat.read(tmp_path / "04.ipynb", 4)
-    text = "".join(o.get("text", "") for c in nb.cells if c.cell_type == "code" for o in c.outputs)
-    assert "do not vary" not in text and "no fitted" not in text and "sweep no magnitude" not in text
-    block = text[text.rindex("sigma 2 px, 100 scenes, 5 epochs:") :].split("\n")
-    assert block[1] == "- log loss, nats. Better than one-hot: forward likelihood. Worse: posterior soft labels."
-    assert "sigma 1 px, 50 scenes" in json.dumps(nb) and re.search(r"established: \d+ better", text)
-    shown = [
-        o["data"].get("text/html", "") for c in nb.cells if c.cell_type == "code" for o in c.outputs if "data" in o
-    ]
-    needless = next(
-        table for table in shown if "no error" in table and "sigma 1 px assumed" in table and "p_holm" not in table
+    for seed in range(2):
+        for objective in ("one_hot", "forward"):
+            write_run(tmp_path / "runs", f"{objective}{seed}", 0.0, seed, curve=False, objective=objective)
+    papermill.execute_notebook(
+        REPOSITORY / "notebooks/04_compare_targets.ipynb",
+        tmp_path / "04.ipynb",
+        {"results": str(tmp_path / "runs"), "output": str(tmp_path), "resamples": 50},
+        cwd=REPOSITORY / "notebooks",
+        progress_bar=False,
+        kernel_name="python3",
     )
-    assert re.search(r"forward likelihood, sigma 1 px assumed.*?<td>-0\.(19|20|21)", needless, re.DOTALL)
-    drawn = {path.stem for path in (tmp_path / "04_compare_targets").glob("*.png")}
-    assert {
-        "difference_0",
-        "ranking_0",
-        "against_sigma",
-        "against_scenes",
-        "against_epochs",
-        "against_prior_sigma",
-        "magnitudes_1",
-        "reliability_0",
-        "reliability_band_0",
-    } <= drawn
-    rows = pd.read_csv(tmp_path / "04_compare_targets" / "compare_targets.csv")
-    needed = "objective annotator sigma scenes seed miou mean_class_accuracy_foreground log_loss brier ece ece_band surface_distance hausdorff95 surface_dice"
-    assert set(needed.split()) <= set(rows.columns) and len(rows) == 5 * (10 + 3 + 2 + 4)
-    assert len(pd.read_csv(tmp_path / "04_compare_targets" / "magnitude_sweep.csv")) == 10
+    shown = markdown(tmp_path / "04.ipynb")
+    assert [section for section in SECTIONS if section in shown] == []
+    assert "4 runs: 2 targets in 1 case, scored on 40 test scenes" in shown
+    assert "No significant difference to one-hot" in shown
+    folder = tmp_path / "04_compare_targets"
+    assert {path.name for path in folder.iterdir()} == {"compare_targets.csv", "difference_0.pdf", "difference_0.png"}
+    assert {"objective", "annotator", "seed", "miou", "ece_band"} <= set(pd.read_csv(folder / "compare_targets.csv"))
 
 
 def test_scores_of_rasters_are_compared_pairwise_over_seeds_and_rasters():
-    """The forward likelihood's outlines are nearer by 0.5 px, its IoU is the same; one raster has no object, so no outline."""
+    """Outlines of the forward likelihood are nearer by 0.5 px, its IoU is the same; one raster has no outline."""
     generator = np.random.default_rng(0)
     index = pd.MultiIndex.from_product(
         [["dice", "forward"], range(6), [f"r{i}" for i in range(10)]], names=["objective", "seed", "raster"]
@@ -284,7 +382,8 @@ def test_scores_of_rasters_are_compared_pairwise_over_seeds_and_rasters():
     scores += np.tile(generator.normal(2, 1, (60, 1)), (2, 1))  # what both objectives share
     scores.loc["forward", "surface_distance"] = scores.loc["forward", "surface_distance"].to_numpy() - 0.5
     scores.loc[(slice(None), slice(None), "r3"), "surface_distance"] = np.nan
-    table, of_seeds = comparison.of_rasters(scores, "dice", {"iou": "higher", "surface_distance": "lower"})
+    better = {"iou": "higher", "surface_distance": "lower"}
+    table, of_seeds = comparison.of_rasters(scores, "dice", better, resamples=2000)
     iou, distance = table.to_dict("records")
     assert (iou["target"], iou["metric"], iou["verdict"]) == ("forward", "iou", "")
     assert (

@@ -1,7 +1,7 @@
 """Colours, names and markers of every method, and how figures are saved.
 
-The same colour stands for the same method everywhere, chosen to be told apart by colour-blind readers with the help
-of the markers.
+The same colour stands for the same method everywhere. Colours and markers together are told apart by colour-blind
+readers.
 """
 
 from pathlib import Path
@@ -61,36 +61,55 @@ def show(figure, name, folder, title=None):
     plt.show()
 
 
-def style(objective):
-    """(name, colour, marker) of an objective or a method; an unknown one is shown in grey under its own name.
+def style(name, how=""):
+    """The style of an objective or a method, and of a variant of it.
 
-    A variant, "objective, how it differs", has the objective's colour and a star; "method, network" has the method's marker.
+    Args:
+        name: one of OBJECTIVES or METHODS; an unknown one is shown in grey under its own name.
+        how: how the variant differs, in words, such as "prior fitted on 10" or a method's network.
+
+    Returns:
+        (title, colour, marker). A variant of an objective has a star for its marker, and otherwise the objective's
+        style.
+
+    Example:
+        >>> style("forward", "prior fitted on 10")
+        ('forward likelihood, prior fitted on 10', '#0072B2', '*')
     """
-    base, _, variant = objective.partition(", ")
-    colour, marker = (OBJECTIVE_STYLE | METHOD_STYLE).get(base, ("#666666", "x"))
-    name = TITLES.get(base, base)
-    return (
-        (f"{name}, {variant}", colour, marker if base in METHOD_STYLE else "*") if variant else (name, colour, marker)
-    )
+    colour, marker = (OBJECTIVE_STYLE | METHOD_STYLE).get(name, ("#666666", "x"))
+    title = TITLES.get(name, name)
+    if not how:
+        return title, colour, marker
+    return f"{title}, {how}", colour, marker if name in METHOD_STYLE else "*"
 
 
-def dashes(names):
-    """A line style for each of several objectives or methods: those of one colour differ; "method, network" has one for each network."""
-    names, kinds = list(names), ("-", "--", ":", "-.")
-    networks = [name.partition(", ")[2] for name in names]
-    if all(networks) and all(name.partition(", ")[0] in METHOD_STYLE for name in names):
-        return [kinds[sorted(set(networks)).index(network) % 4] for network in networks]
+def dashes(names, hows=()):
+    """A line style for each of several objectives or methods: those of one colour differ.
+
+    Args:
+        names: of the objectives or methods.
+        hows: how each of them differs, see `style`; methods that all have one get a line style for each `how`.
+
+    Returns:
+        list of matplotlib line styles.
+    """
+    names, hows, kinds = list(names), list(hows), ("-", "--", ":", "-.")
+    if hows and all(hows) and set(names) <= set(METHOD_STYLE):
+        different = sorted(set(hows))
+        return [kinds[different.index(how) % len(kinds)] for how in hows]
     colours = [style(name)[1] for name in names]
-    return [kinds[colours[:i].count(colour) % 4] for i, colour in enumerate(colours)]
+    return [kinds[colours[:i].count(colour) % len(kinds)] for i, colour in enumerate(colours)]
 
 
 def grid(rows, columns, width=2.4, height=2.0, **options):
+    """(figure, axes) of equal panels; width and height of each in inches."""
     return plt.subplots(
         rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained", **options
     )
 
 
 def picture(axis, image, title=None, **options):
+    """Show an image on an axis without ticks; returns what `imshow` returns."""
     shown = axis.imshow(image, interpolation="nearest", **options)
     axis.set(xticks=[], yticks=[])
     if title:

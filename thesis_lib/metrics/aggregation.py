@@ -61,13 +61,23 @@ def median(name):
     """(needs, of_scenes) of a Metric: the median of a score over the scenes that have one, NaN if none has."""
 
     def of_scenes(scenes, weights):
-        order = np.argsort(scenes[name])[: np.isfinite(scenes[name]).sum()]
-        values, below = scenes[name][order], np.cumsum(weights[:, order], axis=1)
-        if not len(values):
+        known = np.isfinite(scenes[name])
+        order = np.argsort(scenes[name])[: known.sum()]
+        if not len(order):
             return np.full(len(weights), np.nan)
-        middle = below[:, -1:] / 2
+        counted = weights @ known.astype(float)
+        # The median of a resample is nearly always near the median of all: others are only counted.
+        for reach in (int(3 * np.sqrt(len(order))) + 1, len(order)):
+            start, stop = max(len(order) // 2 - reach, 0), min(len(order) // 2 + reach, len(order))
+            before = weights @ np.isin(np.arange(len(known)), order[:start]).astype(float)
+            below = before[:, None] + np.cumsum(weights[:, order[start:stop]], axis=1)
+            above_start = start == 0 or (before < counted / 2).all()
+            below_stop = stop == len(order) or (below[:, -1] > counted / 2).all()
+            if above_start and below_stop:
+                break
+        values, middle = scenes[name][order[start:stop]], counted[:, None] / 2
         medians = (values[(below >= middle).argmax(1)] + values[(below > middle).argmax(1)]) / 2
-        return np.where(below[:, -1] > 0, medians, np.nan)
+        return np.where(counted > 0, medians, np.nan)
 
     return (name,), of_scenes
 

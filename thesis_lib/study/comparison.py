@@ -1,4 +1,11 @@
-"""Runs compared: means on shared seeds, paired differences with their verdicts, ranks."""
+"""Training targets compared over many runs: means on shared seeds, paired differences with verdicts, ranks.
+
+A run is worth comparing with those of its case only: the same annotator, training scenes and epochs.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,156 +13,383 @@ import pandas as pd
 from thesis_lib import checks
 from thesis_lib.metrics.aggregation import METRICS, PAIRED, mean
 from thesis_lib.study import statistics
+from thesis_lib.study.segmentation_runs import PLAIN, TITLES
+from thesis_lib.targets import objectives
 
-LIKE_FOR_LIKE = {
+HEADLINE = ("log_loss", "surface_distance", "miou_foreground")  # probabilities, boundaries, classes
+MEDIAN = ("surface_distance_median",)
+LIKE_FOR_LIKE = {  # the annotator's error in the likelihood, and the target that differs in nothing else
     "forward": "posterior",
     "forward_dice": "one_hot_dice",
     "forward_uniform": "uniform",
-}  # the error in the likelihood, and not
+}
+WITHOUT_ERROR = {"forward_uniform": "uniform", "forward_dice": "one_hot_dice"}  # the same training without an error
+NAMES = ["objective", "how", "title"]  # columns that say what a target is
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The runs of a sweep, compared. Its tables are computed when they are first asked for.
+
+    Args:
+        rows: DataFrame of `segmentation_runs.read`.
+        baseline: the target that others are compared with.
+        level: of the intervals, in (0, 1); a difference is significant where its corrected p-value is below 1 - level.
+        resamples: number of resamples of seeds and scenes, see `statistics.resample`.
+
+    Raises:
+        ValueError: if no row is of the baseline.
+
+    Example:
+        >>> rows = segmentation_runs.read("reports/reference/compare")  # doctest: +SKIP
+        >>> Comparison(rows).differences.query("verdict == 'better'")  # doctest: +SKIP
+    """
+
+    rows: pd.DataFrame
+    baseline: str = "one_hot"
+    level: float = 0.95
+    resamples: int = 20000
+
+    def __post_init__(self):
+        checks.one_of("baseline", self.baseline, set(self.rows["target"]))
+
+    @cached_property
+    def targets(self):
+        """What each target is: a DataFrame with the index target and the columns objective, how and title."""
+        return self.rows.drop_duplicates("target").set_index("target")[NAMES]
+
+    @cached_property
+    def shown(self):
+        """The rows of targets with a correct or fitted prior; each swept class-level rule has its best magnitude."""
+        return pd.concat([self.rows[self.rows["variant"].isin(PLAIN)], best_magnitudes(self.rows)])
+
+    @cached_property
+    def alike(self):
+        """The `shown` rows `on_shared_seeds`."""
+        return on_shared_seeds(self.shown)
+
+    @cached_property
+    def cases(self):
+        """Names of the cases, in the order of the rows."""
+        return list(dict.fromkeys(self.shown["case"]))
+
+    @cached_property
+    def means(self):
+        """`means` of the targets of each case, `on_shared_seeds`."""
+        return means(self.alike, ["case", "target", *NAMES], self.level)
+
+    @cached_property
+    def differences(self):
+        """Every target against the baseline, in the three HEADLINE metrics: see `paired`."""
+        return self.paired(self.shown, self.baseline, HEADLINE)
+
+    @cached_property
+    def medians(self):
+        """Every target against the baseline, in the surface distance of the median scene: see `paired`."""
+        return self.paired(self.shown, self.baseline, MEDIAN)
+
+    @cached_property
+    def like_for_like(self):
+        """Every forward likelihood against its counterpart in LIKE_FOR_LIKE: see `paired`."""
+        return self.paired(self.shown, LIKE_FOR_LIKE, HEADLINE)
+
+    @cached_property
+    def wrong_prior(self):
+        """Targets with a misspecified prior against the baseline: see `paired`."""
+        wrong = (self.rows["variant"] == "assumed") | (self.rows["target"] == self.baseline)
+        return self.paired(self.rows[wrong], self.baseline, HEADLINE)
+
+    def paired(self, rows, baselines, metrics=PAIRED):
+        """Targets against others of their case, on the seeds that both ran with. All p-values are corrected together.
+
+        Args:
+            rows: those of `self.rows` to compare.
+            baselines: a target; or a dict from each target to what it is compared with.
+            metrics: names in PAIRED.
+
+        Returns:
+            DataFrame: case, target, objective, how, title, metric, seeds, difference (target minus baseline), low,
+            high, p_value, p_holm (corrected for all rows of the table) and verdict: "better" or "worse" where p_holm <
+            1 - level, else "". It is empty where no case has both targets of a pair.
+        """
+        records = []
+        for case, part in rows.groupby("case", sort=False):
+            seeds = {target: set(runs["seed"]) for target, runs in part.groupby("target", sort=False)}
+            pairs = baselines
+            if not isinstance(baselines, dict):
+                pairs = {target: baselines for target in seeds if target != baselines}
+            for metric in metrics:
+                for target, other in pairs.items():
+                    shared = tuple(sorted(seeds.get(target, set()) & seeds.get(other, set())))
+                    if shared:
+                        both = [self._resampled(case, name, metric, shared) for name in (target, other)]
+                        difference = statistics.paired_difference(*both, self.level)
+                        row = {"case": case, "target": target, "metric": metric, "seeds": len(shared)}
+                        records.append({**row, **difference._asdict()})
+        table = pd.DataFrame(records, columns=["case", "target", "metric", "seeds", *statistics.Difference._fields])
+        better = {name: METRICS[name].better for name in metrics}
+        return _judged(self._named(table), better, self.level)
+
+    def seed_differences(self, metrics=PAIRED):
+        """Differences of the shown targets to the baseline by seed: case, target, metric, seed, difference."""
+        values = self.shown.melt(["case", "target", "seed"], list(metrics), "metric", "value")
+        is_baseline = values["target"] == self.baseline
+        base = values[is_baseline].drop(columns="target")
+        both = values[~is_baseline].merge(base, on=["case", "metric", "seed"], suffixes=("", "_of_baseline"))
+        return both.assign(difference=both["value"] - both["value_of_baseline"])
+
+    @cached_property
+    def ranks(self):
+        """Ranks of the targets of each case in the HEADLINE metrics, with their uncertainty: see `statistics.ranks`.
+
+        They are compared `on_shared_seeds`. Targets that lack one of these seeds are left out.
+
+        Returns:
+            DataFrame: case, metric, target, objective, how, title, rank, low, high, first.
+        """
+        tables = []
+        for case, part in self.alike.groupby("case", sort=False):
+            seeds = tuple(sorted(set(part["seed"])))
+            ran = part.groupby("target", sort=False)["seed"].nunique()
+            whole = ran.index[ran == len(seeds)]
+            if len(whole) > 1:
+                for metric in HEADLINE:
+                    methods = {target: self._resampled(case, target, metric, seeds) for target in whole}
+                    ranked = statistics.ranks(methods, METRICS[metric].better, self.level)
+                    tables.append(ranked.assign(case=case, metric=metric))
+        columns = ["case", "metric", "target", "rank", "low", "high", "first"]
+        return self._named(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns))
+
+    @cached_property
+    def usual(self):
+        """The most frequent sigma (px, NaN if no case has one), scenes (infinite for all) and epochs."""
+        of_runs = self._with_numbers(self.alike[self.alike["variant"] != "magnitude"])
+        frequent = {name: of_runs[name].mode() for name in ("sigma", "scenes", "epochs")}
+        return {name: values.iloc[0] if len(values) else np.nan for name, values in frequent.items()}
+
+    def against(self, x):
+        """Means against what varies between cases, of the targets that ran at several values of it.
+
+        Args:
+            x: "sigma" of the annotator, px; "scenes" to train on; "epochs"; or "prior_sigma", px, that is assumed by
+                the forward likelihood and by posterior soft labels. What else varies has its usual value, but other
+                numbers of scenes have numbers of epochs of their own.
+
+        Returns:
+            DataFrame of `means` with the columns x and borrowed. Targets that know the annotator's error are one-hot
+            training where there is none, or what they are joined to: they borrow its value. It is empty where x does
+            not vary.
+        """
+        checks.one_of("x", x, ("sigma", "scenes", "epochs", "prior_sigma"))
+        runs = self._with_numbers(self._of_any_prior if x == "prior_sigma" else self.alike)
+        runs = runs[(runs["variant"] != "magnitude") & (runs["bias"] == 0)]
+        same = {name: runs[name] == value for name, value in self.usual.items()}
+        if x == "sigma":
+            runs = self._with_borrowed(runs[same["scenes"] & same["epochs"]])
+        elif x == "scenes":
+            own_epochs = same["epochs"] | ~same["scenes"]
+            runs = runs[same["sigma"] & own_epochs & np.isfinite(runs["scenes"])]
+        elif x == "epochs":
+            runs = runs[same["sigma"] & same["scenes"]]
+        else:
+            known = runs["objective"].isin(("forward", "posterior")) & (runs["prior"] == "known")
+            runs = runs[same["sigma"] & same["scenes"] & same["epochs"] & known]
+            runs = runs.assign(target=runs["objective"], how="", title=runs["objective"].map(TITLES))
+        if "borrowed" not in runs:
+            runs = runs.assign(borrowed=False)
+        several = runs.groupby("target")[x].transform("nunique") > 1
+        return means(runs[several], ["target", *NAMES, x, "borrowed"], self.level)
+
+    def of_usual(self, *targets):
+        """Runs of some targets in the usual case: the usual sigma, scenes and epochs, no bias; on shared seeds."""
+        runs = self._with_numbers(self._of_any_prior)
+        same = [runs[name] == value for name, value in self.usual.items()]
+        return runs[np.logical_and.reduce(same) & (runs["bias"] == 0) & runs["target"].isin(targets)]
+
+    def swept_magnitudes(self, case, references):
+        """What `figures.magnitudes` draws of a case: the runs of swept class-level rules, and others on the same seeds.
+
+        Args:
+            case: its name.
+            references: targets.
+
+        Returns:
+            (runs, dict from each reference to its runs, (magnitude that the prior gives, runs at it)).
+        """
+        of_case = self.rows[self.rows["case"] == case]
+        swept = of_magnitudes(of_case)
+        on_seeds = of_case[of_case["seed"].isin(set(swept["seed"]))]
+        runs = {target: on_seeds[on_seeds["target"] == target] for target in (*references, "weighted_adjacent_prior")}
+        at_prior = runs.pop("weighted_adjacent_prior")
+        return swept, runs, (1 - of_case["sigma"].iloc[0] * np.sqrt(np.pi / 2), at_prior)
+
+    def reliability(self, targets, where="all"):
+        """Reliability curves of the cases that have one of each target.
+
+        Args:
+            targets: names.
+            where: "all" pixels, or the "band" around true boundaries.
+
+        Returns:
+            dict from case to {title: (objective, curve)}, see `reliability`.
+        """
+        panels = {}
+        for case in self.cases:
+            of_case = self.alike[self.alike["case"] == case]
+            curves = {target: reliability(of_case[of_case["target"] == target], where) for target in targets}
+            if all(curve is not None for curve in curves.values()):
+                names = self.targets.loc[list(curves)]
+                panels[case] = dict(zip(names["title"], zip(names["objective"], curves.values())))
+        return panels
+
+    def predictions(self, folder, case, targets):
+        """Predicted probabilities of the first seed, P(not background), where they lie beside the rows.
+
+        Args:
+            folder: of the runs.
+            case: its name.
+            targets: names; those without a run in this case are left out.
+
+        Returns:
+            dict from title to array (scenes, H, W) in [0, 1]; empty where a file is missing.
+        """
+        of_case = self.shown[self.shown["case"] == case]
+        first = of_case[(of_case["seed"] == of_case["seed"].min()) & of_case["target"].isin(targets)]
+        paths = {run.title: Path(folder) / run.run / "predictions.npz" for run in first.itertuples()}
+        if not all(path.exists() for path in paths.values()):
+            return {}
+        maps = {}
+        for title, path in paths.items():
+            with np.load(path) as arrays:
+                maps[title] = arrays["foreground"] / 255
+        return maps
+
+    def three_scenes(self, case, target):
+        """Where a target is worst, median and best against the baseline, by surface distance of the first seed."""
+        of_case = self.shown[self.shown["case"] == case]
+        first = of_case["seed"].min()
+        distances = [self._scenes[case, name, first]["surface_distance"] for name in (self.baseline, target)]
+        order = np.argsort(np.nan_to_num(distances[0]) - np.nan_to_num(distances[1]))
+        return [int(order[0]), int(order[len(order) // 2]), int(order[-1])]
+
+    @cached_property
+    def _of_any_prior(self):
+        """The rows of targets with a prior that is correct, fitted or misspecified, `on_shared_seeds`."""
+        return on_shared_seeds(self.rows[self.rows["variant"].isin((*PLAIN, "assumed"))])
+
+    def _with_numbers(self, rows):
+        """The rows with an infinite number of scenes where all scenes were trained on, so that it can be compared."""
+        return rows.assign(scenes=rows["scenes"].fillna(np.inf))
+
+    def _with_borrowed(self, runs):
+        """The runs, and those without error once more for each target that is the same training there."""
+        exact, parts = runs[runs["sigma"] == 0], [runs.assign(borrowed=False)]
+        needing = runs[(runs["variant"] == "") & runs["objective"].isin(objectives.objectives_needing("prior"))]
+        for target in needing["target"].unique():
+            name = WITHOUT_ERROR.get(target, "one_hot")
+            same = exact[exact["target"] == name]
+            parts.append(same.assign(target=target, borrowed=True, **self.targets.loc[target]))
+        return pd.concat(parts)
+
+    def _named(self, table):
+        """The table with the columns that say what its targets are."""
+        return table.join(self.targets, on="target")
+
+    @cached_property
+    def _scenes(self):
+        """Scores of scenes by case, target and seed."""
+        return self.rows.set_index(["case", "target", "seed"])["per_scene"].to_dict()
+
+    @cached_property
+    def _kept(self):
+        """What `_resampled` has computed."""
+        return {}
+
+    def _resampled(self, case, target, metric, seeds):
+        """The metric of a target, resampled; tables share it, since most of them compare the same runs."""
+        key = case, target, metric, seeds
+        if key not in self._kept:
+            needs = METRICS[metric].needs
+            scenes = [self._scenes[case, target, seed] for seed in seeds]
+            runs = [{name: values[name] for name in needs} for values in scenes]
+            self._kept[key] = statistics.resample(METRICS[metric].of_scenes, runs, self.resamples)
+        return self._kept[key]
 
 
 def on_shared_seeds(rows):
-    """The rows of those seeds that at least half of the targets of their case have, so that means of targets are of the same seeds."""
+    """The rows of the seeds that at least half of the targets of their case have: their means are of the same seeds."""
     targets = rows.groupby("case")["target"].transform("nunique")
     return rows[2 * rows.groupby(["case", "seed"])["target"].transform("nunique") >= targets]
 
 
 def means(rows, by, level=0.95):
-    """Mean of every metric that the rows hold over seeds with its interval, cut at the metric's range: a DataFrame in long form: `by`, metric, mean, low, high, seeds."""
-    found, held = [], {name: metric for name, metric in METRICS.items() if name in rows}
-    for key, part in rows.groupby(list(by), sort=False, dropna=False):
-        for name, metric in held.items():
-            average, *bounds = statistics.mean_interval(part[name], level)
-            low, high = np.clip(bounds, 0.0, metric.most)
-            found.append(
-                {**dict(zip(by, key)), "metric": name, "seeds": len(part), "mean": average, "low": low, "high": high}
-            )
-    return pd.DataFrame(found)
-
-
-def _paired(rows, metric):
-    """For each target of one case: seed -> the arrays that the metric needs."""
-    return {
-        target: {seed: {k: scenes[k] for k in metric.needs} for seed, scenes in zip(part["seed"], part["per_scene"])}
-        for target, part in rows.groupby("target", sort=False)
-    }
-
-
-def differences(rows, baseline, metrics=PAIRED, level=0.95, resamples=20000):
-    """Every target against the baseline of its case, on the seeds that both ran with, corrected for all that is looked at.
+    """Mean of every metric over seeds with its Student-t interval, which is cut at the range of the metric.
 
     Args:
-        rows: of `sweep.read`.
-        baseline: a target; or a dict from the targets to compare to what each is compared with.
-        metrics: names in PAIRED.
-        level, resamples: see `statistics.paired_bootstrap`.
+        rows: of `segmentation_runs.read`; a metric that they do not hold is left out.
+        by: columns that tell the means apart.
+        level: of the intervals, in (0, 1).
 
     Returns:
-        DataFrame: case, target, metric, seeds, difference (target minus baseline), low, high, p_value, p_holm (adjusted for all rows
-        of the table) and verdict: "better" or "worse" where p_holm < 1 - level, else "". Empty where no case has both.
+        DataFrame in long form: `by`, metric, seeds, mean, low, high.
     """
-    found = []
-    for case, part in rows.groupby("case", sort=False):
-        for name in metrics:
-            of_targets = _paired(part, METRICS[name])
-            pairs = (
-                baseline
-                if isinstance(baseline, dict)
-                else {target: baseline for target in of_targets if target != baseline}
-            )
-            for target, runs, base in (
-                (t, of_targets.get(t, {}), of_targets.get(other, {})) for t, other in pairs.items()
-            ):
-                seeds = sorted(runs.keys() & base.keys())
-                if seeds:
-                    pair = [[of[s] for s in seeds] for of in (runs, base)]
-                    result = statistics.paired_bootstrap(METRICS[name].of_scenes, *pair, level, resamples)
-                    found.append(
-                        {"case": case, "target": target, "metric": name, "seeds": len(seeds), **result._asdict()}
-                    )
-    table = pd.DataFrame(found, columns=["case", "target", "metric", "seeds", *statistics.Difference._fields])
-    return _judged(table, {name: METRICS[name].better for name in metrics}, level)
-
-
-def _judged(table, better, level):
-    """A table of differences with their adjusted p-values and verdicts; `better`: metric -> "higher" or "lower"."""
-    table["p_holm"] = statistics.holm(table["p_value"])
-    up = (table["difference"] > 0) == (table["metric"].map(better) == "higher")
-    table["verdict"] = np.where(table["p_holm"] < 1 - level, np.where(up, "better", "worse"), "")
-    return table
-
-
-def seed_differences(rows, baseline, metrics=PAIRED):
-    """The same differences for each seed alone: DataFrame with case, target, metric, seed, difference."""
-    values = rows.melt(["case", "target", "seed"], list(metrics), "metric", "value")
-    base = values[values["target"] == baseline].drop(columns="target")
-    both = values[values["target"] != baseline].merge(
-        base, on=["case", "metric", "seed"], suffixes=("", "_of_baseline")
-    )
-    return both.assign(difference=both["value"] - both["value_of_baseline"])
+    records = []
+    for key, part in rows.groupby(list(by), sort=False, dropna=False):
+        for name, metric in METRICS.items():
+            if name in rows:
+                average, *bounds = statistics.mean_interval(part[name], level)
+                low, high = np.clip(bounds, 0.0, metric.most)
+                row = {**dict(zip(by, key)), "metric": name, "seeds": len(part)}
+                records.append({**row, "mean": average, "low": low, "high": high})
+    return pd.DataFrame(records)
 
 
 def of_rasters(scores, baseline, better, level=0.95, resamples=20000):
-    """As `differences` and `seed_differences`, of scores of rasters (`rasters.score`), averaged over those that have one in every run.
+    """Paired differences of scores of rasters, averaged over the rasters that have a score in every run.
 
     Args:
         scores: DataFrame with the index levels objective, seed and raster, and a column for each metric.
         baseline: an objective.
         better: metric -> "higher" or "lower", whichever is better.
-        level, resamples: see `statistics.paired_bootstrap`.
+        level: of the intervals, in (0, 1).
+        resamples: see `statistics.resample`.
 
     Returns:
-        (DataFrame, DataFrame): target, metric, difference (target minus baseline), low, high, p_value, p_holm and verdict; and
-        target, metric, seed, difference.
+        (DataFrame, DataFrame): target, metric, difference (target minus baseline), low, high, p_value, p_holm and
+        verdict; and target, metric, seed, difference.
+
+    Raises:
+        ValueError: if the scores hold no run of the baseline.
     """
     checks.one_of("baseline", baseline, scores.index.unique("objective"))
-    found, of_seeds = [], []
+    records, of_seeds = [], []
     for metric in better:
         values = scores[metric].unstack("raster").dropna(axis="columns")
         if values.empty:
             continue
         _, of_scenes = mean(metric)
-        runs = {
-            o: part.droplevel("objective").sort_index() for o, part in values.groupby(level="objective", sort=False)
-        }
-        of_runs = {o: [{metric: row} for row in part.to_numpy(float)] for o, part in runs.items()}
-        for objective in (o for o in runs if o != baseline):
-            result = statistics.paired_bootstrap(of_scenes, of_runs[objective], of_runs[baseline], level, resamples)
-            found.append({"target": objective, "metric": metric, **result._asdict()})
+        runs, resampled = {}, {}
+        for objective, part in values.groupby(level="objective", sort=False):
+            runs[objective] = part.droplevel("objective").sort_index()
+            arrays = [{metric: row} for row in runs[objective].to_numpy(float)]
+            resampled[objective] = statistics.resample(of_scenes, arrays, resamples)
+        for objective in runs:
+            if objective == baseline:
+                continue
+            difference = statistics.paired_difference(resampled[objective], resampled[baseline], level)
+            records.append({"target": objective, "metric": metric, **difference._asdict()})
             apart = (runs[objective] - runs[baseline]).mean(axis="columns")
-            of_seeds += [
-                {"target": objective, "metric": metric, "seed": seed, "difference": value}
-                for seed, value in apart.items()
-            ]
-    columns = ["target", "metric", *statistics.Difference._fields]
-    return _judged(pd.DataFrame(found, columns=columns), better, level), pd.DataFrame(
-        of_seeds, columns=["target", "metric", "seed", "difference"]
-    )
-
-
-def rankings(rows, metrics=PAIRED, level=0.95, resamples=20000):
-    """Ranks of the targets of each case, with their uncertainty: see `statistics.ranks`.
-
-    They are compared `on_shared_seeds`; targets that lack one of these are left out.
-
-    Returns:
-        DataFrame: case, metric, target, rank, low, high, first.
-    """
-    found = []
-    for case, part in on_shared_seeds(rows).groupby("case", sort=False):
-        seeds = sorted(set(part["seed"]))
-        for name in metrics:
-            of_targets = _paired(part, METRICS[name])
-            whole = {t: [runs[s] for s in seeds] for t, runs in of_targets.items() if len(runs) == len(seeds)}
-            if len(whole) > 1:
-                metric = METRICS[name]
-                ranked = statistics.ranks(metric.of_scenes, whole, metric.better, level, resamples)
-                found.append(ranked.assign(case=case, metric=name))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["case", "metric", "target"])
+            for seed, value in apart.items():
+                of_seeds.append({"target": objective, "metric": metric, "seed": seed, "difference": value})
+    table = pd.DataFrame(records, columns=["target", "metric", *statistics.Difference._fields])
+    return _judged(table, better, level), pd.DataFrame(of_seeds, columns=["target", "metric", "seed", "difference"])
 
 
 def of_magnitudes(rows):
-    """The runs of swept class-level rules, of those seeds that ran at every magnitude of their rule and case: as a sweep goes on, means stay of the same seeds."""
+    """The runs of swept class-level rules, of those seeds that ran at every magnitude of their rule and case.
+
+    Means over them are of the same seeds while a sweep still runs.
+    """
     swept = rows[rows["variant"] == "magnitude"]
     at, of_seed = (
         swept.groupby(by)["magnitude"].transform("nunique")
@@ -165,25 +399,43 @@ def of_magnitudes(rows):
 
 
 def best_magnitudes(rows):
-    """Of each swept class-level rule of a case, the runs of `of_magnitudes` at the magnitude with the best mIoU on average.
+    """Of each swept class-level rule of a case, the runs of `of_magnitudes` at the magnitude with the best mean mIoU.
 
-    It is chosen on the test scenes, which flatters it.
+    The magnitude is chosen on the test scenes, so its scores are too good.
     """
     swept = of_magnitudes(rows)
-    kept = []
+    kept = [swept.iloc[:0]]
     for _, part in swept.groupby(["case", "objective"], sort=False):
         best = part.groupby("magnitude")["miou_foreground"].mean().idxmax()
         kept.append(part[part["magnitude"] == best])
-    return pd.concat(kept) if kept else swept
+    return pd.concat(kept)
 
 
 def reliability(runs, where="all"):
-    """One reliability curve from several runs, its bins pooled: dict of confidence, accuracy, count; None if rows hold none."""
-    curves = [r[where] for r in runs.get("reliability", pd.Series(dtype=object)) if isinstance(r, dict)]
+    """One reliability curve from several runs, their bins pooled.
+
+    Args:
+        runs: rows with the column reliability.
+        where: "all" pixels, or the "band" around true boundaries.
+
+    Returns:
+        dict of the arrays confidence, accuracy and count, one entry a bin; None if the rows hold no curve.
+    """
+    curves = [row[where] for row in runs.get("reliability", pd.Series(dtype=object)) if isinstance(row, dict)]
     if not curves:
         return None
-    count = np.array([c["count"] for c in curves], float)
-    total = count.sum(0)
-    weighted = lambda name: (np.nan_to_num(np.array([c[name] for c in curves], float)) * count).sum(0)
-    with np.errstate(invalid="ignore"):
-        return {"confidence": weighted("confidence") / total, "accuracy": weighted("accuracy") / total, "count": total}
+    count = np.array([curve["count"] for curve in curves], float)
+    pooled = {"count": count.sum(0)}
+    for name in ("confidence", "accuracy"):
+        weighted = np.nan_to_num(np.array([curve[name] for curve in curves], float)) * count
+        with np.errstate(invalid="ignore"):
+            pooled[name] = weighted.sum(0) / pooled["count"]
+    return pooled
+
+
+def _judged(table, better, level):
+    """A table of differences with corrected p-values and verdicts; `better`: metric -> "higher" or "lower"."""
+    table["p_holm"] = statistics.holm(table["p_value"])
+    up = (table["difference"] > 0) == (table["metric"].map(better) == "higher")
+    table["verdict"] = np.where(table["p_holm"] < 1 - level, np.where(up, "better", "worse"), "")
+    return table

@@ -13,11 +13,19 @@ import pandas as pd
 def read_rows(folder, needed=("objective", "seed"), runs=None):
     """The result rows below a folder: every `row.json`, one a run.
 
-    A file that is truncated or lacks one of the `needed` entries is reported in a warning and skipped, and likewise what is not of the `runs`:
-    the folders' names of those wanted, or None: all.
+    Files that are truncated or lack a needed entry are skipped with a warning, and so are runs that are not wanted.
+
+    Args:
+        folder: path.
+        needed: entries that a row must hold.
+        runs: names of the folders of the runs that are wanted; None: all.
 
     Returns:
-        DataFrame with a row a run, sorted by run; the column `run` holds the run's folder, relative to `folder`.
+        DataFrame with a row a run, sorted by run; the column `run` holds the folder of the run, relative to `folder`.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if it holds no whole row.
     """
     folder = Path(folder)
     if isinstance(runs, str):
@@ -46,22 +54,22 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
 def read_scenes(folder, runs):
     """The scores of every test scene of some runs: `scenes.npz` beside each `row.json`.
 
-    A file that is missing or damaged is reported in a warning.
+    Files that are missing or damaged are reported in a warning.
 
     Args:
         folder: path.
         runs: folders of the runs, relative to `folder`.
 
     Returns:
-        list with a dict of arrays for each run, or None where there is no readable file.
+        list with a dict of arrays for each run, or None for a run without a readable file.
     """
-    found = []
+    scores = []
     for run in runs:
         path = Path(folder) / run / "scenes.npz"
         try:
             with np.load(path, allow_pickle=False) as file:
-                found.append({name: file[name] for name in file.files})
+                scores.append({name: file[name] for name in file.files})
         except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             warnings.warn(f"{path} holds no scores of scenes and its run was skipped: {error}", stacklevel=2)
-            found.append(None)
-    return found
+            scores.append(None)
+    return scores

@@ -1,34 +1,72 @@
-"""The runs of a sweep, read and labelled: of which case each is, and with which target it trained."""
+"""The runs of a sweep over training targets, read and labelled: the case and the target of each."""
+
+import warnings
 
 import numpy as np
+import pandas as pd
 
 from thesis_lib.annotation.simulated import ANNOTATORS
+from thesis_lib.data import splits
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.study.rows import read_rows, read_scenes
 from thesis_lib.targets import objectives
 from thesis_lib.targets.smoothing import RULES
 
 SETTINGS = ("data", "class_weights", "batch_size", "width", "depth", "learning_rate", "schedule", "augment")
+TITLES = {name: objective.title for name, objective in objectives.OBJECTIVES.items()}
 PLAIN = ("", "fitted")  # variants that are targets in their own right
-COLUMNS = ("objective", "target", "annotator", "case", "sigma", "bias", "scenes", "epochs", "seed", "magnitude", "prior", "prior_sigma",
-           "prior_scenes", "miou", *METRICS, "believed_mean", "believed_sigma_low", "believed_sigma_high", "run")  # fmt: skip
+COLUMNS = (  # of the table that is written
+    "objective",
+    "target",
+    "annotator",
+    "case",
+    "sigma",
+    "bias",
+    "scenes",
+    "epochs",
+    "seed",
+    "magnitude",
+    "prior",
+    "prior_sigma",
+    "prior_scenes",
+    "miou",
+    *METRICS,
+    "believed_mean",
+    "believed_sigma_low",
+    "believed_sigma_high",
+    "run",
+)
 
 
 def read(folder, runs=None):
-    """Every run below a folder that has a whole row and whole scores of scenes; others are warned of. runs: names of those wanted; None: all.
+    """Every run below a folder that has a whole row and whole scores of scenes.
+
+    Others are reported in a warning. mIoU of the scenes leaves out the background.
+
+    Args:
+        folder: path.
+        runs: names of the runs that are wanted; None: all.
 
     Returns:
         DataFrame of `read_rows`, sorted by case and target, with the columns
-        case: the annotator, and the number of training scenes and of epochs where these vary;
-        target: the objective and how it differs ("forward, prior fitted on 10", "weighted_adjacent, m = 0.85");
-        variant: "" for an objective, "fitted" with a fitted prior, "assumed" with a known prior that is not the annotator's,
-            "magnitude" for one of several magnitudes of a class-level rule in a case;
-        error: the annotator's in words; sigma, bias: of the annotator, px (NaN where it is no displacement field);
-        scenes: number of training scenes, or NaN for all; per_scene: dict of arrays;
-        nothing_found: number of test scenes where only one of truth and prediction holds an object, so that distances are the image's diagonal.
+        error: the annotator's, in words; sigma, bias: of the annotator, px (NaN where it is no displacement field);
+        scenes: number of training scenes, or NaN for all;
+        case: the error, and the number of training scenes and of epochs where these vary;
+        variant: "" for an objective, "fitted" with a fitted prior, "assumed" with a known prior that is not the
+            annotator's, "magnitude" for one of several magnitudes of a class-level rule in a case;
+        how: how the variant differs from the objective, in words ("prior fitted on 10"), or "";
+        target: its name, unique in a case: the objective and how it differs ("forward, prior fitted on 10");
+        title: the same for tables and figures ("forward likelihood, prior fitted on 10");
+        per_scene: dict of arrays (scenes, ...);
+        nothing_found: number of test scenes where only one of truth and prediction holds an object, so that distances
+            are the diagonal of the image.
 
     Raises:
         ValueError: if runs differ in other settings, or a case holds two runs of one target and seed.
+
+    Example:
+        >>> rows = read("reports/reference/compare")  # doctest: +SKIP
+        >>> rows.groupby(["case", "title"])["miou_foreground"].mean()  # doctest: +SKIP
     """
     rows = read_rows(folder, runs=runs)
     rows["per_scene"] = read_scenes(folder, rows["run"])
@@ -38,48 +76,70 @@ def read(folder, runs=None):
     for name in SETTINGS:
         if _varies(rows[name]):
             raise ValueError(f"results must be of one {name} to be compared; got {sorted(set(rows[name].map(repr)))}")
-    for run in rows.itertuples():  # mIoU here leaves out the background
-        keep = np.arange(run.per_scene["union"].shape[1]) != run.background
-        run.per_scene.update({name: run.per_scene[name][:, keep] for name in ("intersection", "union")})
-    median = METRICS["surface_distance_median"].of_scenes
-    rows["surface_distance_median"] = [
-        float(median(s, np.ones((1, len(s["surface_distance"]))))[0]) for s in rows["per_scene"]
-    ]
-    rows["nothing_found"] = [
-        int(((s["surface_dice"] == 0) & (s["surface_distance"] == s["hausdorff95"])).sum()) for s in rows["per_scene"]
-    ]
+    for run in rows.itertuples():
+        objects = np.arange(run.per_scene["union"].shape[1]) != run.background
+        run.per_scene.update({name: run.per_scene[name][:, objects] for name in ("intersection", "union")})
+    rows["surface_distance_median"] = [_median_distance(scenes) for scenes in rows["per_scene"]]
+    rows["nothing_found"] = [_nothing_found(scenes) for scenes in rows["per_scene"]]
     errors = [_error(*pair) for pair in zip(rows["annotator"], rows["annotator_parameters"])]
     rows["sigma"], rows["bias"], rows["error"] = zip(*errors)
     rows["scenes"] = rows["train_scenes"].astype(float)
     rows["case"] = _cases(rows)
     swept = rows.groupby(["case", "objective"])["magnitude"].transform("nunique") > 1
-    labels = [_target(row, several) for row, several in zip(rows.to_dict("records"), swept)]
-    rows["variant"], rows["target"] = zip(*labels)
+    variants = [_variant(row, several) for row, several in zip(rows.to_dict("records"), swept)]
+    rows["variant"], rows["how"] = zip(*variants)
+    titles = rows["objective"].map(TITLES)
+    differs = rows["how"].map(lambda how: f", {how}" if how else "")
+    rows["target"], rows["title"] = rows["objective"] + differs, titles + differs
     twice = rows[rows.duplicated(["case", "target", "seed"], keep=False)]
     if len(twice):
         raise ValueError(
             f"results must hold one run for each case, target and seed; got several: {twice['run'].tolist()}"
         )
-    order = {name: i for i, name in enumerate(objectives.OBJECTIVES)}
+    return _sorted(rows)
+
+
+def test_scenes(rows):
+    """The clean test scenes of the runs, made again from their data set; None, with a warning, where that is not here.
+
+    Args:
+        rows: of `read`.
+
+    Returns:
+        `data.scenes.Scenes` or None.
+    """
+    first = rows.iloc[0]
+    counts = [first[f"{part}_scenes"] for part in ("train", "validation", "test")]
+    try:
+        return splits.load_scenes(first["data"], 0, *(None if pd.isna(n) else int(n) for n in counts)).test
+    except FileNotFoundError as error:
+        warnings.warn(f"the test scenes are not shown: {error}", stacklevel=2)
+        return None
+
+
+def _sorted(rows):
+    """The rows by case, usual training first, then by target and seed."""
+    order = list(objectives.OBJECTIVES)
     unusual = sum(rows[name].map(repr) != rows[name].map(repr).mode()[0] for name in ("scenes", "epochs"))
     key = rows.assign(
-        at=rows["objective"].map(order), unusual=unusual, kind=rows["annotator"].map(list(ANNOTATORS).index)
+        unusual=unusual,
+        kind=rows["annotator"].map(list(ANNOTATORS).index),
+        at=rows["objective"].map(order.index),
     )
-    by = [
-        "unusual",
-        "kind",
-        "sigma",
-        "bias",
-        "scenes",
-        "epochs",
-        "case",
-        "at",
-        "magnitude",
-        "prior_scenes",
-        "prior_sigma",
-        "seed",
-    ]
+    of_case = ["unusual", "kind", "sigma", "bias", "scenes", "epochs", "case"]
+    by = [*of_case, "at", "magnitude", "prior_scenes", "prior_sigma", "seed"]
     return rows.loc[key.sort_values(by, na_position="last").index].reset_index(drop=True)
+
+
+def _median_distance(scenes):
+    """Surface distance of the median scene, px."""
+    weights = np.ones((1, len(scenes["surface_distance"])))
+    return float(METRICS["surface_distance_median"].of_scenes(scenes, weights)[0])
+
+
+def _nothing_found(scenes):
+    """Number of scenes whose distances are the diagonal of the image."""
+    return int(((scenes["surface_dice"] == 0) & (scenes["surface_distance"] == scenes["hausdorff95"])).sum())
 
 
 def _varies(column):
@@ -99,13 +159,13 @@ def _error(annotator, parameters):
 def _cases(rows):
     """The name of each run's case: the error, and what else varies between runs."""
     parts = [rows["error"]]
-    for annotator, values in rows.groupby("annotator")["annotator_parameters"]:
-        in_error = ("sigma", "mean") if annotator == "displacement" else ()
-        names = [p for p in dict.fromkeys(p for v in values for p in v or ()) if p not in in_error]
-        named = [p for p in names if _varies(values.map(lambda v: v.get(p)))] if annotator != "none" else []
-        if named:
-            text = values.map(lambda v: ", ".join(f"{p.replace('_', ' ')} {v.get(p)}" for p in named))
-            parts.append(text.reindex(rows.index, fill_value=""))
+    for annotator, values in rows[rows["annotator"] != "none"].groupby("annotator")["annotator_parameters"]:
+        in_error = ["sigma", "mean"] if annotator == "displacement" else []
+        table = pd.DataFrame(values.tolist(), index=values.index).drop(columns=in_error, errors="ignore")
+        differing = [name for name in table if _varies(table[name])]
+        if differing:
+            words = [", ".join(f"{name.replace('_', ' ')} {run.get(name)}" for name in differing) for run in values]
+            parts.append(pd.Series(words, values.index).reindex(rows.index, fill_value=""))
     if _varies(rows["scenes"]):
         parts.append(rows["scenes"].map(lambda n: "all scenes" if np.isnan(n) else f"{n:g} scenes"))
     if _varies(rows["epochs"]):
@@ -113,16 +173,15 @@ def _cases(rows):
     return [", ".join(filter(None, of_run)) for of_run in zip(*parts)]
 
 
-def _target(row, several_magnitudes):
-    """(variant, name) of a run's target."""
-    name = row["objective"]
-    if name in RULES and several_magnitudes:
-        return "magnitude", f"{name}, m = {row['magnitude']:g}"
-    if name not in objectives.objectives_needing("prior") or row["prior"] == "measured":
-        return "", name
+def _variant(row, several_magnitudes):
+    """(variant, how it differs from its objective in words) of a run."""
+    if row["objective"] in RULES and several_magnitudes:
+        return "magnitude", f"m = {row['magnitude']:g}"
+    if row["objective"] not in objectives.objectives_needing("prior") or row["prior"] == "measured":
+        return "", ""
     if row["prior"] == "fitted":
-        return "fitted", f"{name}, prior fitted on {row['prior_scenes']}"
+        return "fitted", f"prior fitted on {row['prior_scenes']}"
     if (row["prior_sigma"], row["prior_mean"]) == (row["sigma"], row["bias"]):
-        return "", name
+        return "", ""
     bias = "" if row["prior_mean"] == row["bias"] else f", bias {row['prior_mean']:+g} px"
-    return "assumed", f"{name}, sigma {row['prior_sigma']:g} px assumed{bias}"
+    return "assumed", f"sigma {row['prior_sigma']:g} px assumed{bias}"
