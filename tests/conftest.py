@@ -55,29 +55,31 @@ def halves():
 def blobs():
     """Eight smooth random maps of three classes, (8, 96, 96)."""
     generator = np.random.default_rng(0)
-    fields = [[ndimage.gaussian_filter(generator.standard_normal((96, 96)), 9) for _ in range(3)] for _ in range(8)]
-    return np.argmax(fields, axis=1).astype(np.uint8)
+    noise = generator.standard_normal((8, 3, 96, 96))
+    return np.argmax(ndimage.gaussian_filter(noise, (0, 0, 9, 9)), axis=1).astype(np.uint8)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """The layout with parts: four, two and two images of several sizes and formats, and two annotators of the four."""
+    """Four, two and two images to train, validate and test, of several sizes and formats.
+
+    The images to train on have a second annotator, whose masks are a row lower.
+    """
     generator = np.random.default_rng(0)
     write_table(tmp_path)
     for part, count in (("train", 4), ("val", 2), ("test", 2)):
         for i in range(count):
             size = (20 + i, 30)
             classes = generator.integers(0, 3, size)
-            for name, picture in (
-                (part, generator.integers(0, 256, (*size, 3))),
-                (f"{part}_labels", COLOURS.to_picture(classes)),
-            ):
-                (tmp_path / name).mkdir(exist_ok=True)
-                ending = "tiff" if i % 2 else "png"
-                Image.fromarray(picture.astype(np.uint8)).save(tmp_path / name / f"scene{i}.{ending}")
+            ending = "tiff" if i % 2 else "png"
+            save(tmp_path / part / f"scene{i}.{ending}", generator.integers(0, 256, (*size, 3)))
+            save(tmp_path / f"{part}_labels" / f"scene{i}.{ending}", COLOURS.to_picture(classes))
             if part == "train":
-                (tmp_path / "train_labels_b").mkdir(exist_ok=True)
-                Image.fromarray(COLOURS.to_picture(np.roll(classes, 1, 0))).save(
-                    tmp_path / "train_labels_b" / f"scene{i}.png"
-                )
+                lower = COLOURS.to_picture(np.roll(classes, 1, 0))
+                save(tmp_path / "train_labels_b" / f"scene{i}.png", lower)
     return tmp_path
+
+
+def save(path, picture):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(picture.astype(np.uint8)).save(path)

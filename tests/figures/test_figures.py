@@ -14,39 +14,23 @@ def test_the_window_is_where_drawings_differ_most_and_inside_the_image():
     assert figures.where_drawings_differ(truth, [truth], size=(100, 100)) == (slice(0, 60), slice(0, 90))
 
 
-def test_a_logarithmic_axis_shows_all_means_and_published_figures_though_intervals_end_below_zero():
-    means = [20.0, 3.0]
-    table = pd.DataFrame(
-        {
-            "labels": [100, 600],
-            "target": "supervised",
-            "metric": "error",
-            "mean": means,
-            "low": [-5.0, 2.5],
-            "high": [45.0, 3.5],
-        }
-    )
-    axis = figures.lines(
-        table,
-        "labels",
-        "labelled images",
-        {"error": "error, %"},
-        log=True,
-        log_y=True,
-        published=[("supervised", 100, 25.0)],
-    ).axes[0]
+def test_a_logarithmic_axis_shows_all_means_and_published_values_though_intervals_end_below_zero():
+    table = pd.DataFrame({"labels": [100, 600], "mean": [20.0, 3.0], "low": [-5.0, 2.5], "high": [45.0, 3.5]})
+    table = table.assign(target="supervised", metric="error")
+    options = {"x": "labels", "axis_label": "labelled images", "panels": {"error": "error, %"}, "log_y": True}
+    axis = figures.lines(table, **options, log=True, published=[("supervised", 100, 25.0)]).axes[0]
     low, high = axis.get_ylim()
-    assert axis.get_yscale() == "log" and 0 < low < min(means) and high >= 45.0
+    assert axis.get_yscale() == "log" and 0 < low < 3.0 and high >= 45.0
     assert {label.get_text() for label in axis.get_yticklabels()} >= {"2", "5", "10", "20"}
     cross = next(line for line in axis.lines if line.get_marker() == "x")
-    assert (cross.get_xdata(), cross.get_ydata()) == ([100], [25.0]) and "published" in {
-        text.get_text() for text in axis.figure.legends[0].texts
-    }
-    never = figures.lines(
-        table.assign(mean=[20.0, 0.0], low=[-5.0, 0.0], high=[45.0, 0.0]),
-        "labels",
-        "labelled images",
-        {"error": "error, %"},
-        log_y=True,
-    ).axes[0]
-    assert never.get_yscale() == "linear" and never.get_ylim()[0] <= 0
+    assert (cross.get_xdata(), cross.get_ydata()) == ([100], [25.0])
+    assert "published" in {text.get_text() for text in axis.figure.legends[0].texts}
+    with_zero = table.assign(mean=[20.0, 0.0], low=[-5.0, 0.0], high=[45.0, 0.0])
+    linear = figures.lines(with_zero, **options).axes[0]
+    assert linear.get_yscale() == "linear" and linear.get_ylim()[0] <= 0
+
+
+def test_errors_are_right_background_right_object_wrongly_found_or_missed():
+    labels = np.array([[[0, 1, 0, 1, 1, 255]]])
+    predictions = np.array([[[0, 1, 1, 0, 2, 1]]])
+    assert figures.errors(labels, predictions, background=0).tolist() == [[[0, 1, 2, 3, 3, 0]]]
