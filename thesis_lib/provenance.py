@@ -11,7 +11,7 @@ PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scipy", "scikit-learn", "pan
 
 
 def record(parameters):
-    """A dict that says what ran: parameters, commit (with "+changes" if the tree had any), machine with its accelerators, versions, time (UTC)."""
+    """What ran: a dict of parameters, commit (with "+changes" if the tree had any), machine, versions, time (UTC)."""
     import keras
 
     return {

@@ -50,7 +50,7 @@ def workspace(tmp_path_factory):
         "learning_rate": 0.00005,
     }
     grid = [{"objective": ["one_hot", "forward", "nonsense"], "seed": [0]}]
-    notebooks = {"01_boundary_prior": {"data": "sample"}, "02_soft_labels": {"data": "sample"}}
+    notebooks = {"02_soft_labels": {"scenes": 10, "map_size": 200}}
     (folder / "experiments" / "tiny.yaml").write_text(
         yaml.safe_dump({"notebooks": notebooks, "parameters": parameters, "grid": grid})
     )
@@ -60,8 +60,8 @@ def workspace(tmp_path_factory):
 def command(workspace, *words, log=None):
     """Start a command in the workspace, in a process group of its own; its output goes to the file `log`, or a pipe."""
     environment = {**os.environ, "PYTHONPATH": str(workspace)}
-    return subprocess.Popen(words, cwd=workspace, env=environment, stdout=log or subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
+    options = {"stdout": log or subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(words, cwd=workspace, env=environment, start_new_session=True, **options)
 
 
 def planned(workspace):
@@ -86,7 +86,7 @@ def planned(workspace):
 
 def test_a_dry_run_plans_every_run(workspace):
     runs, out = planned(workspace)
-    assert runs == {"one_hot-seed0", "forward-seed0", "nonsense-seed0"} and re.search(r"story\s+2", out)
+    assert runs == {"one_hot-seed0", "forward-seed0", "nonsense-seed0"} and re.search(r"notebook\s+1", out)
     # Python's path would have a sweep that is moved done again; papermill takes 5e-05 for a text.
     assert "-m papermill" in out and sys.executable not in out and "learning_rate: 5.0e-05" in out
 
@@ -120,15 +120,15 @@ def test_a_number_of_cores_that_is_none_is_named(workspace, given):
         ), out
 
 
-def test_a_report_that_is_killed_five_times_loses_no_finished_run_and_names_the_failed_one(workspace):
+def test_a_report_that_is_killed_loses_no_finished_run_and_names_the_failed_one(workspace):
     make = ("make", "report", "PROFILE=tiny", "JOBS=2", f"BIN={Path(sys.executable).parent}", "-o", "setup")
     runs, log = workspace / "reports" / "tiny" / "runs", workspace / "make.log"
     generator = np.random.default_rng()  # other moments each time: none may lose anything
     finished = {}
-    for kill in range(5):
+    for kill in range(2):
         with log.open("w") as file:
             first = command(workspace, *make, log=file)
-            deadline = time.time() + (generator.uniform(2, 25) if kill else 400)
+            deadline = time.time() + (generator.uniform(2, 20) if kill else 400)
             while first.poll() is None and time.time() < deadline:
                 if kill == 0 and re.search(r"Finished jobid.*train", log.read_text()):
                     break  # the first kill is just after a run has finished
@@ -150,7 +150,7 @@ def test_a_report_that_is_killed_five_times_loses_no_finished_run_and_names_the_
     for path, written in finished.items():
         assert path.stat().st_mtime_ns == written
     page = (workspace / "reports" / "index.html").read_text()
-    assert "nonsense-seed0" in page and page.count("data:image/png;base64") > 15 and "<math" in page
+    assert "nonsense-seed0" in page and page.count("data:image/png;base64") > 10 and "<math" in page
     assert not re.search(r"""(src|href)=["']https?://""", page)
     row = json.loads((runs / "forward-seed0" / "row.json").read_text())
     assert math.isfinite(row["log_loss"]) and row["objective"] == "forward" and row["epochs_run"] == 1

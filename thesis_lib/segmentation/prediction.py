@@ -102,7 +102,8 @@ def score_rasters(model, rasters, classes, folder, background=0, tolerance=3.0, 
     Returns:
         (DataFrame, DataFrame). The first has a row a raster: iou, dice, log_loss, brier, surface_distance,
         hausdorff95 and surface_dice. Its overlap and surfaces are those of everything but the background, where its
-        probability is at least one half, whatever the most probable class is (NaN without an object). A raster without labels has NaN.
+        probability is at least one half, whatever the most probable class is. Without an object or a
+        labelled pixel they are NaN.
         The second has a row a class: iou, dice and accuracy over all rasters (NaN for a class that is absent).
     """
     checks.real("tolerance", tolerance, 0.0)

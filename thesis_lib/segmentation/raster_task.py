@@ -84,7 +84,7 @@ class RasterTask:
 
     @cached_property
     def agreement(self):
-        """`Agreement` of annotators with their consensus. None for one annotator and, with a warning, where it fails."""
+        """`Agreement` of annotators with their consensus. None for one annotator or, with a warning, on failure."""
         if len(self.annotators) < 2:
             return None
         return self._measured({name: self.splits.train.drawn_by(name) for name in self.annotators}, None)

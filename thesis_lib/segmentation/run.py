@@ -144,9 +144,14 @@ class Run(Settings):
 
     def trained_network(self):
         """The network of the best epoch, from `output`."""
-        if not (self.folder / "best.keras").is_file():
+        path = self.folder / "best.keras"
+        if not path.is_file():
             raise FileNotFoundError(f"{self.folder} holds no trained network: call train() first")
-        return keras.saving.load_model(self.folder / "best.keras", compile=False)
+        written, network = self.__dict__.get("_loaded", (None, None))
+        if written != path.stat().st_mtime_ns:
+            written, network = path.stat().st_mtime_ns, keras.saving.load_model(path, compile=False)
+            self.__dict__["_loaded"] = written, network  # read once for many images
+        return network
 
     def probabilities(self, image):
         """Predicted probabilities, float32 (H, W, K), of an image (H, W, C), 0-255, of any size."""
@@ -180,4 +185,4 @@ class Run(Settings):
             low, high = self.boundary_prior.sigma_interval()
             row |= {"believed_mean": self.boundary_prior.mean, "believed_sigma_low": low, "believed_sigma_high": high}
         row |= {"epochs_run": len(self.log()), "parameters_trained": network.count_params()}
-        return {**row, "provenance": provenance.record(given)}
+        return {**row, "provenance": {**provenance.record(given), **self.task.identity}}

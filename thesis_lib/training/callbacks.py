@@ -32,9 +32,9 @@ def callbacks(
     """The callbacks of one training, all its files under `folder`.
 
     Training stops after `patience` epochs without a better value of what is monitored, or at a loss that is not finite.
-    Where the schedule is "plateau" the learning rate falls to 0.3 of itself after half as many. `best.keras` is the best
-    model so far; `log.csv` and TensorBoard have every epoch. A backup lets the same call resume after a kill; it is
-    deleted when a training ends. A training that resumes keeps the best model of its first part, and counts its
+    Where the schedule is "plateau" the learning rate falls to 0.3 of itself after half as many. `best.keras` is the
+    best model so far; `log.csv` and TensorBoard have every epoch. A backup lets the same call resume after a kill. It
+    is deleted when a training ends. A training that resumes keeps the best model of its first part, and counts its
     patience anew. A backup that is damaged, or of another `run`, is not used but renamed.
 
     Args:
