@@ -49,7 +49,7 @@ def evaluate(labels, probabilities, background):
     scenes["intersection"] = np.stack([np.diag(one) for one in confusions])
     scenes["union"] = np.stack([one.sum(0) + one.sum(1) - np.diag(one) for one in confusions])
 
-    regions = overlap.from_confusion(sum(confusions), background)
+    regions = overlap.scores(labels, predictions, num_classes, background)
     row = {name: value for name, value in regions.items() if np.isscalar(value)}
     row |= {name: everywhere[name] for name in OF_PIXELS}
     row |= {f"{name}_band": near[name] for name in OF_PIXELS}
