@@ -9,7 +9,12 @@ import numpy as np
 
 
 def writable_folder(folder):
-    """The folder, made if missing; raises OSError naming it if nothing can be written there, ValueError if its name holds braces, which Keras fills in."""
+    """The folder as a Path, made if missing.
+
+    Raises:
+        OSError: naming it, if nothing can be written there.
+        ValueError: if its name holds braces, which Keras would fill in.
+    """
     if set("{}") & set(str(folder)):
         raise ValueError(f"output folder must have no braces in its name; got {str(folder)!r}")
     folder = Path(folder)
