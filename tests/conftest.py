@@ -14,7 +14,7 @@ LONGEST = (  # the files that take longest, in that order: of files side by side
     "test_callbacks.py",
     "test_report.py",
     "08_buildings.ipynb",
-    "test_readme.py",
+    "04_compare_targets.ipynb",
     "test_run.py",
     "05_pseudo_label.ipynb",
     "07_mixmatch.ipynb",

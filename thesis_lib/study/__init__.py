@@ -6,7 +6,9 @@ from thesis_lib.study import (
     classification_tables,
     comparison,
     experiments,
+    segmentation_results,
     segmentation_runs,
+    segmentation_tables,
     statistics,
 )
 
@@ -16,6 +18,8 @@ __all__ = [
     "classification_tables",
     "comparison",
     "experiments",
+    "segmentation_results",
     "segmentation_runs",
+    "segmentation_tables",
     "statistics",
 ]

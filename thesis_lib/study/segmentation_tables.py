@@ -115,8 +115,8 @@ def fitted_priors(compared):
     columns = ["believed_sigma_low", "believed_sigma_high", *HEADLINE]
     without = ~runs["objective"].isin(objectives.objectives_needing("prior"))
     runs = runs.assign(**{name: runs[name].mask(without) for name in columns[:2]})
-    table = runs.groupby("title")[columns].mean().round(3).rename_axis(index=None)
-    table = table.astype(object).where(table.notna(), "")
+    means = runs.groupby("title")[columns].mean().rename_axis(index=None)
+    table = means.map("{:.3f}".format).where(means.notna(), "")
     return table.rename(columns={columns[0]: "sigma from, px", columns[1]: "sigma to, px", **LABELS})
 
 

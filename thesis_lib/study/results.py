@@ -1,0 +1,85 @@
+"""RESULTS.md and the tables of README.md, from the rows in reports/reference: `python -m thesis_lib.study.results`.
+
+README.md holds generated blocks between `<!-- results: NAME -->` and `<!-- /results -->`; the text around them is
+written by hand.
+"""
+
+import re
+
+from thesis_lib.paths import REPOSITORY
+from thesis_lib.study import classification_results
+from thesis_lib.study.classification_tables import bullets
+from thesis_lib.study.segmentation_results import (
+    SegmentationResults,
+    early_section,
+    read,
+    read_differences,
+    roofs_finding,
+    roofs_section,
+    write_differences,
+)
+
+SWEEPS = ("compare", "early")  # of segmentation, whose differences are written beside their rows
+HEAD = """# Results
+
+`make results` writes this file from the rows in `reports/reference`; do not edit it. A difference is called significant
+where its p-value is below 0.05 after correction for the number of comparisons. Cases are in brackets.
+"""
+BLOCK = r"<!-- results: {name} -->\n(.*?)<!-- /results -->"
+
+
+def document(segmentation):
+    """The text of RESULTS.md, from the `SegmentationResults` and the other committed tables."""
+    sections = [
+        HEAD,
+        segmentation.section(),
+        early_section(),
+        roofs_section(),
+        classification_results.results_section(),
+    ]
+    return "\n".join(sections)
+
+
+def blocks(segmentation):
+    """The generated blocks of README.md: name -> Markdown."""
+    return {
+        "findings": bullets([*segmentation.findings(), roofs_finding()]),
+        "targets": segmentation.table(),
+        "few-labels": classification_results.results_table(),
+    }
+
+
+def with_blocks(text, generated):
+    """A text whose blocks are replaced by the generated ones.
+
+    Args:
+        text: of README.md.
+        generated: dict from a block's name to its Markdown.
+
+    Returns:
+        str.
+
+    Raises:
+        ValueError: if the text lacks a block.
+    """
+    for name, markdown in generated.items():
+        pattern = re.compile(BLOCK.format(name=re.escape(name)), re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"README.md must hold a block <!-- results: {name} --> ... <!-- /results -->; got none")
+        block = f"<!-- results: {name} -->\n\n{markdown}\n\n<!-- /results -->"
+        text = pattern.sub(lambda _, block=block: block, text)
+    return text
+
+
+def main():
+    """Write the tables of differences, RESULTS.md and the blocks of README.md."""
+    for sweep in SWEEPS:
+        write_differences(sweep)
+    segmentation = SegmentationResults(read("compare"), read_differences("compare"))
+    (REPOSITORY / "RESULTS.md").write_text(document(segmentation))
+    readme = REPOSITORY / "README.md"
+    readme.write_text(with_blocks(readme.read_text(), blocks(segmentation)))
+
+
+if __name__ == "__main__":
+    main()
