@@ -32,7 +32,7 @@ def test_every_classifier_returns_logits_saves_and_can_be_taught(name, tmp_path)
 
 
 def test_the_published_networks_have_the_published_sizes():
-    """WRN-28-2: 1.5 million parameters (Oliver et al., 2018); the ConvNet: 3.1 million; Lee's network: 784 x 5000 x 10."""
+    """WRN-28-2: 1.5 million parameters (Oliver et al., 2018); the ConvNet: 3.1 million; Lee's: 784 x 5000 x 10."""
     assert wide_resnet(10).count_params() == pytest.approx(1.47e6, rel=0.01)
     assert convnet13(10).count_params() == pytest.approx(3.13e6, rel=0.01)
     assert mlp(10, (28, 28, 1)).count_params() == 784 * 5000 + 5000 + 5000 * 10 + 10
@@ -55,7 +55,7 @@ def test_pretraining_learns_to_restore_images_and_changes_hidden_layers_alone():
     images = patterns[generator.integers(0, 4, 256)].astype(np.uint8)
     network = mlp(2, (8, 8, 1), hidden=(32, 16))
     before = [w.copy() for w in network.get_weights()]
-    losses = pretrain(network, images, noise=0.5, epochs=40, batch_size=32, learning_rate=0.01)
+    losses = pretrain(network, images, noise=0.5, epochs=10, batch_size=32, learning_rate=0.03)
     assert len(losses) == 2 and losses[0] < 0.1  # ln 2 for a decoder that knows nothing
     changed = [not np.array_equal(a, b) for a, b in zip(before, network.get_weights())]
     assert changed == [True, True, True, True, False, False]
@@ -87,7 +87,7 @@ def test_weights_come_from_a_folder_or_fail_with_a_way_out(tmp_path):
         (lambda: resnet_classifier(3, (8, 8, 2), weights=None), r"1 or 3 channels; got \(8, 8, 2\)"),
         (lambda: resnet_backbone(19), "depth must be one of 101, 18, 50; got '19'"),
     ],
-)  # fmt: skip
+)
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -30,26 +30,24 @@ methods = {
 }
 results = {"backend": keras.backend.backend()}
 for name, make in methods.items():
-    net = keras.Sequential([keras.Input((4, 4, 1)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh"),
-                            layers.BatchNormalization(), layers.Dense(3)])  # fmt: skip
+    hidden = layers.Dense(8, activation="tanh")
+    body = [keras.Input((4, 4, 1)), layers.Rescaling(1 / 255), layers.Flatten(), hidden, layers.BatchNormalization()]
+    net = keras.Sequential([*body, layers.Dense(3)])
     start = np.random.default_rng(1)
     net.set_weights([start.normal(0, 0.3, w.shape) if w.trainable else np.array(w) for w in net.weights])
     model = make(net)
     compiled(model)
-    for step in range(2):
+    for _ in range(2):
         logs = model.train_on_batch(inputs, return_dict=True)
     results |= {f"{name}_{k}": float(v) for k, v in logs.items()}
     results |= {f"{name}_{i}": np.array(w) for i, w in enumerate(model.weights)}
 linear = keras.Sequential([keras.Input((4, 4, 1)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
 linear.set_weights([np.random.default_rng(2).normal(0, 0.3, w.shape) for w in linear.weights])
 images = keras.ops.convert_to_tensor(inputs["unlabelled"].astype("float32"))
-results["direction"] = np.abs(
-    np.array(adversarial_direction(linear, images, seed=1))
-)  # drawn at random, and found, but for its sign
-for name, model in {
-    "mixed": MixMatch(linear),
-    "both": MeanTeacher(linear, adversarial=0.5),
-}.items():  # with random parts
+# The direction is drawn at random, and then the same but for its sign.
+results["direction"] = np.abs(np.array(adversarial_direction(linear, images, seed=1)))
+with_random_parts = {"mixed": MixMatch(linear), "both": MeanTeacher(linear, adversarial=0.5)}
+for name, model in with_random_parts.items():
     logs = compiled(model).train_on_batch({**inputs, "labels": inputs["labels"] % 2}, return_dict=True)
     results[f"{name}_finite"] = np.array(all(np.isfinite(float(v)) for v in logs.values()))
 np.savez(sys.argv[1], **results)

@@ -44,24 +44,30 @@ def test_labelled_images_are_shown_equally_often_from_epoch_to_epoch(count):
     assert often.sum() == 9 * 12
 
 
+IMAGES = np.zeros((3, 2, 2, 1))
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
         (lambda: choose_labelled([-1, -1], 1, 0), "labels must hold a label for some images; none has one"),
-        (lambda: choose_labelled([0, 0, 1], 1, 0), "count of labelled images must be a whole number from 2 to 3; got 1"),
-        (lambda: choose_labelled([0, 0, 1], 4, 0), "count of labelled images must be a whole number from 2 to 3; got 4"),
+        (lambda: choose_labelled([0, 0, 1], 1, 0), "count of labelled images must be .* from 2 to 3; got 1"),
+        (lambda: choose_labelled([0, 0, 1], 4, 0), "count of labelled images must be .* from 2 to 3; got 4"),
         (lambda: choose_labelled([0] * 9 + [1], 8, 0), "8 asks for 4 of class 1, which has 1"),
-        (lambda: Batches(np.zeros((3, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 1, 1), "must be as many, and not empty; got 3 and 2"),
-        (lambda: Batches(np.zeros((0, 2, 2, 1)), [], np.zeros((3, 2, 2, 1)), 1, 1), "not empty; got 0 and 0"),
-        (lambda: Batches(np.zeros((2, 2, 2, 1)), [0, -1], np.zeros((3, 2, 2, 1)), 1, 1), "without a label among the labelled"),
-        (lambda: Batches(np.zeros((2, 2, 2, 1)), [[0], [1]], np.zeros((3, 2, 2, 1)), 1, 1), r"labels must be whole numbers of shape \(N,\); got shape \(2, 1\)"),
-        (lambda: Batches(np.zeros((2, 2, 2, 1)), [0.5, 1], np.zeros((3, 2, 2, 1)), 1, 1), "labels must be whole numbers .*float64"),
-        (lambda: Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2)), 1, 1), r"of the labelled ones, \(2, 2, 1\), and not empty; got \(3, 2, 2\)"),
-        (lambda: Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((0, 2, 2, 1)), 1, 1), r"and not empty; got \(0, 2, 2, 1\)"),
-        (lambda: Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 3, 1), "batch_size must be a whole number from 1 to 2, the number of labelled images; got 3"),
-        (lambda: Batches(np.zeros((2, 2, 2, 1)), [0, 1], np.zeros((3, 2, 2, 1)), 1, 4), "unlabelled_batch_size must be .* from 1 to 3, the number of unlabelled images; got 4"),
+        (lambda: Batches(IMAGES, [0, 1], IMAGES, 1, 1), "must be as many, and not empty; got 3 and 2"),
+        (lambda: Batches(IMAGES[:0], [], IMAGES, 1, 1), "not empty; got 0 and 0"),
+        (lambda: Batches(IMAGES[:2], [0, -1], IMAGES, 1, 1), "without a label among the labelled"),
+        (lambda: Batches(IMAGES[:2], [[0], [1]], IMAGES, 1, 1), r"labels must be whole numbers of .*shape \(2, 1\)"),
+        (lambda: Batches(IMAGES[:2], [0.5, 1], IMAGES, 1, 1), "labels must be whole numbers .*float64"),
+        (lambda: Batches(IMAGES[:2], [0, 1], IMAGES[..., 0], 1, 1), r"labelled ones, \(2, 2, 1\), .*got \(3, 2, 2\)"),
+        (lambda: Batches(IMAGES[:2], [0, 1], IMAGES[:0], 1, 1), r"and not empty; got \(0, 2, 2, 1\)"),
+        (lambda: Batches(IMAGES[:2], [0, 1], IMAGES, 3, 1), "batch_size must be .* 1 to 2, .* labelled images; got 3"),
+        (
+            lambda: Batches(IMAGES[:2], [0, 1], IMAGES, 1, 4),
+            "unlabelled_batch_size must be .* 1 to 3, .* images; got 4",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -18,7 +18,7 @@ from thesis_lib.semi_supervised import (
     unsupervised,
 )
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
-from thesis_lib.semi_supervised.virtual_adversarial import adversarial_loss, adversarial_direction, gradient
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_direction, adversarial_loss, gradient
 
 
 def softmax(x):
@@ -44,9 +44,10 @@ def test_sharpening_by_hand():
 def test_mixup_draws_have_the_moments_of_the_larger_part_of_a_beta(alpha):
     draws = np.array(unsupervised.mixup_weights(40000, alpha, 1))
     assert draws.min() >= 0.5 and draws.max() <= 1
-    for power in (1, 2):
-        expected = 2 * integrate.quad(lambda x: x**power * stats.beta(alpha, alpha).pdf(x), 0.5, 1)[0]
-        assert (draws**power).mean() == pytest.approx(expected, abs=0.01)
+    beta = stats.beta(alpha, alpha)
+    mean = 2 * integrate.quad(lambda x: x * beta.pdf(x), 0.5, 1)[0]
+    square = 2 * integrate.quad(lambda x: x**2 * beta.pdf(x), 0.5, 1)[0]
+    assert draws.mean() == pytest.approx(mean, abs=0.01) and (draws**2).mean() == pytest.approx(square, abs=0.01)
 
 
 def test_ramps_by_hand():
@@ -142,8 +143,10 @@ def test_temporal_ensembling_averages_its_predictions_and_corrects_for_the_start
 
 
 def test_the_teacher_is_the_closed_form_average_of_the_student():
-    """The first steps average evenly, until 1 - 1 / (step + 1) exceeds the decay. Batch-norm statistics are included; they
-    are those after the step's forward pass, weights those before its update."""
+    """The first steps average evenly, until 1 - 1 / (step + 1) exceeds the decay.
+
+    Batch-norm statistics are included: those after the step's forward pass, with the weights before its update.
+    """
     model = compiled(MeanTeacher(network(norm=True), decay=0.6))
     seen, decays = [], [min(1 - 1 / (step + 1), 0.6) for step in range(5)]
     for step in range(5):
@@ -167,7 +170,7 @@ def test_a_teacher_without_memory_is_the_student():
 
 
 def test_the_student_agrees_with_the_average_of_its_weights():
-    """In the second step the teacher is the mean of the weights before the first and after it, the student the latter."""
+    """In the second step the teacher is the mean of the weights before and after the first step."""
     inputs, net = batch(), network()
     model, mean = compiled(MeanTeacher(net, decay=0.6)), network()
     before = net.get_weights()
