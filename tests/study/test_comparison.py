@@ -181,14 +181,17 @@ def test_means_are_against_what_varies(compared):
         compared.against("width")
 
 
-def test_the_median_scene_is_that_of_the_scenes_as_often_as_they_are_drawn():
+@pytest.mark.parametrize("scenes, last_alone", [(21, False), (400, False), (400, True)])
+def test_the_median_scene_is_that_of_the_scenes_as_often_as_they_are_drawn(scenes, last_alone):
+    """Also where resamples have their median far from that of all scenes: only the farthest tenth is drawn."""
     generator = np.random.default_rng(0)
-    distances, weights = generator.normal(size=21), generator.integers(0, 4, (50, 21))
-    scenes = {"surface_distance": np.append(distances, np.nan)}  # a scene without an object has no distance
-    found = METRICS["surface_distance_median"].of_scenes(
-        scenes, np.pad(weights, [(0, 0), (0, 1)], constant_values=2).astype(float)
-    )
-    assert found == pytest.approx([np.median(np.repeat(distances, w)) for w in weights])
+    distances, weights = np.sort(generator.normal(size=scenes)), generator.integers(0, 4, (50, scenes))
+    if last_alone:
+        weights[25:, : -scenes // 10] = 0
+    with_nan = {"surface_distance": np.append(distances, np.nan)}  # a scene without an object has no distance
+    padded = np.pad(weights, [(0, 0), (0, 1)], constant_values=2).astype(float)
+    medians = METRICS["surface_distance_median"].of_scenes(with_nan, padded)
+    assert medians == pytest.approx([np.median(np.repeat(distances, w)) for w in weights])
 
 
 def test_scenes_where_nothing_is_found_are_counted(tmp_path):

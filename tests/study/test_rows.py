@@ -71,8 +71,8 @@ def test_scores_of_scenes_that_are_missing_or_damaged_are_reported_and_skipped(t
     (tmp_path / "b" / "scenes.npz").write_bytes(content)
     (tmp_path / "c" / "scenes.npz").write_bytes(content[:100])
     with pytest.warns(UserWarning, match="holds no scores of scenes and its run was skipped") as caught:
-        found = read_scenes(tmp_path, ["a", "b", "c", "d"])
-    assert found[0]["x"].sum() == 5000 * 4999 / 2 and found[1:] == [None] * 3
+        scores = read_scenes(tmp_path, ["a", "b", "c", "d"])
+    assert scores[0]["x"].sum() == 5000 * 4999 / 2 and scores[1:] == [None] * 3
     assert sum("holds no scores" in str(warning.message) for warning in caught) == 3
 
 
