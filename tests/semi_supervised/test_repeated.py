@@ -7,12 +7,15 @@ import pytest
 from thesis_lib.data import load_images
 from thesis_lib.semi_supervised import (
     Run,
+    confidence,
     difference_sentences,
+    error_ranges,
     error_table,
     errors_by_labels,
     image_differences,
     repeat,
     seed_differences,
+    seed_sentences,
 )
 from thesis_lib.semi_supervised.repeated import verdict
 
@@ -72,3 +75,19 @@ def test_rows_of_many_runs_become_a_table_beside_published_errors():
     assert table.loc["supervised, dense", 100] == "21.00 ± 1.41 (25.81)"
     assert table.loc["pseudo-label, dense", 100] == "11.50 ± 2.12" and list(table) == [100]
     assert seed_differences(rows, kinds[1], kinds[0], 100).tolist() == [-10.0, -9.0]
+    text = seed_sentences(rows, [kinds[::-1]], 100)
+    assert text.startswith("- *pseudo-label, dense* minus *supervised, dense*, 100 labels: -9.50 points on average;")
+    assert text.endswith("lower with 2 of 2 seeds.")
+
+
+def test_errors_by_number_of_labels_become_points_with_their_range(repeated):
+    table = error_ranges({10: repeated["supervised"]}, "supervised")
+    errors = repeated["supervised"].scores["error_percent"]
+    assert table.loc[0, ["labels", "target", "metric"]].tolist() == [10, "supervised", "error_percent"]
+    assert table.loc[0, ["mean", "low", "high"]].tolist() == [errors.mean(), errors.min(), errors.max()]
+
+
+def test_confidence_by_hand():
+    """One prediction is sure and right, the other undecided: entropies 0 and ln 2, log losses 0 and ln 2."""
+    values = list(confidence(np.array([[1.0, 0.0], [0.5, 0.5]]), [0, 1]).values())
+    assert values == pytest.approx([np.log(2) / 2, 0.5, np.log(2) / 2])

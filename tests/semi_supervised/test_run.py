@@ -130,8 +130,7 @@ def test_labelled_and_unlabelled_images_are_apart_and_as_many_as_asked():
 
 def test_student_and_teacher_are_scored_after_each_epoch(faces):
     run = Run(method="mean_teacher", network="mlp_dropout", **{**QUICK, "epochs": 2})
-    run.__dict__["splits"] = faces
-    labelled = run.training_images()[0]
+    labelled = run.training_images(faces)[0]
     scored = Scored(faces.test, labelled)
     model = run.train(callbacks=[scored])
     last = scored.history[-1]

@@ -66,8 +66,7 @@ def repeat(run, seeds, splits, curve=False):
     for one in runs:
         callbacks = []
         if curve and one is runs[0]:
-            one.__dict__["splits"] = splits
-            scored = Scored(splits.validation, one.training_images()[0])
+            scored = Scored(splits.validation, one.training_images(splits)[0])
             callbacks = [scored]
         one.train(splits=splits, callbacks=callbacks)
     return Repeated(tuple(runs), pd.DataFrame(scored.history if scored else []))

@@ -126,6 +126,10 @@ class Run:
             splits.check()
         return splits
 
+    def _use(self, splits):
+        if splits is not None:
+            self.__dict__["splits"] = splits  # where cached_property looks
+
     def _numbers(self):
         """Indices of the labelled and of the unlabelled images among those to train on."""
         labels = self.splits.train.labels
@@ -141,8 +145,13 @@ class Run:
             rest = np.random.default_rng(self.seed).choice(rest, count, replace=False)
         return labelled, rest if len(rest) else labelled  # all labelled: the images themselves
 
-    def training_images(self):
-        """(labelled, unlabelled) `Images` of the run; no array is copied."""
+    def training_images(self, splits=None):
+        """(labelled, unlabelled) `Images` of the run; no array is copied.
+
+        Args:
+            splits: `ImageSplits`, if they were loaded before; None: those of `data`.
+        """
+        self._use(splits)
         labelled, rest = self._numbers()
         return self.splits.train.view(labelled), self.splits.train.view(rest)
 
@@ -184,8 +193,7 @@ class Run:
             ValueError: if a batch is larger than its set, or the loss stops being finite; the model that was saved by
                 then stays.
         """
-        if splits is not None:
-            self.__dict__["splits"] = splits
+        self._use(splits)
         train = self.splits.train
         labelled, rest = self._numbers()
         keras.utils.set_random_seed(self.seed)
