@@ -336,7 +336,8 @@ class SegmentationResults:
         """The main findings for README.md, a list of sentences."""
         table = self.family("against one-hot")
         better, worse = (table[table["verdict"] == verdict] for verdict in ("better", "worse"))
-        of_forward = better["objective"].isin(FORWARD).sum()
+        of_forward = better["objective"].isin(FORWARD)
+        who = "all" if of_forward.all() else of_forward.sum()
         medians = self.family("median scene")
         soft = medians[medians["target"] == "posterior"]["verdict"].value_counts()
         targets = ("forward, prior fitted on 5", "forward")
@@ -345,8 +346,8 @@ class SegmentationResults:
             "Where annotators err by 2 px, boundaries in the median test scene are "
             f"{self.distance('2 px', 'forward')} off with the forward likelihood and "
             f"{self.distance('2 px', 'one_hot')} with one-hot labels.",
-            f"Of {len(table)} differences to one-hot training, {len(better)} are significantly better after Holm's "
-            f"correction, {of_forward} of them of a forward likelihood, and {len(worse)} significantly worse.",
+            f"{len(better)} of {len(table)} differences to one-hot training are significantly better after Holm's "
+            f"correction, {who} of them with a forward likelihood; {len(worse)} are significantly worse.",
             f"With posterior soft labels boundaries are significantly farther off in {soft.get('worse', 0)} cases "
             f"and nearer in {soft.get('better', 0)}.",
             f"Five doubly drawn scenes suffice for the prior: boundaries are {fitted:.3f} px off with it and "
@@ -427,7 +428,7 @@ def roofs_section():
         f"their drawings is {pooled['sigma from']:.2f} to {pooled['sigma to']:.2f} px.",
         f"DeepLabV3+ was trained {scores['seed'].nunique()} times on each target, for 300 steps each.",
         f"In {scores['raster'].nunique()} test scenes outlines lie {off} from the true ones.",
-        f"{roofs_finding()} They are in IoU, log loss, mean surface distance and surface Dice.",
+        f"{roofs_finding()} Tested were IoU, log loss, mean surface distance and surface Dice.",
         "Roofs have sides of 12 to 26 px, far wider than that error. Where the error pushes outlines outwards as "
         "often as inwards, drawings are nearly right on average. The strokes of digits are hardly wider than the "
         "error.",
@@ -441,4 +442,5 @@ def roofs_finding():
     """How many differences between targets on roofs are significant, in a sentence."""
     differences = pd.read_csv(REFERENCE / "buildings/differences.csv", keep_default_na=False)
     significant = (differences["verdict"] != "").sum()
-    return f"On roofs in aerial images, {significant} of {len(differences)} tested differences are significant."
+    count = f"{significant or 'none'} of {len(differences)} tested differences {'are' if significant > 1 else 'is'}"
+    return f"On roofs in aerial images, {count} significant."
