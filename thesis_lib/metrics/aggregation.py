@@ -1,7 +1,7 @@
 """How the scores of a run follow from those of its scenes, so that the bootstrap can resample scenes.
 
 A statistic takes a dict of arrays (scenes, ...) and weights (resamples, scenes), which say how often each scene counts,
-and returns an array (resamples,); see `thesis_lib.study.statistics.paired_bootstrap`.
+and returns an array (resamples,); see `thesis_lib.study.statistics.resample`.
 """
 
 from collections.abc import Callable
