@@ -45,13 +45,14 @@ def test_every_network_trains_from_its_name(network, width, faces):
 
 
 def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_path):
-    run = Run(**{**QUICK, "data": "sample_data/faces", "size": 24}, method="mean_teacher", network="mlp")
+    settings = {**QUICK, "data": "sample_data/faces", "size": 24, "method": "mean_teacher", "network": "mlp"}
+    run = Run(**settings, output=str(tmp_path))
     (tmp_path / "row.json").write_text("of an earlier training")
-    model = run.train(tmp_path)
+    model = run.train()
     assert model is run.model and not (tmp_path / "row.json").exists()
-    row = run.row(tmp_path)
+    scores = run.scores()
     written = json.loads((tmp_path / "row.json").read_text())
-    assert written["error_percent"] == row["error_percent"] == run.scores()["error_percent"]
+    assert {name: written[name] for name in scores} == scores and "output" not in written
     assert (written["data"], written["size"], written["class_names"]) == ("sample_data/faces", 24, ["mask", "no mask"])
     assert (tmp_path / "log.csv").read_text().splitlines()[0] == "epoch,loss,supervised_loss,unsupervised_loss"
     path = sorted((paths.REPOSITORY / "sample_data/faces/images").iterdir())[0]
@@ -62,6 +63,8 @@ def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_
     assert run.predict(image) == pytest.approx(predicted)
     saved = softmax(keras.saving.load_model(tmp_path / "model.keras").predict(image[None], verbose=0)[0])
     assert [predicted["mask"], predicted["no mask"]] == pytest.approx(list(saved), abs=1e-5)
+    later = Run(**settings, output=str(tmp_path))  # in another session
+    assert later.predict(path) == pytest.approx(predicted) and later.scores() == pytest.approx(scores)
     with pytest.raises(
         ValueError, match=r"image must be a path or an array of shape \(24, 24, 3\); got shape \(9, 9\)"
     ):
@@ -71,7 +74,7 @@ def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_
 def test_a_row_has_the_entries_of_the_committed_rows(faces):
     run = Run(method="mean_teacher", **QUICK)
     run.train(splits=faces)
-    row = run.row()
+    row = run.row(run.scores())
     committed = paths.REPOSITORY / "reports/reference/mnist_few_labels/runs/seed0-mean_teacher-labels100/row.json"
     expected = json.loads(committed.read_text())
     assert set(row) == set(expected) and set(row["provenance"]["parameters"]) == set(
@@ -80,10 +83,12 @@ def test_a_row_has_the_entries_of_the_committed_rows(faces):
     assert row["hidden_units"] == 8 and row["weight"] == 20.0 and row["dropout"] is None
 
 
-def test_the_images_of_a_run_are_loaded_and_its_model_is_trained_when_they_are_asked_for():
-    run = Run(**QUICK, network="mlp", method="supervised")
-    assert not {"splits", "model"} & set(vars(run))
-    assert 0 <= run.scores()["error_percent"] <= 100 and run.splits is run.splits and run.model is run.model
+def test_the_images_of_a_run_are_loaded_once_and_scores_need_a_training(tmp_path):
+    for output in (None, str(tmp_path)):
+        run = Run(**QUICK, network="mlp", method="supervised", output=output)
+        assert "splits" not in vars(run) and run.splits is run.splits
+        with pytest.raises(FileNotFoundError, match=f"output must hold a trained model: call train.*; got {output!r}"):
+            run.scores()
 
 
 def test_the_same_seed_gives_the_same_run_and_another_one_other_labels(faces):
@@ -170,9 +175,9 @@ class Break(keras.callbacks.Callback):
     ],
 )
 def test_what_is_not_finite_stops_the_training_and_the_last_good_model_is_kept(breaks, message, tmp_path, faces):
-    run = Run(method="mean_teacher", network="mlp", **{**QUICK, "epochs": 3})
+    run = Run(method="mean_teacher", network="mlp", **{**QUICK, "epochs": 3}, output=str(tmp_path))
     with pytest.raises(ValueError, match=f"learning_rate and weight must be small enough to train with; {message}"):
-        run.train(tmp_path, faces, [breaks])
+        run.train(faces, [breaks])
     assert np.isfinite(logits(keras.saving.load_model(tmp_path / "model.keras"), faces.test.images)).all()
 
 
@@ -196,7 +201,7 @@ def test_a_batch_larger_than_its_set_is_named_and_the_earlier_row_stays(name, la
     (tmp_path / "row.json").write_text("{}")
     message = f"^{name} must be a whole number from 1 to {largest}, the number of .*labelled images; got 500"
     with pytest.raises(ValueError, match=message):
-        Run(method="supervised", network="mlp", **{**QUICK, name: 500}).train(tmp_path, faces)
+        Run(method="supervised", network="mlp", **{**QUICK, name: 500}, output=str(tmp_path)).train(faces)
     assert (tmp_path / "row.json").read_text() == "{}"
 
 

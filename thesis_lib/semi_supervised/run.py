@@ -16,6 +16,7 @@ from thesis_lib.data.image_table import ImageTable
 from thesis_lib.models.mlp import pretrain
 from thesis_lib.models.resnet import BLOCKS
 from thesis_lib.parameters import boolean, check, choice, documented, other, real, whole
+from thesis_lib.paths import REPOSITORY
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
 from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
@@ -24,7 +25,7 @@ from thesis_lib.semi_supervised.unsupervised import probabilities
 from thesis_lib.training.callbacks import Checkpoint
 
 __all__ = ["METHODS", "METHOD_SETTINGS", "NETWORKS", "PRETRAINED", "Run"]
-OF_FILES = ("table", "file_column", "label_column", "skip_damaged", "workers")  # how files are read: in no row
+OF_FILES = ("table", "file_column", "label_column", "skip_damaged", "workers", "output")  # in no row
 
 
 def _name(name, value):
@@ -40,10 +41,10 @@ class Run:
 
     The images, the trained model and what follows from them are computed once, when they are first asked for:
 
-        >>> run = Run(data="photographs.zip", method="mean_teacher", labels=40)
-        >>> model = run.train("reports/mine")    # saved there as model.keras after each epoch
-        >>> run.scores()                         # error (%) and F1 on test and validation images
-        >>> run.predict("new.jpg")               # {class name: probability}, the most probable class first
+        >>> run = Run(data="photographs.zip", method="mean_teacher", labels=40, output="reports/mine")
+        >>> run.train()               # saved in `output` as model.keras after each epoch
+        >>> run.scores()              # error (%) and F1 on test and validation images; also writes row.json
+        >>> run.predict("new.jpg")    # {class name: probability}, the most probable class first
     """
 
     data: str = other("digits", "the images", f"one of {', '.join(NAMES)}, or the path of a folder or zip file")
@@ -87,6 +88,13 @@ class Run:
     weights: str | None = other(None, "of resnet (None: random)", '"imagenet" or a folder', optional=True)
     pretraining_epochs: int = whole(10, "of the auto-encoder of mlp_dropout_dae", 1)
     workers: int | None = whole(None, "threads that read images from files (None: one a core)", 1, optional=True)
+    output: str | None = other(
+        None,
+        "folder of model.keras, log.csv and row.json; a relative path starts at the repository (None: none is written)",
+        "a folder's name",
+        _name,
+        optional=True,
+    )
 
     def __post_init__(self):
         check(self)
@@ -179,12 +187,13 @@ class Run:
         model.optimizer.build(model.trainable_variables)  # TensorFlow traces a step that makes variables twice
         return model
 
-    def train(self, folder=None, splits=None, callbacks=(), progress=0):
+    def train(self, splits=None, callbacks=(), progress=0):
         """Train the method; returns the trained keras.Model, which is also `model`.
 
+        The output folder gets model.keras after each epoch and log.csv, and loses the row of an earlier training when
+        this one starts.
+
         Args:
-            folder: gets model.keras after each epoch and log.csv, and loses the row of an earlier training when this
-                one starts; None: nothing is written.
             splits: `ImageSplits`, if they were loaded before; None: those of `data`.
             callbacks: of `keras.Model.fit`.
             progress: 0: silent, 1: a progress bar, 2: a line an epoch.
@@ -212,21 +221,31 @@ class Run:
             both = train.view(np.union1d(labelled, rest)).images
             pretrain(network, both, epochs=self.pretraining_epochs, seed=self.seed)
         model = self.compiled(network, len(labelled) + len(rest), self.epochs * len(batches))
-        if folder is not None:
-            folder = files.writable_folder(folder)
-            earlier = folder / "row.json"
-            forget = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: earlier.unlink(missing_ok=True))
-            callbacks = [*callbacks, forget, Checkpoint(folder / "model.keras")]
+        if self.output is not None:
+            folder = files.writable_folder(self.folder)
+            callbacks = [*callbacks, Checkpoint(folder / "model.keras")]
+            (folder / "row.json").unlink(missing_ok=True)  # its scores are not those of what is trained now
         model.fit(batches, epochs=self.epochs, callbacks=callbacks, verbose=progress)
         self.__dict__["model"] = model
-        if folder is not None:
+        if self.output is not None:
             self.log.to_csv(folder / "log.csv", index=False)
         return model
 
+    @property
+    def folder(self):
+        """The output folder as a Path."""
+        return REPOSITORY / self.output
+
     @cached_property
     def model(self):
-        """The trained method: what `train` returned last; it is trained now if it was not before."""
-        return self.train()
+        """The trained method: what `train` returned last, or the one in the output folder.
+
+        Raises:
+            FileNotFoundError: if there is neither.
+        """
+        if self.output is None or not (self.folder / "model.keras").is_file():
+            raise FileNotFoundError(f"output must hold a trained model: call train() first; got {self.output!r}")
+        return keras.saving.load_model(self.folder / "model.keras", compile=False)
 
     @property
     def log(self):
@@ -238,30 +257,30 @@ class Run:
     def scores(self):
         """Error (%) and macro-averaged F1 on test images, and likewise on validation images: a dict.
 
-        A method that predicts with an EMA copy also has the test error of its student.
+        They are also written to row.json in the output folder, with the parameters and what ran. A
+        method that predicts with an EMA copy also has the test error of its student.
         """
         row = scores(self.model, self.splits.test)
         row |= {f"validation_{name}": value for name, value in scores(self.model, self.splits.validation).items()}
         if self.model.predictor is not self.model.classifier:
             row["student_error_percent"] = scores(self.model.classifier, self.splits.test)["error_percent"]
+        if self.output is not None:
+            files.write_json(self.folder / "row.json", self.row(row))
         return row
 
-    def row(self, folder=None):
-        """The parameters, the scores and what ran: a dict, also written to row.json in `folder` if it is given."""
+    def row(self, scores):
+        """The result as one flat dict: parameters, scores, and what ran."""
         described = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in OF_FILES}
         settings = {name: value for name, value in described.items() if name not in ("data", "size")}
         is_dense = NETWORKS[self.network].family == "dense"
-        row = {
+        return {
             **described,
-            **self.scores(),
+            **scores,
             "class_names": self.splits.class_names,
             "hidden_units": self.width if is_dense else None,
             "parameters_trained": self.model.classifier.count_params(),
             "provenance": provenance.record(settings),
         }
-        if folder is not None:
-            files.write_json(Path(folder) / "row.json", row)
-        return row
 
     def predict(self, image):
         """The probability of each class for an image: a dict by class name, the most probable class first.
