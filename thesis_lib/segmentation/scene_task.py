@@ -13,6 +13,7 @@ from thesis_lib.annotation.simulated import annotator
 from thesis_lib.data.batches import SceneBatches
 from thesis_lib.data.splits import load_scenes
 from thesis_lib.metrics import summary
+from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.targets.losses import class_weights
 from thesis_lib.targets.smoothing import adjacency
@@ -35,6 +36,12 @@ class SceneTask:
     @cached_property
     def splits(self):
         run = self.run
+        is_number = str(run.data).strip().isdigit()
+        if run.data != "sample" and not is_number and not (REPOSITORY / str(run.data)).exists():
+            raise FileNotFoundError(
+                "data must be 'sample', a number of scenes, an .npz file, or a folder of images and masks; "
+                f"got {run.data!r}, which is none of these"
+            )
         return load_scenes(run.data, 0, run.train_scenes, run.validation_scenes, run.test_scenes)
 
     @property
