@@ -240,7 +240,7 @@ def test_predictions_are_shown_where_all_lie_beside_their_rows(rows, compared, s
         np.savez(tmp_path / run / "predictions.npz", foreground=np.full((2, 3, 3), 51, np.uint8))
     maps = compared.predictions(tmp_path, case, ["one_hot", "forward"])
     assert list(maps) == ["one-hot", "forward likelihood"] and maps["one-hot"] == pytest.approx(np.full((2, 3, 3), 0.2))
-    scenes = compared.three_scenes(case, "forward")
+    scenes = compared.three_scenes(case, ["posterior", "forward", "never ran"])
     distances = rows[(rows["case"] == case) & (rows["seed"] == 0)].set_index("target")["per_scene"]
     gains = distances["one_hot"]["surface_distance"] - distances["forward"]["surface_distance"]
     assert (gains[scenes[0]], gains[scenes[2]]) == (gains.min(), gains.max())

@@ -150,7 +150,7 @@ def test_a_report_that_is_killed_loses_no_finished_run_and_names_the_failed_one(
     for path, written in finished.items():
         assert path.stat().st_mtime_ns == written
     page = (workspace / "reports" / "index.html").read_text()
-    assert "nonsense-seed0" in page and page.count("data:image/png;base64") > 10 and "<math" in page
+    assert "nonsense-seed0" in page and page.count("data:image/png;base64") > 8 and "<math" in page
     assert not re.search(r"""(src|href)=["']https?://""", page)
     row = json.loads((runs / "forward-seed0" / "row.json").read_text())
     assert math.isfinite(row["log_loss"]) and row["objective"] == "forward" and row["epochs_run"] == 1

@@ -264,10 +264,17 @@ class Comparison:
                 maps[title] = arrays["foreground"] / 255
         return maps
 
-    def three_scenes(self, case, target):
-        """Where a target is worst, median and best against the baseline, by surface distance of the first seed."""
+    def three_scenes(self, case, targets):
+        """Where a target is worst, median and best against the baseline, by surface distance of the first seed.
+
+        Args:
+            case: its name.
+            targets: names; the last one that ran in this case is taken.
+        """
         of_case = self.shown[self.shown["case"] == case]
         first = of_case["seed"].min()
+        ran = set(of_case.loc[of_case["seed"] == first, "target"])
+        target = [self.baseline, *(name for name in targets if name in ran)][-1]
         distances = [self._scenes[case, name, first]["surface_distance"] for name in (self.baseline, target)]
         order = np.argsort(np.nan_to_num(distances[0]) - np.nan_to_num(distances[1]))
         return [int(order[0]), int(order[len(order) // 2]), int(order[-1])]
