@@ -6,6 +6,7 @@
 | a folder of images of any size, with a mask each | `load_segmentation_folder` | `RasterSplits` of `Rasters` |
 | images with a class each (a folder or zip file with a table) | `load_images` | `ImageSplits` of `Images` |
 | one image file | `read_image` | an array |
+| outlines of lung nodules by up to four radiologists (LIDC-IDRI) | `lidc_slices` | a list of `Slice` |
 """
 
 from thesis_lib import backend  # noqa: F401, says how to get one
@@ -15,6 +16,7 @@ from thesis_lib.data.classification import Images, ImageSplits, load_images
 from thesis_lib.data.crops import Crops, RasterTiles
 from thesis_lib.data.image_io import read_image, write_image
 from thesis_lib.data.image_table import ImageTable, load_image_table
+from thesis_lib.data.lidc import Slice, lidc_database, lidc_slices
 from thesis_lib.data.rasters import Rasters, RasterSplits
 from thesis_lib.data.scenes import Scenes, load_npz
 from thesis_lib.data.segmentation_folder import load_segmentation_folder, warn_of_absent_classes
@@ -32,6 +34,9 @@ __all__ = [
     "SceneBatches",
     "SceneSplits",
     "Scenes",
+    "Slice",
+    "lidc_database",
+    "lidc_slices",
     "load_image_table",
     "load_images",
     "load_npz",
