@@ -138,7 +138,7 @@ def lidc_slices(path=None, drawn_by=1):
                         slices.append(Slice(scan, z, nodule, rows[0][1], masks, readers, len(annotations)))
     if unreadable or empty:
         warnings.warn(
-            f"{path}: skipped {len(unreadable)} contours that cannot be read{_ids(unreadable)} and {len(empty)} that "
+            f"{path}: contours skipped: {len(unreadable)} that cannot be read{_ids(unreadable)}, {len(empty)} that "
             f"enclose no pixel{_ids(empty)}",
             stacklevel=2,
         )
