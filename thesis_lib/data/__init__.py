@@ -7,6 +7,7 @@
 | images with a class each (a folder or zip file with a table) | `load_images` | `ImageSplits` of `Images` |
 | one image file | `read_image` | an array |
 | outlines of lung nodules by up to four radiologists (LIDC-IDRI) | `lidc_slices` | a list of `Slice` |
+| microscopic images with a number for each nucleus (BBBC038) | `load_nuclei` | `Nuclei` |
 """
 
 from thesis_lib import backend  # noqa: F401, says how to get one
@@ -17,6 +18,7 @@ from thesis_lib.data.crops import Crops, RasterTiles
 from thesis_lib.data.image_io import read_image, write_image
 from thesis_lib.data.image_table import ImageTable, load_image_table
 from thesis_lib.data.lidc import Slice, lidc_database, lidc_slices
+from thesis_lib.data.nuclei import Nuclei, load_nuclei
 from thesis_lib.data.rasters import Rasters, RasterSplits
 from thesis_lib.data.scenes import Scenes, load_npz
 from thesis_lib.data.segmentation_folder import load_segmentation_folder, warn_of_absent_classes
@@ -28,6 +30,7 @@ __all__ = [
     "ImageSplits",
     "ImageTable",
     "Images",
+    "Nuclei",
     "RasterSplits",
     "RasterTiles",
     "Rasters",
@@ -40,6 +43,7 @@ __all__ = [
     "load_image_table",
     "load_images",
     "load_npz",
+    "load_nuclei",
     "load_scenes",
     "load_segmentation_folder",
     "read_class_table",

@@ -149,7 +149,7 @@ def _ids(ids):
     if not ids:
         return ""
     more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    return f" (ids {', '.join(map(str, ids[:NAMED]))}{more})"
+    return f" (ids {', '.join(map(str, sorted(ids)[:NAMED]))}{more})"
 
 
 def _connect(path):
