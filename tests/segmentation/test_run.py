@@ -44,7 +44,7 @@ def test_a_run_on_scenes_leaves_a_row_and_scores_of_each_scene(of_scenes):
     row = json.loads((run.folder / "row.json").read_text())
     assert row["objective"] == "forward" and row["prior"] == "fitted" and row["epochs_run"] == 2
     assert row["log_loss"] == pytest.approx(scores.row["log_loss"]) and row["believed_sigma_low"] > 0.5
-    assert "crop" not in row and row["provenance"]["parameters"]["width"] == 2
+    assert "tile" not in row and row["provenance"]["parameters"]["width"] == 2
     assert len(scores.images) == 4 and len(np.load(run.folder / "scenes.npz")["log_loss"]) == 4
     assert np.load(run.folder / "predictions.npz")["classes"].shape == (4, 64, 84)
 
@@ -136,7 +136,12 @@ def test_without_anything_known_of_the_annotators_an_objective_that_needs_it_say
         ({"network": "segformer"}, "network must be one of deeplab, unet; got 'segformer'"),
         ({"xla": "yes"}, "xla must be True, False or 'auto'; got 'yes'"),
         ({"data": 1.5}, "data must be 'sample', a number of scenes, or a path; got 1.5"),
-        ({"crop": 64}, "crop must be left at 96 where the data are scenes; got 64"),
+        ({"tile": 96}, "tile must be left at 224 where the data are scenes; got 96"),
+        (
+            {"crops_per_image": 2},
+            "crops_per_image must be left at 1 where whole scenes are learned, without a crop; got 2",
+        ),
+        ({"crop": 32, "augment": True}, "augment must be left at False beside a crop"),
         ({"filters": 64}, "filters must be left at 256 for the network unet, which does not have it; got 64"),
         ({**ROOFS, "train_scenes": 3}, "train_scenes must be left at None where the data are a folder"),
         ({**ROOFS, "annotators": ["a", "a"]}, "annotators must be a list of different names"),

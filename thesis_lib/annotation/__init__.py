@@ -2,10 +2,12 @@
 
 from thesis_lib.annotation.agreement import Agreement, agreement, prior_table, shape_based_average
 from thesis_lib.annotation.displacements import (
+    ObjectDisplacements,
     autocorrelation_time,
     boundary_displacements,
     displacement_series,
     displacements_by_pair,
+    object_displacements,
 )
 from thesis_lib.annotation.geometry import contours, near_boundary, shift_boundaries, signed_distance
 from thesis_lib.annotation.prior import BoundaryPrior
@@ -15,6 +17,7 @@ from thesis_lib.annotation.simulated import (
     Identity,
     MarkovBoundary,
     Morphological,
+    Population,
     annotator,
 )
 
@@ -26,6 +29,8 @@ __all__ = [
     "Identity",
     "MarkovBoundary",
     "Morphological",
+    "ObjectDisplacements",
+    "Population",
     "agreement",
     "annotator",
     "autocorrelation_time",
@@ -34,6 +39,7 @@ __all__ = [
     "displacement_series",
     "displacements_by_pair",
     "near_boundary",
+    "object_displacements",
     "prior_table",
     "shape_based_average",
     "shift_boundaries",

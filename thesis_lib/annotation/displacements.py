@@ -4,7 +4,9 @@ The autocorrelation time is the integrated one of time-series analysis, cut by S
 Methods in Statistical Mechanics", 1997, section 3).
 """
 
+import math
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -47,6 +49,61 @@ def displacement_series(annotation, reference, background=None, search_radius=10
     return [values for _, values, _ in _measure(annotation, reference, background, search_radius)]
 
 
+@dataclass(frozen=True)
+class ObjectDisplacements:
+    """Where an annotation's boundary lies around one object of the reference.
+
+    Args:
+        image: number of the image.
+        label: the object's class.
+        diameter: of a disc of the object's area, px.
+        values: displacements, px, positive outside, in order along the boundary; three or more.
+    """
+
+    image: int
+    label: int
+    diameter: float
+    values: np.ndarray
+
+
+def object_displacements(annotation, reference, background=None, search_radius=10.0, objects=None, distances=None):
+    """As `boundary_displacements`, for each object of the reference by itself.
+
+    An object is a connected region of one class (pixels that touch at a corner are connected), or has a number of its
+    own in `objects`. Only its outer boundary counts. Values further from the object's median than four of its robust
+    standard deviations (at least 2 px) are left out.
+
+    Args:
+        annotation, reference, background, search_radius: as for `boundary_displacements`.
+        objects: integer array of the reference's shape, 0 or the number of the object; connected regions if None.
+        distances: as for `displacements_by_pair`; only for a single reference.
+
+    Returns:
+        list of `ObjectDisplacements`, of the objects with three displacements or more.
+    """
+    annotation, reference, search_radius, background = _checked(annotation, reference, background, search_radius)
+    shape = (-1,) + reference.shape[-2:]
+    numbers = [None] * len(reference.reshape(shape)) if objects is None else np.asarray(objects).reshape(shape)
+    found, margin = [], math.ceil(search_radius) + 2
+    for image, (drawn, true, own) in enumerate(zip(annotation.reshape(shape), reference.reshape(shape), numbers)):
+        for k, window, mask in geometry.objects(true, background, margin, own):
+            distance = None if distances is None else distances[k][window]
+            values = _of_object(drawn[window], true[window], mask, k, search_radius, distance)
+            if len(values) >= 3:
+                found.append(ObjectDisplacements(image, k, 2 * math.sqrt(mask.sum() / math.pi), values))
+    return found
+
+
+def _of_object(drawn, true, mask, k, search_radius, distance):
+    """Displacements along the outer boundary of the object `mask`, without outliers."""
+    others = (true == k) & ~mask
+    if distance is not None:
+        distance = np.where(others, -1.0, distance)
+    contours = _displacements(drawn, np.where(others, IGNORE, true), k, search_radius, distance)
+    values = max((values for values, _ in contours), key=len, default=np.zeros(0))
+    return values[_near(values, values)] if len(values) else values
+
+
 def displacements_by_pair(annotation, reference, background=None, search_radius=10.0, distances=None):
     """As `displacement_series`, separately for each pair of classes that meet at the boundary.
 
@@ -80,11 +137,7 @@ def warn_of_small_radius(search_radius, sigma, bias, stacklevel=3):
 
 def _measure(annotation, reference, background, search_radius, distances=None):
     """For each connected boundary: its class, the displacements along it, and the classes on its outer side."""
-    annotation = checks.label_maps("annotation", annotation)
-    reference = checks.label_maps("reference", reference)
-    checks.same_shape("annotation", annotation, "reference", reference)
-    search_radius = checks.real("search_radius", search_radius, 0.5)
-    background = background_class(reference, background)
+    annotation, reference, search_radius, background = _checked(annotation, reference, background, search_radius)
     series = []
     shape = (-1,) + reference.shape[-2:]
     for drawn, true in zip(annotation.reshape(shape), reference.reshape(shape)):
@@ -96,16 +149,30 @@ def _measure(annotation, reference, background, search_radius, distances=None):
     return _without_outliers(series)
 
 
+def _checked(annotation, reference, background, search_radius):
+    """The arguments of all that measures, checked, the background's class found."""
+    annotation = checks.label_maps("annotation", annotation)
+    reference = checks.label_maps("reference", reference)
+    checks.same_shape("annotation", annotation, "reference", reference)
+    search_radius = checks.real("search_radius", search_radius, 0.5)
+    return annotation, reference, search_radius, background_class(reference, background)
+
+
+def _near(values, together):
+    """Which values are within four robust standard deviations (at least 2 px) of the median of all `together`."""
+    median = np.median(together)
+    limit = 4 * max(1.4826 * np.median(np.abs(together - median)), 0.5)  # 1.4826 MAD estimates a Normal's sigma
+    return np.abs(values - median) <= limit
+
+
 def _without_outliers(series):
     """The series without values that belong to another part of the boundary, and without empty arrays."""
     if not any(len(values) for _, values, _ in series):
         return []
     together = np.concatenate([values for _, values, _ in series])
-    median = np.median(together)
-    limit = 4 * max(1.4826 * np.median(np.abs(together - median)), 0.5)  # 1.4826 MAD estimates a Normal's sigma
     kept = []
     for k, values, outside in series:
-        near = np.abs(values - median) <= limit
+        near = _near(values, together)
         if near.any():
             kept.append((k, values[near], outside[near]))
     return kept

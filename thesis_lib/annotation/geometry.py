@@ -77,6 +77,28 @@ def _shift(labels, displacement, background):
     return np.where(labels == IGNORE, labels, classes[np.argmax(distances, axis=0)])
 
 
+def objects(labels, background, margin=0, numbers=None):
+    """The objects of a label map, each in a window of its own.
+
+    Args:
+        labels: label map (H, W).
+        background: its class.
+        margin: px around each object.
+        numbers: integer (H, W), 0 or the number of the object; connected regions of a class if None, where pixels that
+            touch at a corner are connected.
+
+    Yields:
+        (class, window, mask): the window as a pair of slices, and the object in it, boolean.
+    """
+    for k in np.setdiff1d(np.unique(labels), [background, IGNORE]):
+        region = labels == k
+        marks = ndimage.label(region, np.ones((3, 3)))[0] if numbers is None else np.where(region, numbers, 0)
+        for number, box in enumerate(ndimage.find_objects(marks), 1):
+            if box is not None:
+                window = tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in box)
+                yield int(k), window, marks[window] == number
+
+
 def contours(mask, spacing=1.0, level=0.5):
     """The boundaries of a mask as ordered points, one array for each connected boundary.
 

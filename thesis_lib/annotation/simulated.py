@@ -4,6 +4,7 @@ Each annotator is a frozen dataclass. It is called with (labels, seed) and retur
 dtype. The same seed gives the same errors, and the errors of different images are independent. `DisplacementField` is
 the noise model of the project's prior. The others test whether a method holds when its noise model is wrong:
 `MarkovBoundary` is that of Yao et al. (ICLR 2023), `Morphological` is dilation and erosion by whole pixels.
+`Population` errs like the people whom `BoundaryPrior.fit_population` has measured.
 """
 
 from dataclasses import dataclass
@@ -13,22 +14,24 @@ from scipy import ndimage
 
 from thesis_lib import checks
 from thesis_lib.annotation import geometry
+from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 
-def _annotate(draw, labels, seed, background):
+def _annotate(draw, labels, seed, background, objects=None):
     """Apply draw(labels (H, W), generator, background) to every map, each with a random generator of its own.
 
-    Pixels to ignore stay as they are.
+    Pixels to ignore stay as they are. Where `objects` is given, draw takes the objects' numbers of the map as well.
     """
     labels = checks.label_maps("labels", labels)
     background = background_class(labels, background)
     maps = labels.reshape((-1,) + labels.shape[-2:])
     seeds = np.random.SeedSequence(checks.integer("seed", seed, 0)).spawn(len(maps))
+    others = [()] * len(maps) if objects is None else [(one,) for one in np.reshape(objects, maps.shape)]
     drawn = []
-    for one, own_seed in zip(maps, seeds):
+    for one, own_seed, other in zip(maps, seeds, others):
         ignored = one == IGNORE  # nowhere in a mask
-        new = draw(fill_ignored(one, ignored), np.random.default_rng(own_seed), background)
+        new = draw(fill_ignored(one, ignored), np.random.default_rng(own_seed), background, *other)
         drawn.append(np.where(ignored, one, new))
     return np.stack(drawn).astype(labels.dtype).reshape(labels.shape)
 
@@ -176,11 +179,125 @@ class Morphological:
         return geometry.shift_boundaries(labels, pixels, background)
 
 
+@dataclass(frozen=True)
+class Population:
+    """Draws every object with a bias and a spread of its own, as people do.
+
+    Object i of diameter D gets sigma_i^2 ~ InverseGamma(shape, scale) and a bias mu_i ~ Normal(mean, sigma_i^2 /
+    mean_weight), both times `factor` (D / `diameter`)^`growth`. Its boundary is displaced along the normal by a
+    Gaussian process of that bias and spread, whose correlation at distance r is exp(-r / length). Whole
+    objects are missed, and others are invented where there is background. An object is a connected region of a class,
+    or has a number of its own in `objects`.
+
+    Args:
+        prior: BoundaryPrior of an object of `diameter`, such as `BoundaryPrior.fit_population` returns, or a mapping of
+            its fields: mean, mean_weight, shape, scale.
+        correlation_length: of an object of `diameter`, px, more than 0.
+        diameter: px, of the objects that `prior` describes; an object's diameter is that of a disc of its area.
+        growth: exponent by which errors grow with the diameter; 0: not at all.
+        correlation_growth: the same for the correlation length.
+        factor: on all displacements, 0 or more.
+        missed: probability that an object is not drawn.
+        invented: number of objects drawn where there is none, for each true object of the image, on average. Each has
+            the shape of another object of the image.
+        background: the background's class; the most frequent one if None.
+
+    Raises:
+        ValueError: if a parameter is not in its range.
+
+    Example: an annotator who errs like those that drew these images twice, but twice as far.
+        >>> prior = BoundaryPrior().fit_pair(first, second, background=0, population=True)
+        >>> drawn = Population(prior, correlation_length=5.0, factor=2.0)(labels, seed=0)
+    """
+
+    prior: BoundaryPrior
+    correlation_length: float
+    diameter: float = 1.0
+    growth: float = 0.0
+    correlation_growth: float = 0.0
+    factor: float = 1.0
+    missed: float = 0.0
+    invented: float = 0.0
+    background: int | None = None
+
+    def __post_init__(self):
+        if isinstance(self.prior, dict):
+            object.__setattr__(self, "prior", BoundaryPrior(**self.prior))
+        if not isinstance(self.prior, BoundaryPrior):
+            raise ValueError(f"prior must be a BoundaryPrior or a mapping of its fields; got {self.prior!r}")
+        for name in ("correlation_length", "diameter"):
+            checks.real(name, getattr(self, name), 0.0, open_low=True)
+        for name in ("growth", "correlation_growth"):
+            checks.real(name, getattr(self, name))
+        for name in ("factor", "invented"):
+            checks.real(name, getattr(self, name), 0.0)
+        checks.real("missed", self.missed, 0.0, 1.0)
+
+    def __call__(self, labels, seed, objects=None):
+        """Draw label maps; `objects` (labels' shape) holds 0 or the number of the object of each pixel, or is None."""
+        if objects is not None:
+            checks.same_shape("labels", np.asarray(labels), "objects", np.asarray(objects))
+        return _annotate(self._draw, labels, seed, self.background, objects)
+
+    def _draw(self, labels, generator, background, numbers=None):
+        drawn = np.full(labels.shape, background)
+        height = np.zeros(labels.shape)  # distance inside the drawn boundary of the object that a pixel belongs to
+        found = list(geometry.objects(labels, background, 0, numbers))
+        for k, window, mask in found:
+            size = 2 * np.sqrt(mask.sum() / np.pi) / self.diameter
+            bias, sigma = self._error(size, generator)
+            along = self.correlation_length * size**self.correlation_growth
+            if generator.random() >= self.missed:
+                self._draw_object(drawn, height, k, window, mask, bias, sigma, along, generator)
+        for _ in range(generator.poisson(self.invented * len(found))):
+            k, window, mask = found[generator.integers(len(found))]
+            top, left = (int(generator.integers(n - side + 1)) for n, side in zip(labels.shape, mask.shape))
+            there = drawn[top : top + mask.shape[0], left : left + mask.shape[1]]
+            if (there[mask] == background).all():
+                there[mask] = k
+        return drawn
+
+    def _error(self, size, generator):
+        """(bias, sigma), px, of an object of `size` times `diameter`."""
+        prior, times = self.prior, self.factor * size**self.growth
+        if prior.is_known:
+            return times * prior.mean, times * np.sqrt(prior.scale)
+        sigma = np.sqrt(prior.scale / generator.gamma(prior.shape))
+        return times * generator.normal(prior.mean, sigma / np.sqrt(prior.mean_weight)), times * sigma
+
+    def _draw_object(self, drawn, height, k, window, mask, bias, sigma, along, generator):
+        """Draw one object where it lies deeper inside its boundary than inside that of an object drawn before."""
+        reach = int(np.ceil(abs(bias) + 4 * sigma)) + 1
+        before = [min(reach, side.start) for side in window]
+        after = [min(reach, n - side.stop) for side, n in zip(window, drawn.shape)]
+        window = tuple(slice(s.start - b, s.stop + a) for s, b, a in zip(window, before, after))
+        mask = np.pad(mask, list(zip(before, after)))
+        field = smooth_field(mask.shape, along, generator) if sigma else 0.0
+        inside = geometry.signed_distance(mask) + bias + sigma * field
+        deeper = inside > height[window]
+        height[window][deeper], drawn[window][deeper] = inside[deeper], k
+
+
+def smooth_field(shape, correlation_length, generator):
+    """A Gaussian field (H, W) of variance 1, whose correlation at distance r is exp(-r / correlation_length).
+
+    Made from its spectrum on a torus that is larger by four correlation lengths, so that opposite edges are nearly
+    independent.
+    """
+    size = [n + int(np.ceil(4 * correlation_length)) for n in shape]
+    away = [np.minimum(np.arange(n), n - np.arange(n)) for n in size]
+    spectrum = np.fft.fft2(np.exp(-np.hypot(*np.meshgrid(*away, indexing="ij")) / correlation_length)).real
+    noise = np.fft.fft2(generator.standard_normal(size))
+    field = np.fft.ifft2(noise * np.sqrt(np.maximum(spectrum, 0.0))).real
+    return field[: shape[0], : shape[1]]
+
+
 ANNOTATORS = {
     "none": Identity,
     "displacement": DisplacementField,
     "markov": MarkovBoundary,
     "morphological": Morphological,
+    "population": Population,
 }
 
 
@@ -188,7 +305,7 @@ def annotator(name, **parameters):
     """The annotator of that name with its parameters.
 
     Args:
-        name: one of ANNOTATORS: displacement, markov, morphological, or none.
+        name: one of ANNOTATORS: displacement, markov, morphological, population, or none.
         parameters: the fields of that annotator; none takes and ignores any, so that a sweep may include it.
 
     Returns:

@@ -1,11 +1,30 @@
 """Batches from rasters: random crops for training, and tiles of whole rasters for validation."""
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data import image_io
 from thesis_lib.labels import IGNORE
+
+
+@dataclass(frozen=True)
+class SceneRasters:
+    """Scenes in memory as `Crops` takes them; images: uint8 (N, H, W, C); masks: {annotator: class maps (N, H, W)}."""
+
+    images: np.ndarray
+    masks: dict
+
+    def __len__(self):
+        return len(self.images)
+
+    def image(self, i):
+        return self.images[i]
+
+    def mask(self, i, annotator=""):
+        return self.masks[annotator][i]
 
 
 class Crops(keras.utils.PyDataset):
@@ -16,7 +35,7 @@ class Crops(keras.utils.PyDataset):
     so workers change nothing. A raster smaller than the crop is padded: images by black, masks by IGNORE.
 
     Args:
-        rasters: `Rasters`.
+        rasters: `Rasters` or `SceneRasters`.
         size: side of the crops, px.
         batch_size: 1 or more; the last batch may be smaller.
         seed: of the order and of the crops.
@@ -53,7 +72,7 @@ class Crops(keras.utils.PyDataset):
         return tuple(np.stack(part) for part in zip(*crops))
 
     def crop(self, number):
-        """Crop `number` of this epoch: (uint8 (size, size, 3), uint8 (size, size))."""
+        """Crop `number` of this epoch: (uint8 (size, size, C), uint8 (size, size))."""
         generator = np.random.default_rng([self.seed, self.draw, number])
         i, annotator = self.order[number], self.annotators[generator.integers(len(self.annotators))]
         image, mask = self.rasters.image(i), self.rasters.mask(i, annotator)
@@ -116,7 +135,7 @@ class RasterTiles(keras.utils.PyDataset):
 
 
 def _window(image, mask, top, left, size, mode):
-    """A square part of a raster, (size, size, 3) and (size, size).
+    """A square part of a raster, (size, size, C) and (size, size).
 
     What lies beyond the raster is padded: the image as `numpy.pad` does in a mode, the mask with IGNORE.
     """

@@ -1,6 +1,6 @@
 """Images with a label map each, as uint8 arrays, and the one-file layout `.npz` for a user's own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ class Scenes:
         num_classes: number of classes K.
         background: the background's class.
         class_names: K names.
+        objects: integers (N, H, W), 0 or the number of the object that a pixel belongs to; None where connected regions
+            are the objects.
     """
 
     images: np.ndarray
@@ -26,13 +28,15 @@ class Scenes:
     num_classes: int
     background: int
     class_names: tuple
+    objects: np.ndarray | None = None
 
     def __len__(self):
         return len(self.images)
 
     def __getitem__(self, index):
         """The scenes of a slice or an index array, as Scenes."""
-        return Scenes(self.images[index], self.labels[index], self.num_classes, self.background, self.class_names)
+        objects = None if self.objects is None else self.objects[index]
+        return replace(self, images=self.images[index], labels=self.labels[index], objects=objects)
 
 
 def as_uint8_images(name, images):

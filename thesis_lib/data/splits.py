@@ -1,6 +1,7 @@
 """Training, validation and test scenes: what the notebooks' parameter `data` names."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import numpy as np
 
 from thesis_lib import checks, paths
 from thesis_lib.data import digits, m2nist
+from thesis_lib.data.nuclei import load_nuclei
 from thesis_lib.data.scenes import Scenes, load_npz, open_array
 
 SAMPLE = paths.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
 HELD = 0.15  # the share of the validation scenes, and that of the test scenes
+NUCLEI = re.compile(r"nuclei(-sample)?(?:/([123]))?")  # names of `data`
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class SceneSplits:
         for scenes in (self.train, self.validation, self.test):
             digest.update(np.ascontiguousarray(scenes.images))
             digest.update(np.ascontiguousarray(scenes.labels))
+            if scenes.objects is not None:
+                digest.update(np.ascontiguousarray(scenes.objects))
         return digest.hexdigest()
 
 
@@ -40,6 +45,8 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
             "sample": 300 scenes shipped with the project (200 / 40 / 60), composed from scikit-learn's digits;
             a whole number N, 3 or more: the first N scenes of M2NIST if its combined.npy and segmented.npy are under
                 THESIS_DATA (default `data/`), else N scenes composed from MNIST;
+            "nuclei": the 334 images of `load_nuclei` under THESIS_DATA, 60 / 10 / 30%; "nuclei-sample": the dozen that
+            are shipped; "nuclei/2", "nuclei/3", "nuclei-sample/2" ...: at a half or a third of the resolution;
             a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels, see
                 `load_npz`; a relative path starts at the repository.
         seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
@@ -63,6 +70,8 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
         splits = _sample()
     elif isinstance(data, (int, np.integer)) and not isinstance(data, bool):
         splits = _full(checks.integer("data", data, 3), seed)
+    elif isinstance(data, str) and NUCLEI.fullmatch(data):
+        splits = _nuclei(data, seed)
     elif isinstance(data, (str, Path)):
         splits = _random(_from_path(Path(data)), seed)
     else:
@@ -102,6 +111,15 @@ def in_parts(order):
     """An order, an array of 3 numbers or more, cut into training, validation and test numbers as `counts` says."""
     train, validation, _ = counts(len(order))
     return np.split(order, [train, train + validation])
+
+
+def _nuclei(name, seed):
+    sample, shrink = NUCLEI.fullmatch(name).groups()
+    nuclei = load_nuclei("sample" if sample else None, int(shrink or 1))
+    scenes = Scenes(nuclei.images, nuclei.labels, 2, 0, ("background", "nucleus"), nuclei.objects)
+    order = np.random.default_rng(seed).permutation(len(scenes))
+    parts = np.split(order, [round(0.6 * len(order)), round(0.7 * len(order))])
+    return SceneSplits(*(scenes[part] for part in parts))
 
 
 def _full(total, seed):

@@ -46,6 +46,15 @@ def miou(scenes, weights):
         return np.divide(intersection, union, out=np.zeros_like(union), where=present).sum(1) / present.sum(1)
 
 
+def dice(scenes, weights):
+    """Mean Dice of pooled scenes, as `miou`."""
+    intersection, union = weights @ scenes["intersection"], weights @ scenes["union"]
+    present = union > 0
+    total = np.where(present, intersection + union, 1)
+    with np.errstate(invalid="ignore"):
+        return (2 * intersection / total).sum(1) / present.sum(1)
+
+
 def mean(name):
     """(needs, of_scenes) of a Metric: the mean of a score over the scenes that have one, NaN if none has."""
 
@@ -84,6 +93,7 @@ def median(name):
 
 METRICS = {
     "miou_foreground": Metric("mIoU without background", "higher", ("intersection", "union"), miou, 1.0),
+    "mean_dice_foreground": Metric("Dice without background", "higher", ("intersection", "union"), dice, 1.0),
     "mean_class_accuracy_foreground": Metric("mean class accuracy without background", "higher", most=1.0),
     "log_loss": Metric("log loss, nats", "lower", *mean("log_loss")),
     "brier": Metric("Brier score", "lower", *mean("brier")),

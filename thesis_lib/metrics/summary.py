@@ -3,11 +3,13 @@
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.annotation.displacements import boundary_displacements
 from thesis_lib.labels import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
 
 BAND = 3.0  # px on either side of a true boundary
 TOLERANCE = 1.0  # px, of the surface Dice
+OF_SIZE = ("bias", "volume")
 OF_PIXELS = ("log_loss", "brier", "ece")
 
 
@@ -24,9 +26,10 @@ def evaluate(labels, probabilities, background):
 
     Returns:
         (row, scenes, curves): row, a dict of floats, means over pixels or over scenes, *_band those within 3 px of a
-        true boundary; scenes, a dict of arrays (N, ...): log_loss, brier, surface_distance, hausdorff95, surface_dice
-        (NaN where a scene has no object), intersection and union (N, K); curves, the reliability curves "all" and
-        "band", see `calibration.scores`. Surface distances are in px.
+        true boundary; scenes, a dict of arrays (N, ...): log_loss, brier, surface_distance, hausdorff95, surface_dice,
+        bias, volume (NaN where a scene has no object), intersection and union (N, K); curves, the reliability curves
+        "all" and "band", see `calibration.scores`. Surface distances are in px. bias is the mean displacement of the
+        predicted boundary, px, positive where objects are drawn too large; volume is predicted over true area.
 
     Raises:
         ValueError: if an argument is not of this kind.
@@ -45,6 +48,7 @@ def evaluate(labels, probabilities, background):
     scenes = _calibration_of_scenes(labels, probabilities)
     objects = _surfaces_of_scenes(labels, probabilities, background)
     scenes |= {name: objects[name].to_numpy(float) for name in surface.SCORES}
+    scenes |= _size_of_scenes(labels, probabilities, background)
     confusions = [overlap.confusion(*maps, num_classes) for maps in zip(labels, predictions)]
     scenes["intersection"] = np.stack([np.diag(one) for one in confusions])
     scenes["union"] = np.stack([one.sum(0) + one.sum(1) - np.diag(one) for one in confusions])
@@ -54,6 +58,7 @@ def evaluate(labels, probabilities, background):
     row |= {name: everywhere[name] for name in OF_PIXELS}
     row |= {f"{name}_band": near[name] for name in OF_PIXELS}
     row |= {name: float(objects[name].mean()) for name in surface.SCORES}
+    row |= {name: _mean(scenes[name]) for name in OF_SIZE}
     return row, scenes, {"all": everywhere["reliability"], "band": near["reliability"]}
 
 
@@ -65,9 +70,31 @@ def _calibration_of_scenes(labels, probabilities):
         return {"log_loss": np.nansum(log_loss, (1, 2)) / known, "brier": np.nansum(brier, (1, 2)) / known}
 
 
+def _objects(labels, probabilities, background):
+    """(true, predicted) uint8 maps of everything that is not background, 255 where the label is."""
+    true = np.where(labels != IGNORE, labels != background, IGNORE).astype(np.uint8)
+    return true, (probabilities[..., background] <= 0.5).astype(np.uint8)
+
+
+def _size_of_scenes(labels, probabilities, background):
+    """Bias (px) and volume of all objects together, a dict of arrays (N,)."""
+    bias, volume = [], []
+    for true, predicted in zip(*_objects(labels, probabilities, background)):
+        displacements = boundary_displacements(predicted, true, background=0)
+        area = (true == 1).sum()
+        bias.append(displacements.mean() if len(displacements) else np.nan)
+        volume.append(predicted[true != IGNORE].sum() / area if area else np.nan)
+    return dict(zip(OF_SIZE, map(np.array, (bias, volume))))
+
+
+def _mean(values):
+    """The mean of the scenes that have a value; NaN where none has."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def _surfaces_of_scenes(labels, probabilities, background):
     """`surface.measure` of all objects together, a row for each scene."""
-    true = np.where(labels != IGNORE, labels != background, IGNORE).astype(np.uint8)
-    predicted = (probabilities[..., background] <= 0.5).astype(np.uint8)
+    true, predicted = _objects(labels, probabilities, background)
     objects = surface.measure(true, predicted, tolerance=TOLERANCE, background=0)
     return objects.set_index("image").reindex(range(len(labels)))

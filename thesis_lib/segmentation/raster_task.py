@@ -18,6 +18,7 @@ from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.prediction import score_rasters
 from thesis_lib.segmentation.scores import Scores
+from thesis_lib.segmentation.settings import CROP
 from thesis_lib.targets.smoothing import adjacency
 
 NO_PRIOR = (
@@ -67,9 +68,9 @@ class RasterTask:
         checks.integer("background", self.background, 0, self.splits.num_classes - 1)
         warn_of_absent_classes(self.splits)
         run, rate = self.run, max(self.run.dilation_rates)
-        if run.network == "deeplab" and 32 * rate >= min(run.crop, run.tile):
+        if run.network == "deeplab" and 32 * rate >= min(self.crop, run.tile):
             warnings.warn(
-                f"dilation_rates of {rate} cells of 32 px reach beyond crops of {run.crop} or tiles of {run.tile} px: "
+                f"dilation_rates of {rate} cells of 32 px reach beyond crops of {self.crop} or tiles of {run.tile} px: "
                 "weights that meet nothing there are not learned",
                 stacklevel=3,
             )
@@ -144,12 +145,17 @@ class RasterTask:
     def class_weights(self):
         return None
 
+    @property
+    def crop(self):
+        """Side of the training crops, px."""
+        return self.run.crop or CROP
+
     def crops(self):
         run = self.run
         transform = self._without_bias if run.uses_prior and any(self.biases.values()) else None
         return Crops(
             self.splits.train,
-            run.crop,
+            self.crop,
             run.batch_size,
             run.seed,
             run.crops_per_image,

@@ -9,14 +9,17 @@ import pandas as pd
 
 from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.annotation.simulated import annotator
+from thesis_lib.annotation.simulated import Population, annotator
 from thesis_lib.data.batches import SceneBatches
-from thesis_lib.data.splits import load_scenes
-from thesis_lib.metrics import summary
+from thesis_lib.data.crops import Crops, SceneRasters
+from thesis_lib.data.splits import NUCLEI, load_scenes
+from thesis_lib.metrics import calibration, summary
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.targets.losses import class_weights
-from thesis_lib.targets.smoothing import adjacency
+from thesis_lib.targets.smoothing import adjacency, blur
+
+OF_ANNOTATION = ("log_loss_of_drawing", "log_loss_of_drawing_blurred")  # of the probabilities, and of their blur
 
 
 class SceneTask:
@@ -36,8 +39,8 @@ class SceneTask:
     @cached_property
     def splits(self):
         run = self.run
-        is_number = str(run.data).strip().isdigit()
-        if run.data != "sample" and not is_number and not (REPOSITORY / str(run.data)).exists():
+        named = run.data == "sample" or str(run.data).strip().isdigit() or NUCLEI.fullmatch(str(run.data))
+        if not named and not (REPOSITORY / str(run.data)).exists():
             raise FileNotFoundError(
                 "data must be 'sample', a number of scenes, an .npz file, or a folder of images and masks; "
                 f"got {run.data!r}, which is none of these"
@@ -54,7 +57,9 @@ class SceneTask:
 
     @property
     def image_shape(self):
-        return self.splits.train.images.shape[1:]
+        """Of the network's images: (H, W, C), H and W None where it is trained on crops."""
+        height, width, channels = self.splits.train.images.shape[1:]
+        return (height, width, channels) if self.run.crop is None else (None, None, channels)
 
     @property
     def identity(self):
@@ -67,17 +72,20 @@ class SceneTask:
     @cached_property
     def drawn(self):
         """(training labels, validation labels) as the annotator drew them."""
-        return self.draw(self.splits.train.labels, self.seeds[0]), self.draw(
-            self.splits.validation.labels, self.seeds[1]
-        )
+        return self._drawing(self.splits.train, 0), self._drawing(self.splits.validation, 1)
+
+    def _drawing(self, scenes, number):
+        """The labels of scenes as the annotator draws them, another drawing for each number."""
+        own = {} if scenes.objects is None or not isinstance(self.draw, Population) else {"objects": scenes.objects}
+        return self.draw(scenes.labels, self.seeds[number], **own)
 
     def prior(self, kind):
-        """The BoundaryPrior: "fitted" on scenes that are drawn twice, or "measured" against their true labels."""
-        some = slice(0, self.run.prior_scenes)
-        true = self.splits.train.labels[some]
-        other = self.draw(true, self.seeds[2]) if kind == "fitted" else true
-        fit = BoundaryPrior().fit_pair if kind == "fitted" else BoundaryPrior().fit
-        return fit(self.drawn[0][some], other, self.background, self.run.search_radius)
+        """The BoundaryPrior: "fitted" or "population" from scenes drawn twice, "measured" against their true labels."""
+        some = self.splits.train[: self.run.prior_scenes]
+        drawn, options = self.drawn[0][: len(some)], (self.background, self.run.search_radius)
+        if kind == "measured":
+            return BoundaryPrior().fit(drawn, some.labels, *options)
+        return BoundaryPrior().fit_pair(drawn, self._drawing(some, 2), *options, population=kind == "population")
 
     @cached_property
     def labels(self):
@@ -97,10 +105,13 @@ class SceneTask:
     def batches(self):
         """(training batches, validation batches)."""
         run, (train, validation) = self.run, self.labels
-        return (
-            SceneBatches(self.splits.train.images, train, run.batch_size, run.seed, together=run.augment),
-            SceneBatches(self.splits.validation.images, validation, run.batch_size, together=run.augment),
-        )
+        images = self.splits.train.images
+        if run.crop is None:
+            training = SceneBatches(images, train, run.batch_size, run.seed, together=run.augment)
+        else:
+            rasters = SceneRasters(images, {"": train})
+            training = Crops(rasters, run.crop, run.batch_size, run.seed, run.crops_per_image)
+        return training, SceneBatches(self.splits.validation.images, validation, run.batch_size, together=run.augment)
 
     def metrics(self):
         return []
@@ -119,9 +130,19 @@ class SceneTask:
         logits = network.predict(test.images, batch_size=self.run.batch_size, verbose=0)
         probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
         row, per_scene, reliability = summary.evaluate(test.labels, probabilities, self.background)
+        if self.run.annotator != "none" and self.run.prior_kind is not None:
+            per_scene |= self._annotation_scores(probabilities)
+            row |= {name: float(per_scene[name].mean()) for name in OF_ANNOTATION}
         classes = probabilities.argmax(-1).astype(np.uint8)
         foreground = np.rint(255 * (1 - probabilities[..., self.background])).astype(np.uint8)
         np.savez_compressed(Path(folder) / "scenes.npz", **per_scene)
         np.savez_compressed(Path(folder) / "predictions.npz", classes=classes, foreground=foreground)
         images = pd.DataFrame({name: values for name, values in per_scene.items() if values.ndim == 1})
         return Scores(row, images.rename_axis("scene"), probabilities=probabilities, reliability=reliability)
+
+    def _annotation_scores(self, probabilities):
+        """Log loss of each test scene (nats) as forecasts of what the annotator draws there: dict of arrays (N,)."""
+        drawn = self._drawing(self.splits.test, 3)
+        blurred = keras.ops.convert_to_numpy(blur(probabilities, self.run.boundary_prior))
+        losses = [calibration.per_pixel(drawn, one)[0].mean((1, 2)) for one in (probabilities, blurred)]
+        return dict(zip(OF_ANNOTATION, losses))

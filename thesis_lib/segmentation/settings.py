@@ -17,7 +17,8 @@ from thesis_lib.targets.losses import CLASS_WEIGHTS
 from thesis_lib.targets.objectives import OBJECTIVES
 from thesis_lib.training.optimization import SCHEDULES, use_xla
 
-PRIORS = ("known", "fitted", "measured")
+PRIORS = ("known", "fitted", "population", "measured")
+CROP = 96  # px, where `crop` is left out
 OF_SCENES = (
     "train_scenes",
     "validation_scenes",
@@ -34,8 +35,6 @@ OF_RASTERS = (
     "unknown",
     "annotators",
     "gold_images",
-    "crop",
-    "crops_per_image",
     "workers",
     "tile",
     "margin",
@@ -115,7 +114,8 @@ class Settings:
     )
     prior: str | None = choice(
         None,
-        "known: prior_sigma and prior_mean; fitted: on drawings of the same images; measured: against true labels. "
+        "known: prior_sigma and prior_mean; fitted: on drawings of the same images; population: likewise, each object "
+        "with a bias and a spread of its own; measured: against true labels. "
         "None is known where prior_sigma is given, else fitted",
         PRIORS,
         optional=True,
@@ -150,7 +150,9 @@ class Settings:
 
     epochs: int = whole(16, "passes over the training images", 1)
     batch_size: int = whole(8, "scenes or crops a step", 1)
-    crop: int = whole(96, "side of the crops of a folder's images", 1, unit="px")
+    crop: int | None = whole(
+        None, "side of the training crops; None: whole scenes, 96 px of a folder's images", 1, unit="px", optional=True
+    )
     crops_per_image: int = whole(1, "crops of each image in an epoch", 1)
     learning_rate: float = real(0.01, "of Adam at the start", 0.0, open_low=True)
     schedule: str = choice("cosine", "how the learning rate falls", SCHEDULES)
@@ -181,6 +183,10 @@ class Settings:
         others = {name for network in NETWORKS.values() for name in network.settings}
         own = NETWORKS[self.network].settings
         parameters.refuse(self, others - set(own), f"for the network {self.network}, which does not have it")
+        if not self.is_folder and self.crop is None:
+            parameters.refuse(self, ["crops_per_image"], "where whole scenes are learned, without a crop")
+        if not self.is_folder and self.crop is not None:
+            parameters.refuse(self, ["augment"], "beside a crop, which is mirrored and turned anyway")
         if self.is_folder and self.folder.resolve() == (REPOSITORY / self.data).resolve():
             raise ValueError(f"output must be another folder than data; got {self.output!r} for both")
 

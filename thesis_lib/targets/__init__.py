@@ -1,6 +1,7 @@
 """What is optimised: smoothing rules, losses on integer or soft labels, and whole objectives by name."""
 
 from thesis_lib import backend  # noqa: F401, says how to get one
+from thesis_lib.targets.expectation import ForwardDice, expected_labels
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum, class_weights
 from thesis_lib.targets.objectives import OBJECTIVES, objective, objectives_needing
 from thesis_lib.targets.smoothing import (
@@ -18,6 +19,7 @@ from thesis_lib.targets.smoothing import (
 __all__ = [
     "OBJECTIVES",
     "ClassMatrix",
+    "ForwardDice",
     "ForwardLikelihood",
     "OneHot",
     "Posterior",
@@ -30,6 +32,7 @@ __all__ = [
     "adjacency",
     "blur",
     "class_weights",
+    "expected_labels",
     "objective",
     "objectives_needing",
     "posterior_class_matrix",

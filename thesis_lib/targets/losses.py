@@ -72,7 +72,7 @@ def _weigh(per_pixel, labels, weights, num_classes):
     return per_pixel * ops.take(ops.convert_to_tensor(table), labels, axis=0)
 
 
-def _integer_labels(labels, logits):
+def integer_labels(labels, logits):
     """The labels as int32 (N, H, W); labels of another rank would be broadcast silently and give a wrong loss."""
     if len(labels.shape) != len(logits.shape) - 1:
         raise ValueError(
@@ -119,7 +119,7 @@ class SmoothedLoss(keras.losses.Loss):
         self.class_weights = _checked_weights(class_weights)
 
     def call(self, labels, logits):
-        labels = _integer_labels(labels, logits)
+        labels = integer_labels(labels, logits)
         soft_labels = self.smoothing(labels, logits.shape[-1])
         soft_labels = soft_labels * ops.cast(ops.not_equal(labels, IGNORE), soft_labels.dtype)[..., None]
         # Next to pixels to ignore a blurred label sums to less than one.
@@ -186,7 +186,7 @@ class ForwardLikelihood(keras.losses.Loss):
         self.loss = loss
 
     def call(self, labels, logits):
-        labels = _integer_labels(labels, logits)
+        labels = integer_labels(labels, logits)
         drawn = blur(ops.softmax(logits, axis=-1), self.prior)
         if self.loss is not None:
             return self.loss.call(labels, ops.log(ops.maximum(drawn, TINY)))

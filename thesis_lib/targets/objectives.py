@@ -12,6 +12,7 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.targets.expectation import ForwardDice
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum
 from thesis_lib.targets.smoothing import (
     RULES,
@@ -92,6 +93,12 @@ OBJECTIVES = {
         ("prior",),
         takes_class_weights=False,
     ),
+    "forward_expected_dice": Objective(
+        "forward likelihood + Dice of expected labels",
+        lambda p: ForwardDice(p.prior),
+        ("prior",),
+        takes_class_weights=False,
+    ),
     "dice": Objective("soft Dice", lambda p: p.smoothed(OneHot(), SoftDice()), takes_class_weights=False),
     "jaccard": Objective("soft Jaccard", lambda p: p.smoothed(OneHot(), SoftJaccard()), takes_class_weights=False),
     "one_hot_dice": Objective("one-hot + soft Dice", lambda p: _cross_entropy_and_dice(), takes_class_weights=False),
@@ -110,7 +117,8 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
         name: one of OBJECTIVES. fixed_* and weighted_* are the rules of `smoothing_matrix`; weighted_adjacent_prior
             takes its magnitude from the prior (`posterior_class_matrix`); dice and jaccard are the overlap losses
             against one-hot labels; one_hot_dice is cross-entropy + dice; forward_uniform and forward_dice score the
-            blurred probabilities by uniformly smoothed labels and by cross-entropy + dice.
+            blurred probabilities by uniformly smoothed labels and by cross-entropy + dice; forward_expected_dice
+            is `ForwardDice`.
         prior: BoundaryPrior, for the objectives that need one.
         adjacency: (K, K) counts, for the objectives that need them.
         magnitude: weight kept on the annotated class, in (0, 1], for the objectives that need it.

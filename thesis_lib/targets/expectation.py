@@ -1,0 +1,67 @@
+"""The Dice loss without volume bias: Dice against the labels that the network and the annotator expect together."""
+
+from dataclasses import asdict
+
+import keras
+from keras import ops
+
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.targets.losses import TINY, ForwardLikelihood, SoftDice, integer_labels
+from thesis_lib.targets.smoothing import OneHot, blur
+
+
+def expected_labels(labels, probabilities, prior):
+    """The posterior of the true classes, given what was drawn and what the network predicts (the E-step of EM).
+
+    Each drawn pixel may come from any pixel within the annotator's reach. Its vote is shared among them in proportion
+    to how probable each makes it: t_k = p_k blur(onehot(y)_k / blur(p)_k), normalised over the classes. Cross-entropy
+    against t, held fixed, has the gradient of `ForwardLikelihood` (Fisher's identity; Dempster, Laird & Rubin, Journal
+    of the Royal Statistical Society B, 1977).
+
+    Args:
+        labels: integer (N, H, W), as drawn; 255 casts no vote.
+        probabilities: float (N, H, W, K), predicted for the true classes.
+        prior: BoundaryPrior.
+
+    Returns:
+        float (N, H, W, K); sums to one, or is 0 where no vote comes from.
+    """
+    drawn = ops.maximum(blur(probabilities, prior), TINY)
+    votes = probabilities * blur(OneHot()(labels, probabilities.shape[-1]) / drawn, prior)
+    return votes / ops.maximum(ops.sum(votes, axis=-1, keepdims=True), TINY)
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class ForwardDice(keras.losses.Loss):
+    """The forward likelihood + the Dice loss against the expected labels, one value for each image.
+
+    A Dice loss against labels that are drawn imprecisely makes objects too large (the volume bias: Bertels et al.,
+    Medical Image Analysis, 2021). `expected_labels` know of the annotator's error, so the Dice loss against them
+    asks for the same sharp map as the likelihood. They count as fixed: no gradient passes through them.
+
+    Args:
+        prior: BoundaryPrior, as for `ForwardLikelihood`.
+
+    Raises:
+        ValueError: if prior is no BoundaryPrior.
+
+    Example:
+        >>> model.compile("adam", ForwardDice(BoundaryPrior.known(sigma=1.5)))  # doctest: +SKIP
+    """
+
+    def __init__(self, prior, name="forward_dice", **options):
+        super().__init__(name=name, **options)
+        self.likelihood, self.dice = ForwardLikelihood(prior), SoftDice()
+
+    def call(self, labels, logits):
+        labels = integer_labels(labels, logits)
+        probabilities = ops.softmax(logits, axis=-1)
+        targets = ops.stop_gradient(expected_labels(labels, probabilities, self.likelihood.prior))
+        return ops.mean(self.likelihood.call(labels, logits), axis=(1, 2)) + self.dice.call(targets, logits)
+
+    def get_config(self):
+        return {**super().get_config(), "prior": asdict(self.likelihood.prior)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "prior": BoundaryPrior(**config["prior"])})
