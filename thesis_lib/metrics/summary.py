@@ -9,7 +9,7 @@ from thesis_lib.metrics import calibration, overlap, surface
 
 BAND = 3.0  # px on either side of a true boundary
 TOLERANCE = 1.0  # px, of the surface Dice
-OF_SIZE = ("bias", "volume")
+OF_SIZE = ("boundary_bias", "volume_ratio")
 OF_PIXELS = ("log_loss", "brier", "ece")
 
 
@@ -27,9 +27,10 @@ def evaluate(labels, probabilities, background):
     Returns:
         (row, scenes, curves): row, a dict of floats, means over pixels or over scenes, *_band those within 3 px of a
         true boundary; scenes, a dict of arrays (N, ...): log_loss, brier, surface_distance, hausdorff95, surface_dice,
-        bias, volume (NaN where a scene has no object), intersection and union (N, K); curves, the reliability curves
-        "all" and "band", see `calibration.scores`. Surface distances are in px. bias is the mean displacement of the
-        predicted boundary, px, positive where objects are drawn too large; volume is predicted over true area.
+        boundary_bias, volume_ratio (NaN where a scene has no object), intersection and union (N, K); curves, the
+        reliability curves "all" and "band", see `calibration.scores`. Surface distances are in px. boundary_bias is the
+        mean displacement of the predicted boundary, px, positive where objects are drawn too large; volume_ratio is
+        predicted over true area.
 
     Raises:
         ValueError: if an argument is not of this kind.

@@ -22,8 +22,13 @@ LIKE_FOR_LIKE = {  # the annotator's error in the likelihood, and the target tha
     "forward": "posterior",
     "forward_dice": "one_hot_dice",
     "forward_uniform": "uniform",
+    "forward_expected_dice": "one_hot_dice",
 }
-WITHOUT_ERROR = {"forward_uniform": "uniform", "forward_dice": "one_hot_dice"}  # the same training without an error
+WITHOUT_ERROR = {  # the same training without an error
+    "forward_uniform": "uniform",
+    "forward_dice": "one_hot_dice",
+    "forward_expected_dice": "one_hot_dice",
+}
 NAMES = ["objective", "how", "title"]  # columns that say what a target is
 
 
@@ -36,6 +41,7 @@ class Comparison:
         baseline: the target that others are compared with.
         level: of the intervals, in (0, 1); a difference is significant where its corrected p-value is below 1 - level.
         resamples: number of resamples of seeds and scenes, see `statistics.resample`.
+        headline: the metrics that are tested, names in PAIRED.
 
     Raises:
         ValueError: if no row is of the baseline.
@@ -49,6 +55,7 @@ class Comparison:
     baseline: str = "one_hot"
     level: float = 0.95
     resamples: int = 20000
+    headline: tuple = HEADLINE
 
     def __post_init__(self):
         checks.one_of("baseline", self.baseline, set(self.rows["target"]))
@@ -80,8 +87,8 @@ class Comparison:
 
     @cached_property
     def differences(self):
-        """Every target against the baseline, in the three HEADLINE metrics: see `paired`."""
-        return self.paired(self.shown, self.baseline, HEADLINE)
+        """Every target against the baseline, in the `headline` metrics: see `paired`."""
+        return self.paired(self.shown, self.baseline, self.headline)
 
     @cached_property
     def medians(self):
@@ -91,13 +98,13 @@ class Comparison:
     @cached_property
     def like_for_like(self):
         """Every forward likelihood against its counterpart in LIKE_FOR_LIKE: see `paired`."""
-        return self.paired(self.shown, LIKE_FOR_LIKE, HEADLINE)
+        return self.paired(self.shown, LIKE_FOR_LIKE, self.headline)
 
     @cached_property
     def wrong_prior(self):
         """Targets with a misspecified prior against the baseline: see `paired`."""
         wrong = (self.rows["variant"] == "assumed") | (self.rows["target"] == self.baseline)
-        return self.paired(self.rows[wrong], self.baseline, HEADLINE)
+        return self.paired(self.rows[wrong], self.baseline, self.headline)
 
     def paired(self, rows, baselines, metrics=PAIRED):
         """Targets against others of their case, on the seeds that both ran with. All p-values are corrected together.
@@ -140,7 +147,7 @@ class Comparison:
 
     @cached_property
     def ranks(self):
-        """Ranks of the targets of each case in the HEADLINE metrics, with their uncertainty: see `statistics.ranks`.
+        """Ranks of the targets of each case in the `headline` metrics, with their uncertainty: see `statistics.ranks`.
 
         They are compared `on_shared_seeds`. Targets that lack one of these seeds are left out.
 
@@ -153,7 +160,7 @@ class Comparison:
             ran = part.groupby("target", sort=False)["seed"].nunique()
             whole = ran.index[ran == len(seeds)]
             if len(whole) > 1:
-                for metric in HEADLINE:
+                for metric in self.headline:
                     methods = {target: self._resampled(case, target, metric, seeds) for target in whole}
                     ranked = statistics.ranks(methods, METRICS[metric].better, self.level)
                     tables.append(ranked.assign(case=case, metric=metric))

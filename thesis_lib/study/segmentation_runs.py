@@ -51,7 +51,7 @@ def read(folder, runs=None):
         DataFrame of `read_rows`, sorted by case and target, with the columns
         error: the annotator's, in words; sigma, bias: of the annotator, px (NaN where it is no displacement field);
         scenes: number of training scenes, or NaN for all;
-        case: the error, and the number of training scenes and of epochs where these vary;
+        case: the error, and the data, the number of training scenes and of epochs where these vary;
         variant: "" for an objective, "fitted" with a fitted prior, "assumed" with a known prior that is not the
             annotator's, "magnitude" for one of several magnitudes of a class-level rule in a case;
         how: how the variant differs from the objective, in words ("prior fitted on 10"), or "";
@@ -74,7 +74,7 @@ def read(folder, runs=None):
     if rows.empty:
         raise ValueError(f"results must hold a run with scores of scenes; {str(folder)!r} holds none that can be read")
     for name in SETTINGS:
-        if _varies(rows[name]):
+        if name != "data" and _varies(rows[name]):
             raise ValueError(f"results must be of one {name} to be compared; got {sorted(set(rows[name].map(repr)))}")
     for run in rows.itertuples():
         objects = np.arange(run.per_scene["union"].shape[1]) != run.background
@@ -120,7 +120,7 @@ def test_scenes(rows):
 def _sorted(rows):
     """The rows by case, usual training first, then by target and seed."""
     order = list(objectives.OBJECTIVES)
-    unusual = sum(rows[name].map(repr) != rows[name].map(repr).mode()[0] for name in ("scenes", "epochs"))
+    unusual = sum(rows[name].map(repr) != rows[name].map(repr).mode()[0] for name in ("data", "scenes", "epochs"))
     key = rows.assign(
         unusual=unusual,
         kind=rows["annotator"].map(list(ANNOTATORS).index),
@@ -150,6 +150,8 @@ def _error(annotator, parameters):
     """(sigma, bias, name) of an annotator's error; the first two in px, NaN where it is no displacement field."""
     if annotator == "none":
         return 0.0, 0.0, "no error"
+    if annotator == "population":
+        return np.nan, np.nan, f"people's errors x {parameters.get('factor', 1.0):g}"
     if annotator == "displacement":
         sigma, bias = parameters["sigma"], parameters.get("mean", 0.0)
         return sigma, bias, f"sigma {sigma:g} px" + (f", bias {bias:+g} px" if bias else "")
@@ -160,12 +162,14 @@ def _cases(rows):
     """The name of each run's case: the error, and what else varies between runs."""
     parts = [rows["error"]]
     for annotator, values in rows[rows["annotator"] != "none"].groupby("annotator")["annotator_parameters"]:
-        in_error = ["sigma", "mean"] if annotator == "displacement" else []
+        in_error = {"displacement": ["sigma", "mean"], "population": ["factor"]}.get(annotator, [])
         table = pd.DataFrame(values.tolist(), index=values.index).drop(columns=in_error, errors="ignore")
         differing = [name for name in table if _varies(table[name])]
         if differing:
             words = [", ".join(f"{name.replace('_', ' ')} {run.get(name)}" for name in differing) for run in values]
             parts.append(pd.Series(words, values.index).reindex(rows.index, fill_value=""))
+    if _varies(rows["data"]):
+        parts.append(rows["data"].astype(str))
     if _varies(rows["scenes"]):
         parts.append(rows["scenes"].map(lambda n: "all scenes" if np.isnan(n) else f"{n:g} scenes"))
     if _varies(rows["epochs"]):
@@ -177,7 +181,7 @@ def _variant(row, several_magnitudes):
     """(variant, how it differs from its objective in words) of a run."""
     if row["objective"] in RULES and several_magnitudes:
         return "magnitude", f"m = {row['magnitude']:g}"
-    if row["objective"] not in objectives.objectives_needing("prior") or row["prior"] == "measured":
+    if row["objective"] not in objectives.objectives_needing("prior") or row["prior"] in ("measured", "population"):
         return "", ""
     if row["prior"] == "fitted":
         return "fitted", f"prior fitted on {row['prior_scenes']}"

@@ -25,7 +25,7 @@ def sources(rows):
     """What the runs are and where they come from, in Markdown."""
     scenes = len(rows["per_scene"].iloc[0]["log_loss"])
     cases = rows["case"].nunique()
-    settings = ", ".join(f"{name} {rows[name].iloc[0]}" for name in SETTINGS)
+    settings = ", ".join(f"{name} {rows[name].iloc[0]}" for name in SETTINGS if rows[name].map(repr).nunique() == 1)
     text = (
         f"{len(rows)} runs: {rows['target'].nunique()} targets in {cases} case{'s' if cases > 1 else ''}, scored on "
         f"{scenes} test scenes. All have {settings}."

@@ -1,0 +1,91 @@
+"""How wide objects are, and how large annotators' errors are beside them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage, stats
+
+from thesis_lib import checks
+from thesis_lib.annotation import geometry
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.labels import background_class
+
+WITHIN = stats.norm.cdf(1)  # a Normal displacement is below its mean plus sigma with this probability
+
+
+def object_widths(labels, background=None, objects=None):
+    """The width of every object: twice the distance from its middle line to its boundary.
+
+    A pixel's width is that of the nearest place where the distance to the boundary is largest (the middle line). An
+    object's width is the median over its pixels. Where the image cuts an object off, it is taken to go on.
+
+    Args:
+        labels: integer or boolean label maps (N, H, W) or (H, W).
+        background: its class; the most frequent one if None.
+        objects: integers of the labels' shape, 0 or the number of the object; connected regions if None.
+
+    Returns:
+        DataFrame with a row an object: image, class, width (px), diameter (px, of a disc of its area).
+
+    Raises:
+        ValueError: if an argument is not of this kind.
+
+    Example:
+        >>> stroke = np.zeros((9, 20), np.uint8)
+        >>> stroke[3:6] = 1  # 3 px wide
+        >>> object_widths(stroke, background=0)["width"].tolist()
+        [3.0]
+    """
+    labels = checks.label_maps("labels", labels)
+    background = background_class(labels, background)
+    maps = labels.reshape((-1,) + labels.shape[-2:])
+    numbers = [None] * len(maps) if objects is None else np.asarray(objects).reshape(maps.shape)
+    rows = []
+    for image, (one, own) in enumerate(zip(maps, numbers)):
+        for k, _, mask in geometry.objects(one, background, 1, own):
+            if not mask.all():
+                rows.append((image, k, _width(mask), 2 * math.sqrt(mask.sum() / math.pi)))
+    return pd.DataFrame(rows, columns=["image", "class", "width", "diameter"])
+
+
+def _width(mask):
+    """Median width of an object's pixels, px."""
+    distance = ndimage.distance_transform_edt(mask)
+    middle = mask & (distance == ndimage.maximum_filter(distance, 3))
+    nearest = ndimage.distance_transform_edt(~middle, return_distances=False, return_indices=True)
+    return float(np.median(2 * distance[tuple(nearest)][mask] - 1))
+
+
+def typical_error(prior):
+    """Half the length of the interval that holds 68% of all displacements, px; sigma where they are Normal.
+
+    Args:
+        prior: BoundaryPrior.
+    """
+    if not isinstance(prior, BoundaryPrior):
+        raise ValueError(f"prior must be a BoundaryPrior; got {prior!r}")
+    return float(prior.predictive().ppf(WITHIN) - prior.mean)
+
+
+def error_over_width(annotator, labels, background=None, objects=None):
+    """How large errors are beside the objects: the median over objects of the typical error over the width.
+
+    Args:
+        annotator: BoundaryPrior, or a `Population`, whose errors grow with the object.
+        labels, background, objects: as for `object_widths`.
+
+    Returns:
+        float. Below 0.1 the error hardly matters; from about 0.3 the drawings no longer show the object.
+
+    Raises:
+        ValueError: if the labels hold no object, or an argument is of another kind.
+    """
+    found = object_widths(labels, background, objects)
+    if found.empty:
+        raise ValueError("labels must hold an object; got none")
+    prior = getattr(annotator, "prior", annotator)
+    sizes = 1.0
+    if prior is not annotator:
+        sizes = annotator.factor * (found["diameter"] / annotator.diameter) ** annotator.growth
+    return float((typical_error(prior) * sizes / found["width"]).median())
