@@ -120,6 +120,30 @@ def test_an_object_that_one_of_three_missed_leaves_the_average_as_it_is():
     assert middle(agreement(three, background=0).prior) == pytest.approx(middle(expected.prior), rel=0.05)
 
 
+def test_an_object_with_an_offset_of_its_own_widens_the_population_and_the_bias_does_not():
+    """Annotator b draws 1 px outside, and every second image another 2 px: half as much on each side of the average."""
+    maps = discs(8)
+    wide = np.stack([shift_boundaries(one, 1.0 + 2 * (i % 2), 0) for i, one in enumerate(maps)])
+    measured = agreement({"a": maps, "b": wide}, background=0)
+    images = measured.images.set_index(["annotator", "image"])
+    assert images.loc["b", "bias"].diff().iloc[1:].abs().min() > 1.2  # px; sqrt(2) after the correction
+    assert (images["objects"] == 2).all() and (images["spread"] < 0.3).all()
+    assert images.loc["b", "bias"].mean() == pytest.approx(measured.annotators["b"].mean, abs=0.05)
+    offset = np.sqrt(measured.population.scale / measured.population.shape / measured.population.mean_weight)
+    assert offset == pytest.approx(np.sqrt(2) / 2, rel=0.2)
+    constant = agreement({"a": maps, "b": shift_boundaries(maps, 1.0, 0)}, background=0).population
+    assert np.sqrt(constant.scale / constant.shape / constant.mean_weight) < 0.1
+
+
+def test_an_image_without_a_shared_object_has_no_bias():
+    maps = discs(3)
+    drawing = np.array([*maps[:2], 0 * maps[2]])
+    measured = agreement({"a": drawing}, references=maps, background=0)
+    assert measured.images["objects"].tolist() == [2, 2, 0]
+    assert measured.images["bias"].isna().tolist() == [False, False, True]
+    assert measured.population.sigma_interval()[1] < 0.05
+
+
 def test_errors_beyond_the_search_radius_give_a_warning():
     maps = discs(6)
     with pytest.warns(UserWarning, match="search_radius must be at least four times sigma; 5 px is too small"):

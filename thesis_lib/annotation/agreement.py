@@ -13,7 +13,12 @@ import pandas as pd
 from scipy import ndimage, optimize, stats
 
 from thesis_lib import checks
-from thesis_lib.annotation.displacements import autocorrelation_time, displacements_by_pair, warn_of_small_radius
+from thesis_lib.annotation.displacements import (
+    autocorrelation_time,
+    displacements_by_pair,
+    object_displacements,
+    warn_of_small_radius,
+)
 from thesis_lib.annotation.geometry import signed_distance
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
@@ -31,11 +36,18 @@ class Agreement:
             boundaries with the background, which are the ones that `shift_boundaries` moves, only those are used.
             Without true maps a bias is measured against the shape-based average, so a bias that all share is not seen.
         pairs: dict from (j, k) to the BoundaryPrior of the boundaries between these two classes, partially pooled.
+        population: `BoundaryPrior.fit_population` of the objects of all annotators, each annotator's bias removed: how
+            bias and spread vary from object to object. It is `prior` where no object has a boundary of its own.
+        images: DataFrame with a row for each annotator and image: annotator, image (its number), bias and spread of
+            the boundaries that `annotators` uses, px, and objects, the number of objects measured. Bias and spread are
+            missing where the annotator shares no object with the others.
     """
 
     prior: BoundaryPrior
     annotators: dict
     pairs: dict
+    population: BoundaryPrior
+    images: pd.DataFrame
 
     def pair_table(self, class_names):
         """`prior_table` with a row for each pair of classes."""
@@ -166,13 +178,14 @@ def agreement(annotations, references=None, background=None, search_radius=10.0)
         >>> measured = agreement({"ann": ann, "bob": bob}, background=0)
         >>> prior_table("annotator", measured.annotators)  # each one's bias and sigma, px
         >>> unbiased = shift_boundaries(ann, -measured.annotators["ann"].mean, background=0)
-        >>> loss = ForwardLikelihood(measured.prior)  # thesis_lib.targets
+        >>> loss = ForwardLikelihood(measured.population)  # thesis_lib.targets
     """
     counts = _image_counts(annotations, references)
     name, first = next((name, maps[0]) for name, maps in annotations.items())
     background = background_class(checks.label_maps(f"annotations of {name!r}", first), background)
     redundancy = len(annotations) / (len(annotations) - 1) if references is None else 1.0
-    measured = {name: {} for name in annotations}
+    factor = math.sqrt(redundancy)
+    measured = {name: [] for name in annotations}
     for i in range(counts[name]):
         drawn = {name: _one_map(name, maps[i]) for name, maps in annotations.items()}
         if references is None:
@@ -181,24 +194,35 @@ def agreement(annotations, references=None, background=None, search_radius=10.0)
             true, distances = references[i], None
         for name, one in drawn.items():
             by_pair = displacements_by_pair(one, true, background, search_radius, distances)
-            for pair, series in by_pair.items():
-                measured[name].setdefault(pair, []).extend(series)
+            found = object_displacements(one, true, background, search_radius, distances=distances)
+            measured[name].append((by_pair, [single.values for single in found]))
 
     other = "most of " + ", ".join(sorted(annotations)) if references is None else "the reference"
-    priors, centred = {}, {}
-    for name, by_pair in measured.items():
+    priors, centred, objects, rows = {}, {}, [], []
+    for name, images in measured.items():
+        by_pair = _by_pair(by_pair for by_pair, _ in images)
         if not by_pair:
             raise ValueError(
                 f"annotations of {name!r} must share an object with {other}; no boundary could be measured"
             )
-        priors[name], unbiased = _annotator(by_pair, background, math.sqrt(redundancy))
-        for pair, series in unbiased.items():
-            centred.setdefault(pair, []).extend(series)
+        bias = _bias(by_pair, background)
+        series = [bias + factor * (one - bias) for one in _outer(by_pair, background)]
+        priors[name] = BoundaryPrior().update_correlated(series)
+        for pair, several in by_pair.items():
+            removed = bias if background in pair else 0.0
+            centred.setdefault(pair, []).extend(factor * (one - removed) for one in several)
+        for i, (by_pair, found) in enumerate(images):
+            objects += [factor * (one - bias) for one in found]
+            outer = _outer(by_pair, background)
+            values = bias + factor * (np.concatenate(outer) - bias) if outer else np.full(1, np.nan)
+            rows.append((name, i, values.mean(), values.std(), len(found)))
     everything = _joined(centred.values())
     sigma = float(np.concatenate(everything).std())
     warn_of_small_radius(search_radius, sigma, max(abs(prior.mean) for prior in priors.values()))
     common = BoundaryPrior().update_correlated(everything, redundancy)
-    return Agreement(common, priors, pooled(centred, redundancy))
+    population = BoundaryPrior.fit_population(objects) if objects else common
+    images = pd.DataFrame(rows, columns=["annotator", "image", "bias", "spread", "objects"])
+    return Agreement(common, priors, pooled(centred, redundancy), population, images)
 
 
 def _image_counts(annotations, references):
@@ -225,17 +249,24 @@ def _one_map(name, labels):
     return labels
 
 
-def _annotator(by_pair, background, factor):
-    """An annotator's BoundaryPrior, and their displacements by pair without the bias and times `factor`."""
+def _by_pair(images):
+    """One dict from a pair to displacements of those of several images."""
+    together = {}
+    for by_pair in images:
+        for pair, series in by_pair.items():
+            together.setdefault(pair, []).extend(series)
+    return together
+
+
+def _outer(by_pair, background):
+    """Displacements of the boundaries with the background, or of all if there are none."""
+    return _joined(series for pair, series in by_pair.items() if background in pair) or _joined(by_pair.values())
+
+
+def _bias(by_pair, background):
+    """Mean displacement, px, of the boundaries with the background; 0 if there are none."""
     with_background = _joined(series for pair, series in by_pair.items() if background in pair)
-    bias = np.concatenate(with_background).mean() if with_background else 0.0
-    series = with_background or _joined(by_pair.values())
-    prior = BoundaryPrior().update_correlated([bias + factor * (one - bias) for one in series])
-    unbiased = {}
-    for pair, series in by_pair.items():
-        removed = bias if background in pair else 0.0
-        unbiased[pair] = [factor * (one - removed) for one in series]
-    return prior, unbiased
+    return float(np.concatenate(with_background).mean()) if with_background else 0.0
 
 
 def _joined(lists):
