@@ -25,6 +25,7 @@ OBJECTIVE_STYLE = {  # objective: (colour, marker)
     "forward_uniform": ("#0072B2", "s"),
     "forward_dice": ("#0072B2", "D"),
     "forward_expected_dice": ("#D55E00", "o"),
+    "shift": ("#D55E00", "s"),
     "dice": ("#009E73", "D"),
     "jaccard": ("#009E73", "v"),
     "one_hot_dice": ("#009E73", "^"),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
+from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import segmentation_runs
 from thesis_lib.study.comparison import Comparison
@@ -107,3 +108,38 @@ def two_probabilities(rows):
         "log_loss_of_drawing_blurred": "blur(p), of the next drawing",
     }
     return rows.groupby(["case", "title"], sort=False)[list(names)].mean().rename(columns=names)
+
+
+def findings(compared, against_one_hot, cases):
+    """What was found in each case, as a Markdown list: the best target by Dice, and its differences.
+
+    Args:
+        compared: `Comparison` with one-hot + Dice.
+        against_one_hot: `Comparison` with one-hot.
+        cases: DataFrame of `cases.csv`.
+    """
+    ratio = cases.set_index("case")["error_over_width"]
+    items = []
+    for case in sorted(compared.cases, key=ratio.get):
+        means = compared.means[(compared.means["case"] == case) & (compared.means["metric"] == HEADLINE[0])]
+        best = means.loc[means["mean"].idxmax()]
+        where = f"**{case}** (error / width {ratio[case]:.2f})"
+        text = f"{where}: the highest Dice, {best['mean']:.3f}, is that of {best['title']}"
+        items.append(f"- {text}. {_against(compared, case, best)} {_against(against_one_hot, case, best)}")
+    return "\n".join(items)
+
+
+def _against(compared, case, best):
+    """A sentence on the differences of a target to the baseline of a `Comparison`."""
+    title = compared.targets.loc[compared.baseline, "title"]
+    if best["target"] == compared.baseline:
+        return f"That is {title} itself."
+    table = compared.differences
+    part = table[(table["case"] == case) & (table["target"] == best["target"])].set_index("metric")
+    words = []
+    for metric in HEADLINE:
+        row = part.loc[metric]
+        verdict = {"better": ", significantly better", "worse": ", significantly worse", "": ", not told apart"}
+        interval = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        words.append(f"{METRICS[metric].label.removesuffix(' without background')} {interval}{verdict[row['verdict']]}")
+    return f"Against {title}: {'; '.join(words)}."

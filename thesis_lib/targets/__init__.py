@@ -4,6 +4,7 @@ from thesis_lib import backend  # noqa: F401, says how to get one
 from thesis_lib.targets.expectation import ForwardDice, expected_labels
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum, class_weights
 from thesis_lib.targets.objectives import OBJECTIVES, objective, objectives_needing
+from thesis_lib.targets.shift import ShiftLikelihood, shifted
 from thesis_lib.targets.smoothing import (
     ClassMatrix,
     OneHot,
@@ -23,6 +24,7 @@ __all__ = [
     "ForwardLikelihood",
     "OneHot",
     "Posterior",
+    "ShiftLikelihood",
     "SmoothedLoss",
     "SoftDice",
     "SoftJaccard",
@@ -36,5 +38,6 @@ __all__ = [
     "objective",
     "objectives_needing",
     "posterior_class_matrix",
+    "shifted",
     "smoothing_matrix",
 ]

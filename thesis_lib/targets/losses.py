@@ -56,7 +56,7 @@ def class_weights(rule, labels, num_classes, background):
     return np.divide(reference, counts, out=np.zeros(num_classes), where=present)
 
 
-def _weigh(per_pixel, labels, weights, num_classes):
+def weigh(per_pixel, labels, weights, num_classes):
     """Per-pixel losses (N, H, W) times the weight of the class drawn there.
 
     Pixels to ignore have loss 0, and the other pixels of the batch are scaled up so that the mean is over them alone.
@@ -126,7 +126,7 @@ class SmoothedLoss(keras.losses.Loss):
         soft_labels = soft_labels / ops.maximum(ops.sum(soft_labels, axis=-1, keepdims=True), keras.config.epsilon())
         values = self.loss.call(soft_labels, logits)
         if len(values.shape) == len(labels.shape):
-            return _weigh(values, labels, self.class_weights, logits.shape[-1])
+            return weigh(values, labels, self.class_weights, logits.shape[-1])
         if self.class_weights is not None:
             raise ValueError(
                 f"class_weights must be None unless the loss has one value a pixel; {self.loss.name} has one an image"
@@ -192,7 +192,7 @@ class ForwardLikelihood(keras.losses.Loss):
             return self.loss.call(labels, ops.log(ops.maximum(drawn, TINY)))
         likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
         loss = -ops.log(ops.maximum(likelihood, TINY))
-        return _weigh(loss, labels, self.class_weights, logits.shape[-1])
+        return weigh(loss, labels, self.class_weights, logits.shape[-1])
 
     def get_config(self):
         return {

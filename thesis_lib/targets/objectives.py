@@ -14,6 +14,7 @@ from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.targets.expectation import ForwardDice
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum
+from thesis_lib.targets.shift import ShiftLikelihood
 from thesis_lib.targets.smoothing import (
     RULES,
     ClassMatrix,
@@ -98,6 +99,9 @@ OBJECTIVES = {
         lambda p: ForwardDice(p.prior),
         ("prior",),
         takes_class_weights=False,
+    ),
+    "shift": Objective(
+        "likelihood of shifted boundaries", lambda p: ShiftLikelihood(p.prior), ("prior",), takes_class_weights=False
     ),
     "dice": Objective("soft Dice", lambda p: p.smoothed(OneHot(), SoftDice()), takes_class_weights=False),
     "jaccard": Objective("soft Jaccard", lambda p: p.smoothed(OneHot(), SoftJaccard()), takes_class_weights=False),

@@ -1,0 +1,98 @@
+"""Which objective to train with, from the annotators' error, the objects' widths, and measured gains."""
+
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
+
+USUAL = "one_hot_dice"  # what most people train with; all gains are over it
+TABLE = "gains.csv"  # beside this file; `python -m thesis_lib.study.results` writes it
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What `advice` found.
+
+    Args:
+        error: typical error of the annotators, px, see `typical_error`.
+        width: of the median object, px.
+        error_over_width: median over the objects.
+        objective: to train with, a key of `thesis_lib.targets.OBJECTIVES`.
+        gain: expected in Dice over one-hot + Dice, 0 where that is the advice.
+        low, high: 95% interval of the gain.
+        beyond: whether the ratio lies outside those that were measured, so that the nearest one stands for it.
+    """
+
+    error: float
+    width: float
+    error_over_width: float
+    objective: str
+    gain: float
+    low: float
+    high: float
+    beyond: bool
+
+    def __str__(self):
+        found = (
+            f"The typical error is {self.error:.2f} px and the median object {self.width:.1f} px wide: "
+            f"a ratio of {self.error_over_width:.2f}."
+        )
+        far = " No data set with such a ratio was measured; the nearest one stands for it." if self.beyond else ""
+        if self.objective == USUAL:
+            return f"{found} Train with {USUAL}: no other objective had a measurable gain there.{far}"
+        return (
+            f"{found} Train with {self.objective}: expect {100 * self.gain:+.1f} points of Dice over {USUAL} "
+            f"(95% interval {100 * self.low:+.1f} to {100 * self.high:+.1f}).{far}"
+        )
+
+
+def measured_gains():
+    """The gains in Dice over one-hot + Dice that experiments found.
+
+    Returns:
+        DataFrame: data, case, error_over_width, target, gain, low, high, seeds, verdict.
+    """
+    with resources.files("thesis_lib.annotation").joinpath(TABLE).open() as file:
+        return pd.read_csv(file, keep_default_na=False)
+
+
+def advice(prior, labels, background=None, objects=None, gains=None):
+    """Which objective to train with on images like these.
+
+    The error over the width of the objects places the data on the curve of gains that were measured on real images
+    (notebook 13). Between two measured ratios gains are interpolated. An objective is recommended where the interval of
+    its gain excludes zero; of several, the one with the largest gain.
+
+    Args:
+        prior: BoundaryPrior of the annotators, such as `BoundaryPrior().fit_pair(first, second, population=True)`.
+        labels: label maps (N, H, W) of a few images, as drawn.
+        background, objects: as for `object_widths`.
+        gains: DataFrame of gains of one's own, as `measured_gains`; None takes those.
+
+    Returns:
+        Advice; print it.
+
+    Raises:
+        ValueError: if the labels hold no object, or an argument is of another kind.
+
+    Example:
+        >>> prior = BoundaryPrior().fit_pair(first, second, background=0, population=True)
+        >>> print(advice(prior, first, background=0))
+    """
+    ratio = error_over_width(prior, labels, background, objects)
+    width = float(object_widths(labels, background, objects)["width"].median())
+    gains = measured_gains() if gains is None else gains
+    best, beyond = (USUAL, 0.0, 0.0, 0.0), False
+    for target, part in gains.groupby("target"):
+        part = part.sort_values("error_over_width")
+        at = np.log(part["error_over_width"].to_numpy(float))
+        beyond = not at[0] - 0.1 <= np.log(max(ratio, 1e-6)) <= at[-1] + 0.1
+        gain, low, high = (
+            float(np.interp(np.log(max(ratio, 1e-6)), at, part[name])) for name in ("gain", "low", "high")
+        )
+        if low > 0 and gain > best[1]:
+            best = target, gain, low, high
+    return Advice(typical_error(prior), width, ratio, *best, beyond)

@@ -1,0 +1,102 @@
+"""The likelihood of a drawing whose boundaries are shifted along their normals.
+
+`blur` moves whole objects about; it takes a small object that is drawn a little too large for one that is not there. A
+boundary that is displaced along its normal by d grows the object by d, or shrinks it: what a prior on displacements
+says.
+"""
+
+from dataclasses import asdict
+
+import keras
+from keras import ops
+
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.targets.losses import TINY, integer_labels, weigh
+from thesis_lib.targets.smoothing import OneHot
+
+TAIL = 0.005  # of the probability; larger displacements count as the largest that is left
+
+
+def shift_probabilities(prior):
+    """Probabilities of whole-pixel displacements under the prior's predictive distribution, its bias included.
+
+    Args:
+        prior: BoundaryPrior.
+
+    Returns:
+        dict from a displacement, px, to its probability; they sum to one.
+    """
+    distribution = prior.predictive()
+    low, high = (round(float(distribution.ppf(level))) for level in (TAIL, 1 - TAIL))
+    edges = {d: float(distribution.cdf(d + 0.5)) for d in range(low, high)}
+    edges[high] = 1.0
+    return {d: edges[d] - edges.get(d - 1, 0.0) for d in range(low, high + 1)}
+
+
+def shifted(maps, prior, background=0):
+    """The expected map after its boundaries with the background are displaced along their normals.
+
+    Objects are dilated or eroded by every whole number of pixels, weighted by its probability. A disc of d px is
+    approached by steps of a cross and a square in turn.
+
+    Args:
+        maps: float tensor (N, H, W, K), probabilities of the true classes.
+        prior: BoundaryPrior.
+        background: its class.
+
+    Returns:
+        tensor of the same shape; sums to one.
+    """
+    weights = shift_probabilities(prior)
+    objects = ops.concatenate([maps[..., :background], maps[..., background + 1 :]], axis=-1)
+    total = weights.get(0, 0.0) * objects
+    larger = smaller = objects
+    for step in range(1, max(map(abs, weights)) + 1):
+        larger, smaller = _grow(larger, step), -_grow(-smaller, step)
+        total = total + weights.get(step, 0.0) * larger + weights.get(-step, 0.0) * smaller
+    scale = ops.maximum(ops.sum(total, axis=-1, keepdims=True), 1.0)  # grown objects of different classes may overlap
+    total = total / scale
+    rest = ops.maximum(1.0 - ops.sum(total, axis=-1, keepdims=True), 0.0)
+    return ops.concatenate([total[..., :background], rest, total[..., background:]], axis=-1)
+
+
+def _grow(maps, step):
+    """Grey-scale dilation by a pixel: by a cross in odd steps, by a square in even ones."""
+    if step % 2:
+        return ops.maximum(
+            ops.max_pool(maps, (3, 1), strides=1, padding="same"), ops.max_pool(maps, (1, 3), strides=1, padding="same")
+        )
+    return ops.max_pool(maps, 3, strides=1, padding="same")
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class ShiftLikelihood(keras.losses.Loss):
+    """The negative log likelihood of the annotation where boundaries are displaced along their normals.
+
+    As `ForwardLikelihood`, with `shifted` in place of the blur. It suits objects that are hardly wider than the error:
+    there a blur makes the object vanish, and a displaced boundary does not. The bias of the prior is part of it, below
+    the pixel grid as well, so the labels need not be moved.
+
+    Args:
+        prior: BoundaryPrior.
+        background: its class.
+    """
+
+    def __init__(self, prior, background=0, name="shift_likelihood", **options):
+        super().__init__(name=name, **options)
+        if not isinstance(prior, BoundaryPrior):
+            raise ValueError(f"prior must be a BoundaryPrior; got {prior!r}")
+        self.prior, self.background = prior, background
+
+    def call(self, labels, logits):
+        labels = integer_labels(labels, logits)
+        drawn = shifted(ops.softmax(logits, axis=-1), self.prior, self.background)
+        likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
+        return weigh(-ops.log(ops.maximum(likelihood, TINY)), labels, None, logits.shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "prior": asdict(self.prior), "background": self.background}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "prior": BoundaryPrior(**config["prior"])})
