@@ -23,7 +23,7 @@ def one_hot(mask):
 @pytest.mark.parametrize("radius", [2, 4, 12])
 def test_a_shifted_disc_is_what_the_prior_says_of_its_signed_distances(radius):
     mask = disc(radius)
-    drawn = keras.ops.convert_to_numpy(shifted(one_hot(mask), PRIOR))[0, ..., 1]
+    drawn = keras.ops.convert_to_numpy(shifted(one_hot(mask), PRIOR, 0))[0, ..., 1]
     exact = PRIOR.inside_probability(signed_distance(mask))
     assert np.abs(drawn - exact).max() < 0.08  # at corners of the octagon that stands for a disc
     assert np.abs(drawn - exact).mean() < 0.006
@@ -53,10 +53,10 @@ def test_without_an_error_it_is_cross_entropy_and_the_best_map_is_the_true_one()
     labels = mask[None].astype("int32")
     logits = np.log(np.clip(one_hot(mask), 0.1, 0.9))
     exact = objective("one_hot")(labels, logits)
-    assert float(ShiftLikelihood(BoundaryPrior.known(0.0))(labels, logits)) == pytest.approx(float(exact), abs=1e-5)
+    assert float(ShiftLikelihood(BoundaryPrior.known(0.0), 0)(labels, logits)) == pytest.approx(float(exact), abs=1e-5)
     generator = np.random.default_rng(0)
     drawings = [disc(3 + d)[None].astype("int32") for d in PRIOR.predictive().rvs(60, random_state=generator)]
-    loss = ShiftLikelihood(PRIOR)
+    loss = ShiftLikelihood(PRIOR, 0)
     of_radius = {}
     for radius in (1, 2, 3, 4, 5):
         sure = np.log(np.clip(one_hot(disc(radius)), 1e-3, 1.0))
@@ -69,4 +69,6 @@ def test_it_is_saved_with_its_prior_and_refuses_another_kind():
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert again.prior == PRIOR and again.background == 1
     with pytest.raises(ValueError, match="prior must be a BoundaryPrior; got 1.0"):
-        ShiftLikelihood(1.0)
+        ShiftLikelihood(1.0, 0)
+    with pytest.raises(ValueError, match="background must be a whole number from 0; got None"):
+        objective("shift", prior=PRIOR)

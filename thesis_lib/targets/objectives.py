@@ -14,7 +14,7 @@ from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.targets.expectation import ForwardDice
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum
-from thesis_lib.targets.shift import ShiftLikelihood
+from thesis_lib.targets.shift import ShiftLikelihood, shifted
 from thesis_lib.targets.smoothing import (
     RULES,
     ClassMatrix,
@@ -22,6 +22,7 @@ from thesis_lib.targets.smoothing import (
     Posterior,
     SpatiallyVarying,
     Uniform,
+    blur,
     posterior_class_matrix,
     smoothing_matrix,
 )
@@ -33,14 +34,19 @@ class Objective(NamedTuple):
     Args:
         title: its name in tables and figures.
         build: function from `Parts` to the keras.losses.Loss.
-        needs: which of "prior", "adjacency" and "magnitude" it uses; it ignores the others.
+        needs: which of "prior", "adjacency", "magnitude" and "background" it uses; it ignores the others.
         takes_class_weights: whether pixels can be weighted by the class drawn there.
+        drawing: function from (probabilities of the true classes, prior) to those of what is drawn: how the objective
+            takes annotators to err.
+        has_bias: whether the loss takes the annotator's bias into account, so that labels need not be moved first.
     """
 
     title: str
     build: Callable
     needs: tuple[str, ...] = ()
     takes_class_weights: bool = True
+    drawing: Callable = blur
+    has_bias: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Parts:
     adjacency: np.ndarray | None = None
     magnitude: float = 0.9
     class_weights: tuple | None = None
+    background: int | None = None
 
     def smoothed(self, rule, loss=None):
         """The loss against labels that a rule smooths."""
@@ -101,7 +108,12 @@ OBJECTIVES = {
         takes_class_weights=False,
     ),
     "shift": Objective(
-        "likelihood of shifted boundaries", lambda p: ShiftLikelihood(p.prior), ("prior",), takes_class_weights=False
+        "likelihood of shifted boundaries",
+        lambda p: ShiftLikelihood(p.prior, p.background),
+        ("prior", "background"),
+        takes_class_weights=False,
+        drawing=shifted,
+        has_bias=True,
     ),
     "dice": Objective("soft Dice", lambda p: p.smoothed(OneHot(), SoftDice()), takes_class_weights=False),
     "jaccard": Objective("soft Jaccard", lambda p: p.smoothed(OneHot(), SoftJaccard()), takes_class_weights=False),
@@ -110,11 +122,11 @@ OBJECTIVES = {
 
 
 def objectives_needing(what):
-    """Names of the objectives that use "prior", "adjacency" or "magnitude", whichever `what` is."""
+    """Names of the objectives that use "prior", "adjacency", "magnitude" or "background", whichever `what` is."""
     return tuple(name for name, objective in OBJECTIVES.items() if what in objective.needs)
 
 
-def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=None):
+def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=None, background=None):
     """The loss of that name, on integer labels (N, H, W) and logits (N, H, W, K).
 
     Args:
@@ -122,11 +134,12 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
             takes its magnitude from the prior (`posterior_class_matrix`); dice and jaccard are the overlap losses
             against one-hot labels; one_hot_dice is cross-entropy + dice; forward_uniform and forward_dice score the
             blurred probabilities by uniformly smoothed labels and by cross-entropy + dice; forward_expected_dice
-            is `ForwardDice`.
+            is `ForwardDice`; shift is `ShiftLikelihood`.
         prior: BoundaryPrior, for the objectives that need one.
         adjacency: (K, K) counts, for the objectives that need them.
         magnitude: weight kept on the annotated class, in (0, 1], for the objectives that need it.
         class_weights: K weights, 0 or more, or None; None for objectives that do not take them.
+        background: the background's class, for the objectives that need it.
 
     Returns:
         keras.losses.Loss.
@@ -142,9 +155,11 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
     chosen = OBJECTIVES[name]
     if "prior" in chosen.needs and prior is None:
         raise ValueError(f"prior must be a BoundaryPrior for the objective {name!r}; got None")
+    if "background" in chosen.needs:
+        checks.integer("background", background, 0)
     if class_weights is not None and not chosen.takes_class_weights:
         raise ValueError(
             f"class_weights must be None for the objective {name!r}, whose loss is not a sum over pixels; "
             f"got {class_weights!r}"
         )
-    return chosen.build(Parts(prior, adjacency, magnitude, class_weights))
+    return chosen.build(Parts(prior, adjacency, magnitude, class_weights, background))
