@@ -15,8 +15,8 @@ def expected_labels(labels, probabilities, prior):
 
     Each drawn pixel may come from any pixel within the annotator's reach. Its vote is shared among them in proportion
     to how probable each makes it: t_k = p_k blur(onehot(y)_k / blur(p)_k), normalised over the classes. Cross-entropy
-    against t, held fixed, has the gradient of `ForwardLikelihood` (Fisher's identity; Dempster, Laird & Rubin, Journal
-    of the Royal Statistical Society B, 1977).
+    against t, held fixed and weighted by the votes that a pixel gets, has the gradient of `ForwardLikelihood` (Fisher's
+    identity; Dempster, Laird & Rubin, Journal of the Royal Statistical Society B, 1977).
 
     Args:
         labels: integer (N, H, W), as drawn; 255 casts no vote.
