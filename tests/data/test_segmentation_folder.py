@@ -77,15 +77,79 @@ def test_absent_classes_are_warned_of_once(folder):
     assert len(caught) == 1
 
 
-def test_masks_of_0_and_255_without_a_table_are_not_taken_for_ignored(tmp_path):
+def test_masks_of_0_and_255_alone_show_one_object_where_no_table_says_otherwise(tmp_path):
     for i in range(3):
         for folder in ("images", "masks"):
             (tmp_path / folder).mkdir(exist_ok=True)
             Image.fromarray(255 * np.eye(16, dtype=np.uint8)).save(tmp_path / folder / f"{i}.png")
-    with pytest.raises(
-        ValueError, match="masks must hold class numbers, as label_class_dict.csv gives no colours; .* 0 and 255 alone"
-    ):
-        load_segmentation_folder(tmp_path)
+    splits = load_segmentation_folder(tmp_path)
+    assert splits.classes.names == ("background", "object")
+    np.testing.assert_array_equal(splits.test.mask(0), np.eye(16))
+    write_table(tmp_path, "name\nground\nroof\n")  # class numbers, of which 255 is none
+    with pytest.raises(ValueError, match="masks must hold class numbers, .* 0 and 255 alone"):
+        warn_of_absent_classes(load_segmentation_folder(tmp_path))
+
+
+def drawn_by_two(folder, count=7):
+    """Images, and masks of a disc by two people; b draws it a pixel larger."""
+    rows, columns = np.indices((24, 30)) - np.reshape((12, 15), (2, 1, 1))
+    for name in ("images", "masks_a", "masks_b"):
+        (folder / name).mkdir()
+    for i in range(count):
+        Image.fromarray(np.full((24, 30), 8 * i, np.uint8)).save(folder / "images" / f"{i:02}.png")
+        for name, radius in {"masks_a": 6, "masks_b": 7}.items():
+            disc = np.hypot(rows, columns) <= radius
+            Image.fromarray(255 * disc.astype(np.uint8)).save(folder / name / f"{i:02}.png")
+    return folder
+
+
+def test_every_image_is_tested_in_one_fold_and_seen_otherwise(tmp_path):
+    drawn_by_two(tmp_path)
+    tested = []
+    for fold in range(3):
+        splits = load_segmentation_folder(tmp_path, folds=3, fold=fold)
+        parts = [[path.stem for path in part.images] for part in (splits.train, splits.validation, splits.test)]
+        assert sorted(sum(parts, [])) == [f"{i:02}" for i in range(7)] and len(parts[1]) == 1
+        assert [path.stem for path in splits.train.masks["b"]] == parts[0] and set(splits.test.masks) == {"a", "b"}
+        tested += parts[2]
+    assert sorted(tested) == [f"{i:02}" for i in range(7)]
+
+
+def test_the_first_images_to_train_on_are_a_random_sample_in_a_fold(tmp_path):
+    drawn_by_two(tmp_path, 30)
+    names = [int(path.stem) for path in load_segmentation_folder(tmp_path, folds=5).train.images]
+    assert names != sorted(names) and np.mean(names[:10]) > 6  # the first ten names have a mean of 4.5
+
+
+def test_folds_take_the_parts_together_with_the_masks_that_every_image_has(folder):
+    for part in ("val", "test"):
+        for kind in (part, f"{part}_labels"):
+            for path in sorted((folder / kind).iterdir()):
+                path.rename(path.with_name(f"{part}_{path.name}"))
+    with pytest.warns(UserWarning, match=r"folds leave out the masks \(b\) that are not there for every image"):
+        splits = load_segmentation_folder(folder, folds=4)
+    assert len(splits.test) == 2 and len(splits.train) + len(splits.validation) == 6
+    assert set(splits.train.masks) == {""}
+
+
+def test_folds_that_cannot_be_are_named(folder, tmp_path_factory):
+    with pytest.raises(ValueError, match="must hold each image's name once.*; got 'scene0' twice"):
+        load_segmentation_folder(folder, folds=2)
+    few = drawn_by_two(tmp_path_factory.mktemp("few"), 3)
+    with pytest.raises(ValueError, match="folds must be a whole number from 2 to 3, the number of images; got 4"):
+        load_segmentation_folder(few, folds=4)
+    with pytest.raises(ValueError, match="fold must be a whole number from 0 to 2; got 3"):
+        load_segmentation_folder(few, folds=3, fold=3)
+    with pytest.raises(ValueError, match="folds must leave two images, to train and validate; 2 of 3 images leave 1"):
+        load_segmentation_folder(few, folds=2)
+
+
+def test_plain_masks_may_be_missing_beside_those_of_annotators(tmp_path):
+    splits = load_segmentation_folder(drawn_by_two(tmp_path))
+    assert set(splits.train.masks) == {"a", "b"} and splits.classes.names == ("background", "object")
+    assert splits.test.mask(0, "b").sum() > splits.test.mask(0, "a").sum()
+    with pytest.raises(ValueError, match="annotator must be one of a, b; got ''"):
+        splits.test.mask(0)
 
 
 def test_numbers_of_all_parts_and_annotators_are_classes(tmp_path):

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from thesis_lib import paths
+from thesis_lib.annotation import BoundaryPrior
 from thesis_lib.data import image_io
 from thesis_lib.data.class_table import ClassTable
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
+from thesis_lib.metrics import calibration
 from thesis_lib.segmentation import prediction
+from thesis_lib.targets import blur
 
 TABLE = "name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\n"
 
@@ -62,6 +65,46 @@ def test_log_loss_and_brier_are_those_of_all_pixels(splits, tmp_path):
     true = np.eye(3)[splits.test.mask(0)]
     assert scores["log_loss"].item() == pytest.approx(-np.log((beliefs[0] * true).sum(-1)).mean(), rel=1e-4)
     assert scores["brier"].item() == pytest.approx(((beliefs[0] - true) ** 2).sum(-1).mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("prior", [BoundaryPrior.known(1.3), BoundaryPrior(0.0, 3.0, 2.0, 2.0)])
+def test_the_blur_of_tiles_is_that_of_the_whole_image(splits, tmp_path, prior):
+    options = {"tile": 32, "margin": 2, "blend": 4}
+    scores, _ = prediction.score_rasters(
+        threshold(0.02), splits.test, splits.classes, tmp_path / "out", prior=prior, **options
+    )
+    logits = keras.ops.convert_to_tensor(threshold(0.02)(splits.test.image(0)[None].astype("float32")))
+    whole = np.asarray(blur(keras.ops.softmax(logits), prior))
+    expected = calibration.scores(splits.test.mask(0)[None], whole)
+    for name in ("log_loss", "brier", "ece"):
+        assert scores[f"{name}_blurred"].item() == pytest.approx(expected[name], rel=1e-4)
+        assert scores[name].item() != pytest.approx(expected[name], rel=1e-2)
+
+
+def test_the_chosen_threshold_is_where_dice_is_highest(tmp_path):
+    """The roofs are bright, and a faint rim of theirs belongs to them: its probability is 0.1."""
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for i in range(3):
+        mask = np.zeros((40, 40), np.uint8)
+        mask[10 : 30 + i, 10:30] = 1
+        picture = np.where(mask == 1, 78, 56)  # of probability 0.1 and 0.01
+        picture[14:26, 14:26] = 200
+        image_io.write_image(np.repeat(picture[..., None], 3, -1).astype(np.uint8), tmp_path / f"images/{i}.png")
+        image_io.write_image(mask, tmp_path / f"masks/{i}.png")
+    splits, options = load_segmentation_folder(tmp_path), {"tile": 64, "margin": 2, "blend": 4}
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, keras.ops.concatenate([0 * images[..., :1], (images[..., :1] - 100) / 10], -1))
+    chosen = prediction.choose_threshold(model, splits.train, splits.classes, "", **options)
+    assert round(255 * 0.011) < chosen <= round(255 * 0.1)
+    scores, _ = prediction.score_rasters(
+        model, splits.test, splits.classes, tmp_path / "out", threshold=chosen, **options
+    )
+    assert scores["dice"].item() < 0.6 and scores["dice_tuned"].item() == 1 and scores["volume_ratio_tuned"].item() == 1
+    empty = load_segmentation_folder(tmp_path).test
+    for path in empty.masks[""]:
+        image_io.write_image(np.zeros((40, 40), np.uint8), path)
+    assert prediction.choose_threshold(model, empty, splits.classes, "", **options) == prediction.HALF
 
 
 def test_what_is_finished_stays_when_a_later_file_cannot_be_written(splits, tmp_path):
@@ -137,7 +180,9 @@ def test_predictions_do_not_go_where_images_lie(tmp_path, splits):
 
 LARGE = """
 import re, sys, keras, numpy as np
+from thesis_lib.metrics import calibration
 from thesis_lib.segmentation import prediction
+from thesis_lib.targets import blur
 from thesis_lib.data import load_segmentation_folder
 
 images = keras.Input((None, None, 3))

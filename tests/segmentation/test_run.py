@@ -57,6 +57,15 @@ def test_the_prediction_of_a_scene_is_what_its_probabilities_say(of_scenes):
         run.predict(image[..., 0])
 
 
+def test_the_next_drawing_of_a_scene_is_forecast_by_the_blurred_prediction(of_scenes):
+    run, scores = of_scenes
+    forecast = run.annotation_probabilities(run.task.splits.test.images[1])
+    log_loss = -np.log(np.take_along_axis(forecast, run.task.test_drawing()[1][..., None].astype(int), -1)).mean()
+    assert log_loss == pytest.approx(scores.images["log_loss_of_drawing_blurred"][1], rel=1e-4)
+    with pytest.raises(ValueError, match=r"image must be of shape \(H, W, 1\)"):
+        run.annotation_probabilities(np.zeros((64, 84)))
+
+
 def test_the_labels_to_learn_from_are_moved_back_by_the_known_bias():
     run = Run(**SCENES, prior_sigma=1.0, prior_mean=2.0)
     moved = run.task.labels[0] != run.task.drawn[0]

@@ -11,42 +11,50 @@ from thesis_lib import checks
 from thesis_lib.data import image_io
 from thesis_lib.data.class_table import ClassTable, read_class_table
 from thesis_lib.data.rasters import Rasters, RasterSplits
-from thesis_lib.data.splits import in_parts
+from thesis_lib.data.splits import HELD, in_parts
 from thesis_lib.labels import IGNORE
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 TABLE = "label_class_dict.csv"
+BINARY = ClassTable(("background", "object"), ((0, 0, 0), (255, 255, 255)))
 NO_OBJECT = (
     f"masks must hold class numbers, as {TABLE} gives no colours; these hold 0 and 255 alone. "
-    "If 255 is an object, its colour belongs in the table"
+    "If 255 is an object, its colour belongs in the table, or there must be no table"
 )
 
 
-def load_segmentation_folder(root, classes=None, unknown="error", seed=0):
+def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=None, fold=0):
     """Read a folder of images and masks in one of two layouts.
 
     With parts: `train/`, `train_labels/`, `val/`, `val_labels/`, `test/`, `test_labels/`, as in the Massachusetts
     Buildings Dataset. Plain: `images/` and `masks/`, split 70 / 15 / 15% at random. An image and its mask have the same
     name, up to the ending. Masks that a further annotator drew, one for every image, lie in `train_labels_NAME/`, or
-    `masks_NAME/`.
+    `masks_NAME/`. The plain masks may be missing where there are such folders.
 
     `label_class_dict.csv` lists the classes, with the columns name, r, g, b: masks are images in these colours. Without
-    r, g, b, or without the file, masks hold class numbers: they are grey or palette images, and 255 is no class.
+    r, g, b, or without the file, masks hold class numbers: they are grey or palette images, and 255 is no class. If
+    there is no file and all masks hold 0 and 255 alone, 255 is an object.
+
+    For cross-validation, `folds` disjoint test sets take up all images of the folder, whatever its layout. 15% of the
+    images outside the test set validate. Training images are then in random order, so the first ones are a sample.
 
     Args:
         root: the folder.
         classes: names of the classes to tell apart; everything else, and the table's first class, is class 0. None
             tells all classes apart.
         unknown: what to do with colours of no class: "error", or "ignore": their pixels are not learned.
-        seed: of the random split.
+        seed: of the random split, and of the folds.
+        folds: number of test sets, 2 or more; None for the split above.
+        fold: which of them is the test set, from 0.
 
     Returns:
         RasterSplits.
 
     Raises:
         FileNotFoundError, ValueError: naming the folder or file: no such layout, an image without a mask or the
-            reverse, two files of one name, sizes that differ, a file or link that leads outside the folder.
+            reverse, two files of one name, sizes that differ, a file or link that leads outside the folder; folds that
+            the images are too few for.
 
     Example:
         splits = load_segmentation_folder("my_images", classes=["building"])
@@ -59,8 +67,11 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0):
     table = read_class_table(_within(root, root / TABLE)) if (root / TABLE).is_file() else None
     if (root / "train").is_dir():
         files = _layout_with_parts(root)
+        if folds is not None:
+            files = _folds(*_all_parts(root, files), seed, folds, fold)
     elif (root / "images").is_dir():
-        files = _plain_layout(root, seed)
+        images, masks = _pairs(root, "images", "masks")
+        files = _random(root, images, masks, seed) if folds is None else _folds(images, masks, seed, folds, fold)
     else:
         raise FileNotFoundError(f"{root} must hold train/ and train_labels/ (and val, test), or images/ and masks/")
     if table is None:
@@ -80,18 +91,54 @@ def _layout_with_parts(root):
     return files
 
 
-def _plain_layout(root, seed):
+def _random(root, images, masks, seed):
     """{part: (images, {annotator: masks})}, paths, of a random split."""
-    images, masks = _pairs(root, "images", "masks")
     if len(images) < 3:
         raise ValueError(f"{root}/images must hold at least 3 images, to train, validate and test; got {len(images)}")
     order = np.random.default_rng(seed).permutation(len(images))
-    files = {}
-    for part, numbers in zip(PARTS, in_parts(order)):
-        numbers = sorted(numbers)
-        masks_of = {annotator: tuple(paths[i] for i in numbers) for annotator, paths in masks.items()}
-        files[part] = tuple(images[i] for i in numbers), masks_of
-    return files
+    return {part: _some(images, masks, sorted(numbers)) for part, numbers in zip(PARTS, in_parts(order))}
+
+
+def _some(images, masks, numbers):
+    """(images, {annotator: masks}) of some of the images, by their numbers."""
+    masks_of = {annotator: tuple(paths[i] for i in numbers) for annotator, paths in masks.items()}
+    return tuple(images[i] for i in numbers), masks_of
+
+
+def _all_parts(root, files):
+    """(images, {annotator: masks}) of all parts together, with the annotators who drew every image."""
+    images = [path for part, _ in files.values() for path in part]
+    names = [path.stem for path in images]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"{root} must hold each image's name once, in whichever part, for folds; got {twice[0]!r} twice"
+        )
+    annotators = [set(masks) for _, masks in files.values()]
+    every = set.intersection(*annotators)
+    others = sorted(set.union(*annotators) - every)
+    if not every:
+        raise ValueError(f"{root} must hold an annotator's masks in every part, for folds; got {', '.join(others)}")
+    if others:
+        left_out = ", ".join(name or "plain" for name in others)
+        warnings.warn(f"folds leave out the masks ({left_out}) that are not there for every image", stacklevel=3)
+    masks = {name: tuple(path for _, drawn in files.values() for path in drawn[name]) for name in sorted(every)}
+    return tuple(images), masks
+
+
+def _folds(images, masks, seed, folds, fold):
+    """{part: (images, {annotator: masks})}, paths; of the disjoint test sets, `fold` is the test part."""
+    checks.integer("folds", folds, 2, len(images), of="images")
+    checks.integer("fold", fold, 0, folds - 1)
+    parts = np.array_split(np.random.default_rng(seed).permutation(len(images)), folds)
+    others = np.concatenate(parts[fold + 1 :] + parts[:fold])
+    if len(others) < 2:
+        raise ValueError(
+            f"folds must leave two images, to train and validate; {folds} of {len(images)} images leave {len(others)}"
+        )
+    held = max(round(HELD * len(others)), 1)
+    numbers = {"train": others[held:], "validation": sorted(others[:held]), "test": sorted(parts[fold])}
+    return {part: _some(images, masks, numbers[part]) for part in PARTS}
 
 
 def _pairs(root, images, masks):
@@ -101,6 +148,8 @@ def _pairs(root, images, masks):
     for path in sorted(root.glob(f"{masks}_?*")):
         if path.is_dir():
             folders[path.name.removeprefix(f"{masks}_")] = path.name
+    if len(folders) > 1 and not (root / masks).is_dir():
+        del folders[""]
     mask_paths = {}
     for annotator, folder in folders.items():
         drawn = _image_files(root, folder)
@@ -147,44 +196,46 @@ def _image_files(root, folder):
 
 
 def _numbered_classes(files):
-    """ClassTable of the classes 0..K - 1, by the numbers that occur in the masks of any part and annotator."""
+    """ClassTable of 0..K - 1, by the numbers that occur in the masks of any part and annotator; BINARY of 0 and 255."""
     occurs = np.zeros(256, bool)
     for _, masks in files.values():
         for paths in masks.values():
             for path in paths:
                 occurs[np.unique(image_io.read_image(path, "index"))] = True
-    _check_object(occurs)
+    if _is_binary(occurs):
+        return BINARY
     highest = int(np.flatnonzero(occurs[:IGNORE]).max(initial=0))
     return ClassTable(tuple(str(k) for k in range(max(highest + 1, 2))))
 
 
-def _check_object(occurs):
-    if occurs[IGNORE] and not occurs[1:IGNORE].any():
-        raise ValueError(NO_OBJECT)
+def _is_binary(occurs):
+    """Whether masks hold 255 and, besides it, 0 alone."""
+    return occurs[IGNORE] and not occurs[1:IGNORE].any()
 
 
-def warn_of_absent_classes(splits):
-    """Warn, once for all, of the classes that no plain training mask holds.
+def warn_of_absent_classes(splits, annotators=("",)):
+    """Warn, once for all, of the classes that no training mask of some annotators holds.
 
     Every image and every mask is read once, on all cores, so that an error names a damaged file before the training.
 
     Args:
         splits: RasterSplits.
+        annotators: names; "" is that of the plain masks.
 
     Raises:
         ValueError: naming the file, or if masks without colours hold 0 and 255 (to ignore) alone.
     """
-    occurs = np.zeros(256, bool)  # in plain training masks
+    occurs = np.zeros(256, bool)  # in these training masks
     with ThreadPoolExecutor() as pool:
         for part in (splits.train, splits.validation, splits.test):
             numbers = range(len(part))
             list(pool.map(partial(_decode, part), numbers))
             for annotator in part.masks:
                 classes = list(pool.map(partial(_classes_in_mask, part, annotator), numbers))
-                if part is splits.train and annotator == "":
-                    occurs = np.any(classes, axis=0)
-    if splits.classes.colours is None:
-        _check_object(occurs)
+                if part is splits.train and annotator in annotators:
+                    occurs |= np.any(classes, axis=0)
+    if splits.classes.colours is None and _is_binary(occurs):
+        raise ValueError(NO_OBJECT)
     absent = [name for k, name in enumerate(splits.classes.names) if not occurs[k]]
     if absent:
         warnings.warn(f"no training mask holds the class {', '.join(absent)}; its scores will be absent", stacklevel=2)

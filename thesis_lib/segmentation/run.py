@@ -1,6 +1,6 @@
 """One training of a segmentation network, from its parameters to a row of results."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 
 import keras
@@ -11,12 +11,13 @@ from thesis_lib import checks, provenance
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.files import writable_folder, write_json
 from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
-from thesis_lib.parameters import documented
+from thesis_lib.parameters import default, documented
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.raster_task import NO_PRIOR, RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
-from thesis_lib.segmentation.settings import OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
+from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
 from thesis_lib.targets.objectives import OBJECTIVES, objective
+from thesis_lib.targets.smoothing import blur
 from thesis_lib.training.callbacks import callbacks, ended
 from thesis_lib.training.optimization import learning_rate, use_xla
 
@@ -42,15 +43,23 @@ class Run(Settings):
         return RasterTask(self) if self.is_folder else SceneTask(self)
 
     def variant(self, **changes):
-        """This run with other fields; what was read or measured of the data is kept where their fields stay."""
+        """This run with other fields; what is read or measured of the data, now or later, is so once for both.
+
+        Where a field of the data changes, nothing is shared.
+        """
         changed = replace(self, **changes)
         if not set(changes) & set(OF_DATA):
-            changed.task.share(self.task)
+            changed.__dict__["task"] = type(self.task)(changed, self.task)
         return changed
 
     @property
     def uses_prior(self):
         return "prior" in OBJECTIVES[self.objective].needs
+
+    @property
+    def states_prior(self):
+        """Whether the results are of a prior: it is used, known, or asked for."""
+        return self.uses_prior or self.prior_kind == "known" or self.prior is not None
 
     @property
     def prior_kind(self):
@@ -96,6 +105,9 @@ class Run(Settings):
     def identity(self):
         """All that the trained weights depend on; a training resumes only where this is the same."""
         settings = {name: value for name, value in asdict(self).items() if name not in OF_SCORING}
+        for one in fields(self):
+            if one.name in LATER and settings[one.name] == default(one):
+                del settings[one.name]  # as in trainings from before there was this field
         return {**settings, **self.task.identity}
 
     def train(self, progress=0, reuse=True):
@@ -154,12 +166,33 @@ class Run(Settings):
         return network
 
     def probabilities(self, image):
-        """Predicted probabilities, float32 (H, W, K), of an image (H, W, C), 0-255, of any size."""
+        """Predicted probabilities, float32 (H, W, K), of an image (H, W, C), 0-255, of any size.
+
+        After training by a likelihood (the objectives forward*) they are of the true classes: use them to outline and
+        to measure objects. Other objectives state what the annotators to train on would draw.
+        """
         image = np.asarray(image)
         channels = self.task.image_shape[-1]
         if image.ndim != 3 or image.shape[-1] != channels:
             raise ValueError(f"image must be of shape (H, W, {channels}); got {image.shape}")
         return self.task.probabilities(self.trained_network(), image)
+
+    def annotation_probabilities(self, image):
+        """Probabilities of what the next annotator will draw: those of the true classes, blurred by the prior.
+
+        Use them, after training by a likelihood, to forecast or to judge a person's drawing: against a drawing,
+        `probabilities` are too certain near boundaries. The annotator's own bias is left out.
+
+        Args:
+            image: as for `probabilities`.
+
+        Returns:
+            float32 (H, W, K).
+
+        Raises:
+            ValueError: as `probabilities`, or if no prior is known.
+        """
+        return keras.ops.convert_to_numpy(blur(self.probabilities(image)[None], self.boundary_prior))[0]
 
     def predict(self, image):
         """The most probable class of every pixel, uint8 (H, W), of an image (H, W, C), 0-255, of any size."""
@@ -181,7 +214,7 @@ class Run(Settings):
         given = {name: value for name, value in asdict(self).items() if name not in (*others, "output")}
         given["prior"] = self.prior_kind
         row = {**given, **scores.row, "background": self.task.background, "reliability": scores.reliability}
-        if self.uses_prior or self.prior_kind == "known" or self.prior is not None:
+        if self.states_prior:
             low, high = self.boundary_prior.sigma_interval()
             row |= {"believed_mean": self.boundary_prior.mean, "believed_sigma_low": low, "believed_sigma_high": high}
         row |= {"epochs_run": len(self.log()), "parameters_trained": network.count_params()}

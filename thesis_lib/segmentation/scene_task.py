@@ -12,7 +12,7 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import Population, annotator
 from thesis_lib.data.batches import SceneBatches
 from thesis_lib.data.crops import Crops, SceneRasters
-from thesis_lib.data.splits import NUCLEI, load_scenes
+from thesis_lib.data.splits import load_scenes
 from thesis_lib.metrics import calibration, summary
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.scores import Scores
@@ -23,24 +23,24 @@ OF_ANNOTATION = ("log_loss_of_drawing", "log_loss_of_drawing_blurred")  # of the
 
 
 class SceneTask:
-    """What a `Run` needs of small scenes in memory. Every seed draws the training and validation labels anew."""
+    """What a `Run` needs of small scenes in memory. Every seed draws the training and validation labels anew.
 
-    def __init__(self, run):
-        self.run = run
+    Args:
+        run: Run.
+        base: a SceneTask of the same data, which this one asks for the scenes.
+    """
+
+    def __init__(self, run, base=None):
+        self.run, self.base = run, base
         self.draw = annotator(run.annotator, **run.annotator_parameters)
         self.seeds = [int(s) for s in np.random.SeedSequence(run.seed).generate_state(4)]  # of the drawings
 
-    def share(self, other):
-        """Take over what another task has read already."""
-        for name in ("splits",):
-            if name in other.__dict__:
-                self.__dict__[name] = other.__dict__[name]
-
     @cached_property
     def splits(self):
+        if self.base:
+            return self.base.splits
         run = self.run
-        named = run.data == "sample" or str(run.data).strip().isdigit() or NUCLEI.fullmatch(str(run.data))
-        if not named and not (REPOSITORY / str(run.data)).exists():
+        if not run.is_named and not (REPOSITORY / str(run.data)).exists():
             raise FileNotFoundError(
                 "data must be 'sample', a number of scenes, an .npz file, or a folder of images and masks; "
                 f"got {run.data!r}, which is none of these"
@@ -78,6 +78,10 @@ class SceneTask:
         """The labels of scenes as the annotator draws them, another drawing for each number."""
         own = {} if scenes.objects is None or not isinstance(self.draw, Population) else {"objects": scenes.objects}
         return self.draw(scenes.labels, self.seeds[number], **own)
+
+    def test_drawing(self):
+        """The labels of the test scenes as the annotator draws them, which no network has seen."""
+        return self._drawing(self.splits.test, 3)
 
     def prior(self, kind):
         """The BoundaryPrior: "fitted" or "population" from scenes drawn twice, "measured" against their true labels."""
@@ -142,7 +146,7 @@ class SceneTask:
 
     def _annotation_scores(self, probabilities):
         """Log loss of each test scene (nats) as forecasts of what the annotator draws there: dict of arrays (N,)."""
-        drawn = self._drawing(self.splits.test, 3)
+        drawn = self.test_drawing()
         blurred = keras.ops.convert_to_numpy(blur(probabilities, self.run.boundary_prior))
         losses = [calibration.per_pixel(drawn, one)[0].mean((1, 2)) for one in (probabilities, blurred)]
         return dict(zip(OF_ANNOTATION, losses))

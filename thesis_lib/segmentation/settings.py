@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from thesis_lib import parameters
+from thesis_lib import checks, parameters
 from thesis_lib.annotation.simulated import ANNOTATORS
+from thesis_lib.data.splits import NUCLEI
 from thesis_lib.models.deeplab import check as check_deeplab
 from thesis_lib.models.unet import symmetric
 from thesis_lib.parameters import boolean, choice, other, real, whole
-from thesis_lib.paths import REPOSITORY
+from thesis_lib.paths import REPOSITORY, data_folder
 from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.targets.losses import CLASS_WEIGHTS
@@ -33,14 +34,31 @@ OF_RASTERS = (
     "classes",
     "background",
     "unknown",
+    "folds",
+    "fold",
     "annotators",
+    "judge",
     "gold_images",
+    "bias_against",
     "workers",
     "tile",
     "margin",
     "tolerance",
 )
-OF_DATA = ("data", *OF_SCENES[:3], "classes", "background", "unknown", "annotators", "gold_images", "search_radius")
+OF_DATA = (  # what is read and measured depends on these
+    "data",
+    *OF_SCENES[:3],
+    "classes",
+    "background",
+    "unknown",
+    "folds",
+    "fold",
+    "annotators",
+    "judge",
+    "gold_images",
+    "search_radius",
+)
+LATER = ("folds", "fold", "judge", "bias_against")  # at their defaults, a training is what it was before there were any
 OF_SCORING = ("margin", "tolerance", "workers", "output")  # what the trained weights do not depend on
 
 
@@ -69,6 +87,12 @@ def _data(name, value):
     return value
 
 
+def _mask_folder(name, value):
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be the name of an annotator's mask folder; got {value!r}")
+    return value
+
+
 def _folder(name, value):
     if not isinstance(value, (str, Path)) or not str(value):
         raise ValueError(f"{name} must be the name of a folder; got {value!r}")
@@ -92,7 +116,8 @@ class Settings:
 
     data: str | int = other(
         "sample",
-        "training, validation and test images; a relative path starts at the repository",
+        "training, validation and test images; a relative path starts at the repository, or else, for a folder of "
+        "images and masks, at THESIS_DATA",
         '"sample", a number of scenes of the full data, an .npz file, or a folder of M2NIST or of images and masks',
         _data,
     )
@@ -106,11 +131,27 @@ class Settings:
     unknown: str = choice(
         "error", "what a mask's colour of no class is; ignored ones are not learned", ("error", "ignore")
     )
+    folds: int | None = whole(
+        None,
+        "cross-validation: all images of a folder in so many disjoint test sets, the same for every seed; "
+        "None: the test images of the folder",
+        2,
+        optional=True,
+    )
+    fold: int = whole(0, "which of the test sets; 15% of the other images validate", 0)
 
     annotator: str = choice("none", "simulated annotator who draws the labels of scenes", ANNOTATORS)
     annotator_parameters: dict = other({}, "its parameters, such as sigma in px", "a mapping", _mapping)
     annotators: list | None = other(
-        None, 'mask folders to train on: "a" is masks_a/; None is all of them', "names", _names, optional=True
+        None, 'mask folders to train on: "a" is masks_a/; None is all but the judge\'s', "names", _names, optional=True
+    )
+    judge: str | None = other(
+        None,
+        'mask folder that test images are judged by: "a" is masks_a/; validation is then by the masks to train on; '
+        "None: plain masks judge both",
+        "a name",
+        _mask_folder,
+        optional=True,
     )
     prior: str | None = choice(
         None,
@@ -125,7 +166,20 @@ class Settings:
         0.0, "their bias, positive outside; objectives with a prior take it out", -np.inf, unit="px"
     )
     prior_scenes: int = whole(10, "scenes to fit or measure the prior on", 1)
-    gold_images: int = whole(2, "images of a folder whose plain masks count as gold standard", 0)
+    gold_images: int = whole(
+        2,
+        "training images of a folder, the first ones, whose masks by the judge are known, or plain masks where no "
+        "judge is named: annotators are measured against these, and a single annotator together with the judge",
+        0,
+    )
+    bias_against: str | None = choice(
+        None,
+        "which bias is taken out of each annotator's masks: that against the consensus of all, that against the "
+        "judge's masks of the gold images, or none. None: the first that can be measured, where the objective has a "
+        "prior",
+        ("consensus", "judge", "none"),
+        optional=True,
+    )
     search_radius: float = real(10.0, "largest displacement that is measured; at least four sigma", 0.5, unit="px")
 
     objective: str = choice("forward", "what is optimised", OBJECTIVES)
@@ -178,8 +232,14 @@ class Settings:
             raise ValueError(f"resnet_depth must be 18, 50 or 101; got {self.resnet_depth!r}")
         symmetric(self.width, self.depth)
         tiles.check(self.tile, self.margin, max(self.margin, 1))
-        kind = "a folder of images and masks" if self.is_folder else "scenes"
-        parameters.refuse(self, OF_SCENES if self.is_folder else OF_RASTERS, f"where the data are {kind}")
+        if self.is_folder:
+            parameters.refuse(self, OF_SCENES, "where the data are a folder of images and masks")
+        elif self.is_named or self.data_path.exists():  # else reading the data says what is accepted
+            parameters.refuse(self, OF_RASTERS, "where the data are scenes")
+        if self.folds is None:
+            parameters.refuse(self, ["fold"], "without folds")
+        else:
+            checks.integer("fold", self.fold, 0, self.folds - 1)
         others = {name for network in NETWORKS.values() for name in network.settings}
         own = NETWORKS[self.network].settings
         parameters.refuse(self, others - set(own), f"for the network {self.network}, which does not have it")
@@ -187,14 +247,25 @@ class Settings:
             parameters.refuse(self, ["crops_per_image"], "where whole scenes are learned, without a crop")
         if not self.is_folder and self.crop is not None:
             parameters.refuse(self, ["augment"], "beside a crop, which is mirrored and turned anyway")
-        if self.is_folder and self.folder.resolve() == (REPOSITORY / self.data).resolve():
+        if self.is_folder and self.folder.resolve() == self.data_path.resolve():
             raise ValueError(f"output must be another folder than data; got {self.output!r} for both")
+
+    @property
+    def is_named(self):
+        """Whether the data are scenes that go by a name or a number, in no file of the user's."""
+        name = str(self.data).strip()
+        return name == "sample" or name.isdigit() or NUCLEI.fullmatch(name) is not None
+
+    @property
+    def data_path(self):
+        """Where the data lie, if not `is_named`: below the repository, or else below the folder of full data sets."""
+        here = REPOSITORY / str(self.data)
+        return here if here.exists() else data_folder() / str(self.data)
 
     @property
     def is_folder(self):
         """Whether the data are a folder of images and masks, not scenes."""
-        path = REPOSITORY / str(self.data)
-        return self.data != "sample" and path.is_dir() and not (path / "combined.npy").exists()
+        return not self.is_named and self.data_path.is_dir() and not (self.data_path / "combined.npy").exists()
 
     @property
     def folder(self):
