@@ -58,12 +58,14 @@ class ObjectDisplacements:
         label: the object's class.
         diameter: of a disc of the object's area, px.
         values: displacements, px, positive outside, in order along the boundary; three or more.
+        number: of the object among those of its image, from 0, in the order of `geometry.objects`.
     """
 
     image: int
     label: int
     diameter: float
     values: np.ndarray
+    number: int = 0
 
 
 def object_displacements(annotation, reference, background=None, search_radius=10.0, objects=None, distances=None):
@@ -86,11 +88,12 @@ def object_displacements(annotation, reference, background=None, search_radius=1
     numbers = [None] * len(reference.reshape(shape)) if objects is None else np.asarray(objects).reshape(shape)
     found, margin = [], math.ceil(search_radius) + 2
     for image, (drawn, true, own) in enumerate(zip(annotation.reshape(shape), reference.reshape(shape), numbers)):
-        for k, window, mask in geometry.objects(true, background, margin, own):
+        for number, (k, window, mask) in enumerate(geometry.objects(true, background, margin, own)):
             distance = None if distances is None else distances[k][window]
             values = _of_object(drawn[window], true[window], mask, k, search_radius, distance)
             if len(values) >= 3:
-                found.append(ObjectDisplacements(image, k, 2 * math.sqrt(mask.sum() / math.pi), values))
+                diameter = 2 * math.sqrt(mask.sum() / math.pi)
+                found.append(ObjectDisplacements(image, k, diameter, values, number))
     return found
 
 

@@ -79,6 +79,76 @@ class Correlation:
         return min(self.length * (around / self.around) ** self.growth, LONGEST)
 
 
+@dataclass(frozen=True)
+class Moments:
+    """What is needed of many objects' displacements to fit them again and again, each counted as often as one likes.
+
+    Args:
+        lengths: number of displacements of each object.
+        means, variances: of each object's displacements.
+        powers: dict from a length to (numbers of the objects of that length, their relative powers), a row for each
+            object that has any spread and a column for each frequency but 0.
+    """
+
+    lengths: np.ndarray
+    means: np.ndarray
+    variances: np.ndarray
+    powers: dict
+
+    @classmethod
+    def of(cls, series):
+        """Moments of a list of arrays, one for each object, of three displacements or more."""
+        series = checked_series(series)
+        powers = {}
+        for number, one in enumerate(series):
+            if np.ptp(one) > 0:
+                power = np.abs(np.fft.rfft(one - one.mean())) ** 2
+                numbers, rows = powers.setdefault(len(one), ([], []))
+                numbers.append(number)
+                rows.append(power[1:] / power[1:].sum())
+        powers = {length: (np.array(numbers), np.array(rows)) for length, (numbers, rows) in powers.items()}
+        statistics = np.array([(len(one), one.mean(), one.var()) for one in series]).T
+        return cls(statistics[0].astype(int), statistics[1], statistics[2], powers)
+
+    def correlation(self, weights=None):
+        """See `correlation`; weights: how often each object counts."""
+        weights = np.ones(len(self.lengths)) if weights is None else np.asarray(weights, float)
+        numbers = {length: weights[which].sum() for length, (which, _) in self.powers.items()}
+        powers = {length: powers for length, powers in self.powers.items() if numbers[length]}
+        if not powers:
+            return Correlation(0.0)
+        lengths = list(powers)
+        around = float(np.exp(np.average(np.log(lengths), weights=[numbers[length] for length in lengths])))
+
+        def negative_log_likelihood(at):
+            model, total = Correlation(np.exp(at[0]), around, at[1]), 0.0
+            for length, (which, rows) in powers.items():
+                half = np.arange(1, length // 2 + 1)
+                power = spectrum(length, model.of(length))[half]
+                twice = np.where(half * 2 == length, 1.0, 2.0)  # a real series' two halves agree
+                total += numbers[length] * (twice * np.log(power)).sum()
+                total += (length - 1) * (weights[which] @ np.log(rows @ (twice / power)))
+            return total
+
+        bounds = [(np.log(0.05), np.log(LONGEST)), (0.0, 1.0) if len(powers) > 1 else (0.0, 0.0)]
+        options = {"xatol": 1e-3, "fatol": 1e-3}
+        best = optimize.minimize(
+            negative_log_likelihood, [0.0, 0.0], bounds=bounds, method="Nelder-Mead", options=options
+        ).x
+        return Correlation(float(np.exp(best[0])), around, float(best[1]))
+
+    def objects(self, along):
+        """`Objects`, given their `Correlation`. See `summarize`."""
+        effective = {}
+        for length in set(self.lengths.tolist()):
+            power = spectrum(length, along.of(length))
+            rest = power[1:].sum()
+            effective[length] = length / power[0], rest**2 / (power[1:] ** 2).sum(), length / rest
+        counts, freedom, raised = np.array([effective[length] for length in self.lengths.tolist()]).T
+        # `raised`: an object's own mean takes away a part of the variance.
+        return Objects(self.means, self.variances * raised * freedom, counts, freedom)
+
+
 def correlation(series):
     """The correlation length of displacements along boundaries, by restricted maximum likelihood.
 
@@ -90,36 +160,10 @@ def correlation(series):
     Returns:
         Correlation, in samples (px): between 0.05, which is none, and `LONGEST`.
     """
-    powers = {}
-    for one in checked_series(series):
-        if np.ptp(one) > 0:
-            power = np.abs(np.fft.rfft(one - one.mean())) ** 2
-            powers.setdefault(len(one), []).append(power[1:] / power[1:].sum())
-    if not powers:
-        return Correlation(0.0)
-    powers = {length: np.array(several) for length, several in powers.items()}
-    numbers = np.array([len(several) for several in powers.values()])
-    around = float(np.exp(np.average(np.log(list(powers)), weights=numbers)))
-
-    def negative_log_likelihood(at):
-        model, total = Correlation(np.exp(at[0]), around, at[1]), 0.0
-        for length, several in powers.items():
-            half = np.arange(1, length // 2 + 1)
-            spectrum = _spectrum(length, model.of(length))[half]
-            twice = np.where(half * 2 == length, 1.0, 2.0)  # a real series' two halves agree
-            total += len(several) * (twice * np.log(spectrum)).sum()
-            total += (length - 1) * np.log((several * twice / spectrum).sum(1)).sum()
-        return total
-
-    bounds = [(np.log(0.05), np.log(LONGEST)), (0.0, 1.0) if len(powers) > 1 else (0.0, 0.0)]
-    options = {"xatol": 1e-3, "fatol": 1e-3}
-    best = optimize.minimize(
-        negative_log_likelihood, [0.0, 0.0], bounds=bounds, method="Nelder-Mead", options=options
-    ).x
-    return Correlation(float(np.exp(best[0])), around, float(best[1]))
+    return Moments.of(series).correlation()
 
 
-def _spectrum(length, along):
+def spectrum(length, along):
     """Eigenvalues of the correlations between `length` places on a closed curve, exp(-r / along)."""
     lags = np.arange(length)
     near = np.minimum(lags, length - lags)
@@ -139,16 +183,8 @@ def summarize(series, along=None):
     Returns:
         Objects.
     """
-    series = checked_series(series)
-    along = correlation(series) if along is None else along
-    effective = {}
-    for length in {len(one) for one in series}:
-        spectrum = _spectrum(length, along.of(length))
-        rest = spectrum[1:].sum()
-        effective[length] = length / spectrum[0], rest**2 / (spectrum[1:] ** 2).sum(), length / rest
-    counts, freedom, raised = np.array([effective[len(one)] for one in series]).T
-    variances = np.array([one.var() for one in series]) * raised  # a mean that is the object's own takes some away
-    return Objects(np.array([one.mean() for one in series]), variances * freedom, counts, freedom)
+    moments = Moments.of(series)
+    return moments.objects(moments.correlation() if along is None else along)
 
 
 def fit(objects, weights=None, start=None):
@@ -162,24 +198,46 @@ def fit(objects, weights=None, start=None):
     Returns:
         tuple of floats.
     """
+    return fit_with_growth(objects, np.ones(len(objects)), weights, start)[:4]
+
+
+def fit_with_growth(objects, sizes, weights=None, start=None):
+    """As `fit`, where displacements grow like a power of the object's size.
+
+    Divided by size^growth, the displacements of an object follow the four parameters.
+
+    Args:
+        objects, weights: as for `fit`.
+        sizes: of each object, such as its diameter over a typical one, more than 0.
+        start: the four parameters to start from.
+
+    Returns:
+        (m0, k0, a0, b0, growth), the first four of an object of size 1. Growth lies in -1..2; it is 0 where all objects
+        are of one size.
+    """
     weights = np.ones(len(objects)) if weights is None else np.asarray(weights, float)
     weights = weights / weights.sum()
+    logarithms = np.log(np.asarray(sizes, float))
     unit = np.sqrt(np.average((objects.squares + 1e-12) / objects.freedom + objects.means**2, weights=weights))
     scaled = objects.scaled(unit)
     if start is None:
         start = float(np.average(scaled.means, weights=weights)), 2.0, 2.0, 1.0
     else:
         start = start[0] / unit, start[1], start[2], start[3] / unit**2
-    at = np.array([start[0], *np.log(start[1:])])
+    at = np.array([start[0], *np.log(start[1:]), 0.0])
     bounds = [(None, None), (np.log(1e-3), np.log(LARGEST_WEIGHT)), (np.log(0.3), np.log(LARGEST_SHAPE)), (-25.0, 10.0)]
+    bounds.append((-1.0, 2.0) if np.ptp(logarithms) > 0 else (0.0, 0.0))
 
     def negative(parameters):
-        values, gradients = _log_likelihood(scaled, parameters)
-        return -(weights @ values), -(gradients @ weights)
+        growth = parameters[4]
+        values, gradients = _log_likelihood(scaled.scaled(np.exp(growth * logarithms)), parameters[:4])
+        changed = (scaled.freedom + 1) * logarithms  # log density by the change of variable, for a growth of 1
+        gradients[4] = logarithms * gradients[4] - changed
+        return -(weights @ (values - growth * changed)), -(gradients @ weights)
 
     best = optimize.minimize(negative, at, jac=True, method="L-BFGS-B", bounds=bounds).x
-    weight, shape, scale = np.exp(best[1:])
-    return float(best[0] * unit), float(weight), float(shape), float(scale * unit**2)
+    weight, shape, scale = np.exp(best[1:4])
+    return float(best[0] * unit), float(weight), float(shape), float(scale * unit**2), float(best[4])
 
 
 def log_likelihood(objects, parameters):
@@ -188,7 +246,7 @@ def log_likelihood(objects, parameters):
 
 
 def _log_likelihood(objects, at):
-    """The values (n,) and their gradients (4, n) in m0, log k0, log a0, log b0."""
+    """The values (n,) and their gradients (5, n) in m0, log k0, log a0, log b0, and in the log of a divisor of all."""
     mean, (weight, shape, scale) = at[0], np.exp(at[1:])
     spread = 1 / weight + 1 / objects.counts
     off = objects.means - mean
@@ -203,32 +261,10 @@ def _log_likelihood(objects, at):
             -by_spread / weight,
             shape * (np.log(scale) - special.digamma(shape) + special.digamma(power) - np.log(total)),
             shape - power * scale / total,
+            power * (objects.squares + objects.means * off / spread) / total,
         ]
     )
     return values, gradients
-
-
-def growth(objects, diameters):
-    """The exponent by which displacements grow with the object: divided by diameter^growth they fit best.
-
-    Args:
-        objects: `Objects`.
-        diameters: of each object, more than 0.
-
-    Returns:
-        float; 0 where the error does not depend on the size, 1 where it is a share of it.
-    """
-    logarithms = np.log(np.asarray(diameters, float))
-    logarithms = logarithms - logarithms.mean()
-    if np.ptp(logarithms) == 0:
-        return 0.0
-
-    def negative(exponent):
-        scaled = objects.scaled(np.exp(exponent * logarithms))
-        changed = (objects.freedom + 1) * exponent * logarithms  # of the density, by the change of variable
-        return -(log_likelihood(scaled, fit(scaled)) - changed).sum()
-
-    return float(optimize.minimize_scalar(negative, bounds=(-1.0, 2.0), method="bounded", options={"xatol": 1e-3}).x)
 
 
 def bootstrap_weights(groups, repeats, seed):
