@@ -11,11 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from thesis_lib import checks
 from thesis_lib.annotation import geometry
+from thesis_lib.annotation.empirical_bayes import spectrum
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
+
+GRID_VARIANCE = 1 / 12  # px^2
+POINTS_APART = 0.25  # px, between the points of a simulated boundary
+ATTEMPTS = 20  # to draw an object, before it is left out
 
 
 def _annotate(draw, labels, seed, background, objects=None):
@@ -185,9 +191,11 @@ class Population:
 
     Object i of diameter D gets sigma_i^2 ~ InverseGamma(shape, scale) and a bias mu_i ~ Normal(mean, sigma_i^2 /
     mean_weight), both times `factor` (D / `diameter`)^`growth`. Its boundary is displaced along the normal by a
-    Gaussian process of that bias and spread, whose correlation at distance r is exp(-r / length). Whole
-    objects are missed, and others are invented where there is background. An object is a connected region of a class,
-    or has a number of its own in `objects`.
+    Gaussian process of that bias and spread, whose correlation at distance r along the boundary is exp(-r / length).
+    Drawing on the pixel grid adds a variance of 1/12 px^2 (Sheppard's correction), so the process has so much less; a
+    spread below half a pixel comes out smaller than asked. An error under which nothing of the object is left is drawn
+    again, up to 20 times. Whole objects are missed, and others are invented where there is background. An object is a
+    connected region of a class, or has a number of its own in `objects`.
 
     Args:
         prior: BoundaryPrior of an object of `diameter`, such as `BoundaryPrior.fit_population` returns, or a mapping of
@@ -244,11 +252,8 @@ class Population:
         height = np.zeros(labels.shape)  # distance inside the drawn boundary of the object that a pixel belongs to
         found = list(geometry.objects(labels, background, 0, numbers))
         for k, window, mask in found:
-            size = 2 * np.sqrt(mask.sum() / np.pi) / self.diameter
-            bias, sigma = self._error(size, generator)
-            along = self.correlation_length * size**self.correlation_growth
             if generator.random() >= self.missed:
-                self._draw_object(drawn, height, k, window, mask, bias, sigma, along, generator)
+                self._draw_object(drawn, height, k, window, mask, generator)
         for _ in range(generator.poisson(self.invented * len(found))):
             k, window, mask = found[generator.integers(len(found))]
             top, left = (int(generator.integers(n - side + 1)) for n, side in zip(labels.shape, mask.shape))
@@ -257,39 +262,50 @@ class Population:
                 there[mask] = k
         return drawn
 
-    def _error(self, size, generator):
-        """(bias, sigma), px, of an object of `size` times `diameter`."""
-        prior, times = self.prior, self.factor * size**self.growth
-        if prior.is_known:
-            return times * prior.mean, times * np.sqrt(prior.scale)
-        sigma = np.sqrt(prior.scale / generator.gamma(prior.shape))
-        return times * generator.normal(prior.mean, sigma / np.sqrt(prior.mean_weight)), times * sigma
-
-    def _draw_object(self, drawn, height, k, window, mask, bias, sigma, along, generator):
+    def _draw_object(self, drawn, height, k, window, mask, generator):
         """Draw one object where it lies deeper inside its boundary than inside that of an object drawn before."""
-        reach = int(np.ceil(abs(bias) + 4 * sigma)) + 1
-        before = [min(reach, side.start) for side in window]
-        after = [min(reach, n - side.stop) for side, n in zip(window, drawn.shape)]
+        size = 2 * np.sqrt(mask.sum() / np.pi) / self.diameter
+        along = self.correlation_length * size**self.correlation_growth
+        for _ in range(ATTEMPTS):
+            bias, sigma = self._error(size, generator)
+            reach = int(np.ceil(abs(bias) + 4 * sigma)) + 1
+            before = [min(reach, side.start) for side in window]
+            after = [min(reach, n - side.stop) for side, n in zip(window, drawn.shape)]
+            inside = _displaced(np.pad(mask, list(zip(before, after))), bias, sigma, along, generator)
+            if (inside > 0).any():
+                break
         window = tuple(slice(s.start - b, s.stop + a) for s, b, a in zip(window, before, after))
-        mask = np.pad(mask, list(zip(before, after)))
-        field = smooth_field(mask.shape, along, generator) if sigma else 0.0
-        inside = geometry.signed_distance(mask) + bias + sigma * field
         deeper = inside > height[window]
         height[window][deeper], drawn[window][deeper] = inside[deeper], k
 
+    def _error(self, size, generator):
+        """(bias, sigma), px, of an object of `size` times `diameter`, without the error that the pixel grid adds."""
+        prior, times = self.prior, self.factor * size**self.growth
+        if prior.is_known:
+            bias, sigma = prior.mean, np.sqrt(prior.scale)
+        else:
+            sigma = np.sqrt(prior.scale / generator.gamma(prior.shape))
+            bias = generator.normal(prior.mean, sigma / np.sqrt(prior.mean_weight))
+        return times * bias, np.sqrt(max((times * sigma) ** 2 - GRID_VARIANCE, 0.0))
 
-def smooth_field(shape, correlation_length, generator):
-    """A Gaussian field (H, W) of variance 1, whose correlation at distance r is exp(-r / correlation_length).
 
-    Made from its spectrum on a torus that is larger by four correlation lengths, so that opposite edges are nearly
-    independent.
+def _displaced(mask, bias, sigma, along, generator):
+    """Distance (H, W), px, inside the boundary of a mask whose boundary has moved outwards by a random process.
+
+    The process has the given bias and sigma, and a correlation of exp(-r / along) at distance r along each contour.
     """
-    size = [n + int(np.ceil(4 * correlation_length)) for n in shape]
-    away = [np.minimum(np.arange(n), n - np.arange(n)) for n in size]
-    spectrum = np.fft.fft2(np.exp(-np.hypot(*np.meshgrid(*away, indexing="ij")) / correlation_length)).real
-    noise = np.fft.fft2(generator.standard_normal(size))
-    field = np.fft.ifft2(noise * np.sqrt(np.maximum(spectrum, 0.0))).real
-    return field[: shape[0], : shape[1]]
+    contours = geometry.contours(mask, spacing=POINTS_APART)
+    if not contours:  # the object fills the image
+        return np.where(mask, np.inf, -np.inf)
+    displacement = []
+    for points in contours:
+        power = spectrum(len(points), along / POINTS_APART)
+        noise = np.fft.fft(generator.standard_normal(len(points)))
+        displacement.append(bias + sigma * np.fft.ifft(noise * np.sqrt(power)).real)
+    centres = np.indices(mask.shape).reshape(2, -1).T
+    distance, nearest = cKDTree(np.concatenate(contours)).query(centres)
+    inside = np.where(mask.ravel(), distance, -distance) + np.concatenate(displacement)[nearest]
+    return inside.reshape(mask.shape)
 
 
 ANNOTATORS = {
