@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -13,7 +14,8 @@ from thesis_lib.data.class_table import ClassTable
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.metrics import calibration
 from thesis_lib.segmentation import prediction
-from thesis_lib.targets import blur
+from thesis_lib.targets.shift import shifted
+from thesis_lib.targets.smoothing import blur
 
 TABLE = "name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\n"
 
@@ -67,14 +69,13 @@ def test_log_loss_and_brier_are_those_of_all_pixels(splits, tmp_path):
     assert scores["brier"].item() == pytest.approx(((beliefs[0] - true) ** 2).sum(-1).mean(), rel=1e-4)
 
 
-@pytest.mark.parametrize("prior", [BoundaryPrior.known(1.3), BoundaryPrior(0.0, 3.0, 2.0, 2.0)])
-def test_the_blur_of_tiles_is_that_of_the_whole_image(splits, tmp_path, prior):
-    options = {"tile": 32, "margin": 2, "blend": 4}
-    scores, _ = prediction.score_rasters(
-        threshold(0.02), splits.test, splits.classes, tmp_path / "out", prior=prior, **options
-    )
+@pytest.mark.parametrize("prior", [BoundaryPrior.known(1.3, mean=1.0), BoundaryPrior(0.0, 3.0, 2.0, 2.0)])
+@pytest.mark.parametrize("drawing", [blur, partial(shifted, background=0)])
+def test_the_blur_of_tiles_is_that_of_the_whole_image(splits, tmp_path, prior, drawing):
+    options = {"tile": 32, "margin": 2, "blend": 4, "prior": prior, "drawing": drawing}
+    scores, _ = prediction.score_rasters(threshold(0.02), splits.test, splits.classes, tmp_path / "out", **options)
     logits = keras.ops.convert_to_tensor(threshold(0.02)(splits.test.image(0)[None].astype("float32")))
-    whole = np.asarray(blur(keras.ops.softmax(logits), prior))
+    whole = np.asarray(drawing(keras.ops.softmax(logits), prior))
     expected = calibration.scores(splits.test.mask(0)[None], whole)
     for name in ("log_loss", "brier", "ece"):
         assert scores[f"{name}_blurred"].item() == pytest.approx(expected[name], rel=1e-4)
@@ -180,9 +181,7 @@ def test_predictions_do_not_go_where_images_lie(tmp_path, splits):
 
 LARGE = """
 import re, sys, keras, numpy as np
-from thesis_lib.metrics import calibration
 from thesis_lib.segmentation import prediction
-from thesis_lib.targets import blur
 from thesis_lib.data import load_segmentation_folder
 
 images = keras.Input((None, None, 3))

@@ -70,6 +70,9 @@ def test_the_labels_to_learn_from_are_moved_back_by_the_known_bias():
     run = Run(**SCENES, prior_sigma=1.0, prior_mean=2.0)
     moved = run.task.labels[0] != run.task.drawn[0]
     assert moved.any() and run.variant(objective="one_hot").task.labels[0] is not run.task.labels[0]
+    shift = run.variant(objective="shift")  # whose loss knows of the bias
+    np.testing.assert_array_equal(shift.task.labels[0], run.task.drawn[0])
+    assert np.isfinite(shift.loss()(run.task.drawn[0][:1], np.zeros((1, 64, 84, 11), "float32")))
     one_hot = run.variant(objective="one_hot")
     np.testing.assert_array_equal(one_hot.task.labels[0], run.task.drawn[0])
     assert one_hot.task.splits is run.task.splits and run.variant(test_scenes=3).task.splits is not run.task.splits

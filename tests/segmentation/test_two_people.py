@@ -114,6 +114,9 @@ def test_the_bias_is_taken_out_against_the_consensus_or_the_judge_or_not_at_all(
     assert run.variant(bias_against="judge").task.biases["a"] == pytest.approx(-2, abs=0.3)
     for unbiased in (run.variant(bias_against="none"), run.variant(objective="one_hot")):
         assert unbiased.task.biases == {"a": 0.0} and unbiased.task.transform is None
+    shift = {"objective": "shift", "prior": "known", "prior_sigma": 1.0, "prior_mean": -2.0}
+    assert run.variant(**shift).task.biases == {"a": 0.0}  # the bias is in the loss
+    assert run.variant(objective="shift").task.biases == run.task.biases
     removed = run.variant(objective="one_hot", bias_against="judge").task
     mask = removed.splits.validation.mask(0, "a")
     moved = shift_boundaries(mask, -removed.biases["a"], 0)

@@ -43,7 +43,7 @@ class Prediction(NamedTuple):
     pixels: dict
 
 
-def predict_rasters(model, rasters, classes, folder, background=0, judge="", prior=None, **options):
+def predict_rasters(model, rasters, classes, folder, background=0, judge="", prior=None, drawing=blur, **options):
     """Predict every raster tile by tile and write `NAME_classes.png` and `NAME_probability.png`, whole files or none.
 
     The first holds the classes in their colours (class numbers where there are none), the second the probability of
@@ -57,6 +57,7 @@ def predict_rasters(model, rasters, classes, folder, background=0, judge="", pri
         background: its class.
         judge: the annotator whose masks the predictions are compared with; "" is the plain masks.
         prior: BoundaryPrior to blur the probabilities by, see `Run.annotation_probabilities`; None for no blur.
+        drawing: how annotators err: function from true maps (1, H, W, K) and the prior to drawn ones.
         options: of `bands`: tile, margin, blend, batch_size.
 
     Yields:
@@ -74,20 +75,20 @@ def predict_rasters(model, rasters, classes, folder, background=0, judge="", pri
         )
     folder = writable_folder(folder)
     for i in range(len(rasters)):
-        predicted = _predict(model, rasters, i, classes, background, judge, prior, options)
+        predicted = _predict(model, rasters, i, classes, background, judge, (prior, drawing), options)
         picture = classes.to_picture(predicted.classes) if classes.colours else predicted.classes
         write_image(picture, folder / f"{predicted.name}_classes.png")
         write_image(predicted.foreground, folder / f"{predicted.name}_probability.png")
         yield predicted
 
 
-def _predict(model, rasters, i, classes, background, judge="", prior=None, options=None):
+def _predict(model, rasters, i, classes, background, judge, error, options):
     """The Prediction of raster i."""
     image, mask = rasters.image(i), rasters.mask(i, judge)
     predicted, foreground = np.empty(mask.shape, np.uint8), np.empty(mask.shape, np.uint8)
     scores = {"": [], "_blurred": []}
     bands = _checked_bands(tiles.bands(model, image, name=rasters.images[i], **options), classes)
-    for top, probabilities, blurred in _with_blur(bands, prior):
+    for top, probabilities, blurred in _with_blur(bands, *error):
         rows = slice(top, top + len(probabilities))
         predicted[rows] = probabilities.argmax(-1)
         foreground[rows] = np.rint(255 * (1 - probabilities[..., background]))
@@ -113,7 +114,7 @@ def _checked_bands(bands, classes):
         yield top, probabilities
 
 
-def _with_blur(bands, prior):
+def _with_blur(bands, prior, drawing):
     """Yield (top, probabilities, blurred probabilities) of each band, exactly as if the whole image were blurred.
 
     A band waits until the rows below it are there, as far as the blur reaches. Without a prior nothing is blurred.
@@ -122,12 +123,12 @@ def _with_blur(bands, prior):
         for top, probabilities in bands:
             yield top, probabilities, None
         return
-    reach = max(math.ceil(4 * sigma) for _, sigma in prior.gaussians())
+    reach = math.ceil(abs(prior.mean) + max(4 * sigma for _, sigma in prior.gaussians())) + 1
     rows, start, waiting = None, 0, []  # `rows` are the image's from `start`
 
     def finished(top, height):
         first, last = max(top - reach, start), min(top + height + reach, start + len(rows))
-        part = keras.ops.convert_to_numpy(blur(rows[None, first - start : last - start], prior))[0]
+        part = keras.ops.convert_to_numpy(drawing(rows[None, first - start : last - start], prior))[0]
         return top, rows[top - start : top - start + height], part[top - first : top - first + height]
 
     for top, probabilities in bands:
@@ -155,13 +156,11 @@ def _together(parts):
     return means | {"ece": np.abs((counts * gaps).sum(0)).sum() / counts.sum()}
 
 
-def score_rasters(
-    model, rasters, classes, folder, background=0, tolerance=3.0, judge="", prior=None, threshold=None, **options
-):
+def score_rasters(model, rasters, classes, folder, background=0, tolerance=3.0, judge="", threshold=None, **options):
     """Predict every raster as `predict_rasters` does, and compare it with its mask.
 
     Args:
-        model, rasters, classes, folder, background, judge, prior, options: of `predict_rasters`.
+        model, rasters, classes, folder, background, judge, options: of `predict_rasters`.
         tolerance: of the surface Dice, px.
         threshold: a further one, in 255ths, see `choose_threshold`.
 
@@ -174,7 +173,7 @@ def score_rasters(
     """
     checks.real("tolerance", tolerance, 0.0)
     rows, total = {}, 0
-    for one in predict_rasters(model, rasters, classes, folder, background, judge, prior, **options):
+    for one in predict_rasters(model, rasters, classes, folder, background, judge, **options):
         total = total + overlap.confusion(one.mask[None], one.classes[None], len(classes.names))
         rows[one.name] = _of_objects(one.mask, one.foreground >= HALF, background, tolerance) | one.pixels
         if threshold is not None:
@@ -235,7 +234,7 @@ def choose_threshold(model, rasters, classes, judge, background=0, **options):
     """
     of_rasters = []
     for i in range(len(rasters)):
-        one = _predict(model, rasters, i, classes, background, judge, options=options)
+        one = _predict(model, rasters, i, classes, background, judge, (None, blur), options)
         known, objects = one.mask != IGNORE, (one.mask != background) & (one.mask != IGNORE)
         # Number of pixels whose probability reaches each threshold.
         reach, hit = (np.bincount(one.foreground[m], minlength=256)[::-1].cumsum()[::-1] for m in (known, objects))

@@ -223,8 +223,10 @@ class RasterTask:
     @cached_property
     def biases(self):
         """Bias of each annotator, px, that is taken out of the masks to learn from."""
-        against = self.run.bias_against
-        if against == "none" or (against is None and not self.run.uses_prior):
+        run, against = self.run, self.run.bias_against
+        # A measured prior is that of drawings without their bias: no loss knows the bias from it.
+        in_the_loss = not run.moves_labels and run.prior_kind == "known"
+        if against == "none" or (against is None and (in_the_loss or not run.uses_prior)):
             return dict.fromkeys(self.annotators, 0.0)
         measured = self.gold_agreement if against == "judge" else self.agreement
         if measured is None and against is None:
@@ -232,7 +234,7 @@ class RasterTask:
         if measured is None and against is not None:
             raise ValueError(f"bias_against must be 'none' or None where no such bias can be measured; got {against!r}")
         if measured is None:
-            return dict.fromkeys(self.annotators, self.run.prior_mean)
+            return dict.fromkeys(self.annotators, run.prior_mean)
         of_annotators = measured.annotators
         return {name: of_annotators[name].mean if name in of_annotators else 0.0 for name in self.annotators}
 
@@ -346,7 +348,7 @@ class RasterTask:
             if self.gold is not None:
                 threshold = choose_threshold(network, self.gold, table, self.judge, self.background, **self.tiling)
                 row["threshold"] = threshold / 255
-        options = {"prior": self.prior_of_drawings, "threshold": threshold, **self.tiling}
+        options = {"prior": self.prior_of_drawings, "drawing": run.drawing, "threshold": threshold, **self.tiling}
         images, classes = score_rasters(
             network, test, table, into, self.background, run.tolerance, self.judge, **options
         )

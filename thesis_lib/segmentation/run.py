@@ -1,7 +1,7 @@
 """One training of a segmentation network, from its parameters to a row of results."""
 
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import keras
 import numpy as np
@@ -17,7 +17,6 @@ from thesis_lib.segmentation.raster_task import NO_PRIOR, RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
 from thesis_lib.targets.objectives import OBJECTIVES, objective
-from thesis_lib.targets.smoothing import blur
 from thesis_lib.training.callbacks import callbacks, ended
 from thesis_lib.training.optimization import learning_rate, use_xla
 
@@ -57,6 +56,19 @@ class Run(Settings):
         return "prior" in OBJECTIVES[self.objective].needs
 
     @property
+    def moves_labels(self):
+        """Whether the annotators' bias is taken out of the labels: the objective uses the prior but not its bias."""
+        return self.uses_prior and not OBJECTIVES[self.objective].has_bias
+
+    @property
+    def drawing(self):
+        """How annotators err, by the objective: a function from true maps (N, H, W, K) and a prior to drawn ones."""
+        chosen = OBJECTIVES[self.objective]
+        if "background" in chosen.needs:
+            return partial(chosen.drawing, background=self.task.background)
+        return chosen.drawing
+
+    @property
     def states_prior(self):
         """Whether the results are of a prior: it is used, known, or asked for."""
         return self.uses_prior or self.prior_kind == "known" or self.prior is not None
@@ -93,6 +105,7 @@ class Run(Settings):
             adjacency=self.task.adjacency() if "adjacency" in needs else None,
             magnitude=self.magnitude,
             class_weights=self.task.class_weights(),
+            background=self.task.background,
         )
 
     def untrained_network(self):
@@ -181,7 +194,7 @@ class Run(Settings):
         """Probabilities of what the next annotator will draw: those of the true classes, blurred by the prior.
 
         Use them, after training by a likelihood, to forecast or to judge a person's drawing: against a drawing,
-        `probabilities` are too certain near boundaries. The annotator's own bias is left out.
+        `probabilities` are too certain near boundaries. An objective with an error model of its own blurs by that.
 
         Args:
             image: as for `probabilities`.
@@ -192,7 +205,8 @@ class Run(Settings):
         Raises:
             ValueError: as `probabilities`, or if no prior is known.
         """
-        return keras.ops.convert_to_numpy(blur(self.probabilities(image)[None], self.boundary_prior))[0]
+        drawn = self.drawing(self.probabilities(image)[None], self.boundary_prior)
+        return keras.ops.convert_to_numpy(drawn)[0]
 
     def predict(self, image):
         """The most probable class of every pixel, uint8 (H, W), of an image (H, W, C), 0-255, of any size."""

@@ -17,7 +17,7 @@ from thesis_lib.metrics import calibration, summary
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.targets.losses import class_weights
-from thesis_lib.targets.smoothing import adjacency, blur
+from thesis_lib.targets.smoothing import adjacency
 
 OF_ANNOTATION = ("log_loss_of_drawing", "log_loss_of_drawing_blurred")  # of the probabilities, and of their blur
 
@@ -93,8 +93,8 @@ class SceneTask:
 
     @cached_property
     def labels(self):
-        """(training labels, validation labels) to learn from: without the bias where the objective uses the prior."""
-        if not self.run.uses_prior:
+        """(training labels, validation labels) to learn from: without the bias where the objective wants them so."""
+        if not self.run.moves_labels:
             return self.drawn
         return tuple(shift_boundaries(drawn, -self.run.boundary_prior.mean, self.background) for drawn in self.drawn)
 
@@ -147,6 +147,6 @@ class SceneTask:
     def _annotation_scores(self, probabilities):
         """Log loss of each test scene (nats) as forecasts of what the annotator draws there: dict of arrays (N,)."""
         drawn = self.test_drawing()
-        blurred = keras.ops.convert_to_numpy(blur(probabilities, self.run.boundary_prior))
+        blurred = keras.ops.convert_to_numpy(self.run.drawing(probabilities, self.run.boundary_prior))
         losses = [calibration.per_pixel(drawn, one)[0].mean((1, 2)) for one in (probabilities, blurred)]
         return dict(zip(OF_ANNOTATION, losses))
