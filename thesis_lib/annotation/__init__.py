@@ -20,6 +20,8 @@ from thesis_lib.annotation.simulated import (
     Population,
     annotator,
 )
+from thesis_lib.annotation.variation import Variation, held_out, missed_and_invented, variation
+from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
 
 __all__ = [
     "ANNOTATORS",
@@ -31,6 +33,7 @@ __all__ = [
     "Morphological",
     "ObjectDisplacements",
     "Population",
+    "Variation",
     "agreement",
     "annotator",
     "autocorrelation_time",
@@ -38,10 +41,16 @@ __all__ = [
     "contours",
     "displacement_series",
     "displacements_by_pair",
+    "error_over_width",
+    "held_out",
+    "missed_and_invented",
     "near_boundary",
     "object_displacements",
+    "object_widths",
     "prior_table",
     "shape_based_average",
     "shift_boundaries",
     "signed_distance",
+    "typical_error",
+    "variation",
 ]

@@ -180,7 +180,7 @@ def agreement(annotations, references=None, background=None, search_radius=10.0)
         >>> unbiased = shift_boundaries(ann, -measured.annotators["ann"].mean, background=0)
         >>> loss = ForwardLikelihood(measured.population)  # thesis_lib.targets
     """
-    counts = _image_counts(annotations, references)
+    counts = image_counts(annotations, references)
     name, first = next((name, maps[0]) for name, maps in annotations.items())
     background = background_class(checks.label_maps(f"annotations of {name!r}", first), background)
     redundancy = len(annotations) / (len(annotations) - 1) if references is None else 1.0
@@ -225,7 +225,7 @@ def agreement(annotations, references=None, background=None, search_radius=10.0)
     return Agreement(common, priors, pooled(centred, redundancy), population, images)
 
 
-def _image_counts(annotations, references):
+def image_counts(annotations, references):
     """How many images each annotator has; raise unless all have the same."""
     fewest = 2 if references is None else 1
     if not isinstance(annotations, dict) or len(annotations) < fewest:

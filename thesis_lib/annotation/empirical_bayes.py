@@ -86,51 +86,56 @@ class Moments:
     Args:
         lengths: number of displacements of each object.
         means, variances: of each object's displacements.
-        powers: dict from a length to (numbers of the objects of that length, their relative powers), a row for each
-            object that has any spread and a column for each frequency but 0.
+        powers: relative power of each frequency but 0, object after object, of objects that have any spread.
+        starts: where each object's powers start.
+        numbers: of the objects that have powers.
     """
 
     lengths: np.ndarray
     means: np.ndarray
     variances: np.ndarray
-    powers: dict
+    powers: np.ndarray
+    starts: np.ndarray
+    numbers: np.ndarray
 
     @classmethod
     def of(cls, series):
         """Moments of a list of arrays, one for each object, of three displacements or more."""
         series = checked_series(series)
-        powers = {}
+        powers, numbers = [], []
         for number, one in enumerate(series):
             if np.ptp(one) > 0:
-                power = np.abs(np.fft.rfft(one - one.mean())) ** 2
-                numbers, rows = powers.setdefault(len(one), ([], []))
+                power = np.abs(np.fft.rfft(one - one.mean())[1:]) ** 2
+                powers.append(power / power.sum())
                 numbers.append(number)
-                rows.append(power[1:] / power[1:].sum())
-        powers = {length: (np.array(numbers), np.array(rows)) for length, (numbers, rows) in powers.items()}
-        statistics = np.array([(len(one), one.mean(), one.var()) for one in series]).T
-        return cls(statistics[0].astype(int), statistics[1], statistics[2], powers)
+        lengths, means, variances = np.array([(len(one), one.mean(), one.var()) for one in series]).T
+        starts = np.cumsum([0, *map(len, powers)])[:-1]
+        powers = np.concatenate(powers) if powers else np.zeros(0)
+        return cls(lengths.astype(int), means, variances, powers, starts, np.array(numbers, int))
 
     def correlation(self, weights=None):
         """See `correlation`; weights: how often each object counts."""
-        weights = np.ones(len(self.lengths)) if weights is None else np.asarray(weights, float)
-        numbers = {length: weights[which].sum() for length, (which, _) in self.powers.items()}
-        powers = {length: powers for length, powers in self.powers.items() if numbers[length]}
-        if not powers:
+        weights = np.ones(len(self.numbers)) if weights is None else np.asarray(weights, float)[self.numbers]
+        if not weights.any():
             return Correlation(0.0)
-        lengths = list(powers)
-        around = float(np.exp(np.average(np.log(lengths), weights=[numbers[length] for length in lengths])))
+        lengths, which = np.unique(self.lengths[self.numbers], return_inverse=True)
+        numbers = np.bincount(which, weights)
+        around = float(np.exp(np.average(np.log(lengths), weights=numbers)))
+        halves = lengths // 2
+        frequency = np.concatenate([np.arange(1, half + 1) for half in halves])
+        length = np.repeat(lengths, halves)
+        twice = np.where(frequency * 2 == length, 1.0, 2.0)  # a real series' two halves agree
+        first = np.cumsum(halves) - halves
+        place = np.concatenate([np.arange(first[one], first[one] + halves[one]) for one in which])
+        relative, rank = self.powers * twice[place], weights * (self.lengths[self.numbers] - 1)
 
         def negative_log_likelihood(at):
-            model, total = Correlation(np.exp(at[0]), around, at[1]), 0.0
-            for length, (which, rows) in powers.items():
-                half = np.arange(1, length // 2 + 1)
-                power = spectrum(length, model.of(length))[half]
-                twice = np.where(half * 2 == length, 1.0, 2.0)  # a real series' two halves agree
-                total += numbers[length] * (twice * np.log(power)).sum()
-                total += (length - 1) * (weights[which] @ np.log(rows @ (twice / power)))
-            return total
+            along = np.minimum(np.exp(at[0]) * (lengths / around) ** at[1], LONGEST)
+            power = _eigenvalues(length, frequency, np.repeat(along, halves))
+            fits = np.add.reduceat(relative / power[place], self.starts)
+            return np.repeat(numbers, halves) @ (twice * np.log(power)) + rank @ np.log(fits)
 
-        bounds = [(np.log(0.05), np.log(LONGEST)), (0.0, 1.0) if len(powers) > 1 else (0.0, 0.0)]
+        bounds = [(np.log(0.05), np.log(LONGEST)), (0.0, 1.0) if len(lengths) > 1 else (0.0, 0.0)]
         options = {"xatol": 1e-3, "fatol": 1e-3}
         best = optimize.minimize(
             negative_log_likelihood, [0.0, 0.0], bounds=bounds, method="Nelder-Mead", options=options
@@ -165,9 +170,17 @@ def correlation(series):
 
 def spectrum(length, along):
     """Eigenvalues of the correlations between `length` places on a closed curve, exp(-r / along)."""
-    lags = np.arange(length)
-    near = np.minimum(lags, length - lags)
-    return np.maximum(np.fft.fft(np.exp(-near / max(along, 1e-6))).real, 1e-9)
+    return _eigenvalues(length, np.arange(length), along)
+
+
+def _eigenvalues(length, frequency, along):
+    """The sum over all places of exp(-r / along) cos(2 pi frequency r / length), a geometric series; all arrays."""
+    near, angle = np.exp(-1 / np.maximum(along, 1e-3)), 2 * np.pi * frequency / length
+    half = (np.asarray(length) - 1) // 2
+    total = 1 - near**2 - 2 * near ** (half + 1) * (np.cos((half + 1) * angle) - near * np.cos(half * angle))
+    total = total / (1 - 2 * near * np.cos(angle) + near**2)
+    opposite = np.where(np.asarray(length) % 2, 0.0, near ** (length / 2) * np.cos(np.pi * frequency))
+    return np.maximum(total + opposite, 1e-9)
 
 
 def summarize(series, along=None):

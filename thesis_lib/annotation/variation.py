@@ -1,0 +1,504 @@
+"""How people vary when they draw the same objects: what a prior, a kernel and a simulated annotator need of it.
+
+Each object that someone draws has an offset and a spread of its own, which `empirical_bayes` describes. Besides these,
+`variation` measures how errors grow with the object, how far they correlate along the boundary, how heavy their tails
+are, and how often objects are missed or invented. Every interval is a bootstrap over groups of images (Efron &
+Tibshirani, An Introduction to the Bootstrap, 1993), since displacements of one object, and objects of one scan or
+patient, are not independent.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from thesis_lib import checks
+from thesis_lib.annotation import empirical_bayes, geometry
+from thesis_lib.annotation.agreement import DRAWN_SHARE, image_counts, shape_based_average
+from thesis_lib.annotation.displacements import object_displacements, warn_of_small_radius
+from thesis_lib.annotation.empirical_bayes import Correlation, Moments
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.simulated import annotator
+from thesis_lib.labels import IGNORE, background_class, fill_ignored
+
+LENGTHS = ("bias", "sigma", "offset", "deviation", "diameter", "correlation_length")  # have a value in mm as well
+UNITS = {**dict.fromkeys(LENGTHS, "px"), "scale": "px^2"}
+MODELS = ("Normal", "Student-t", "Normal, by size", "Student-t, by size", "population")
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How annotators vary, as `variation` measured it.
+
+    Args:
+        objects: DataFrame with a row for each object and annotator: annotator, image (number), group, object (its
+            number in the image), diameter (px, of a disc of the area of the consensus), and bias, spread (px) and
+            count, the mean, the standard deviation and the number of its displacements.
+        series: list of arrays, the displacements of each row of `objects`, px, in order along the boundary.
+        drawn: DataFrame of `missed_and_invented`, with the group of each image.
+        biases: dict from an annotator's name to their mean displacement, px; empty where annotators are anonymous.
+        prior: BoundaryPrior of an object of `diameter`: displacements are divided by (D / `diameter`)^`growth` for an
+            object of diameter D.
+        diameter: geometric mean over `objects`, px.
+        growth: exponent by which displacements grow with the diameter.
+        correlation: along the boundary, px.
+        quantities: dict with the estimates of all that `table` lists, in px.
+        spacing: side of a pixel, mm, of each row of `objects`; None if it is not known.
+    """
+
+    objects: pd.DataFrame
+    series: list
+    drawn: pd.DataFrame
+    biases: dict
+    prior: BoundaryPrior
+    diameter: float
+    growth: float
+    correlation: Correlation
+    quantities: dict
+    spacing: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, objects, series, drawn, biases, spacing=None):
+        """The Variation of these displacements. Of `objects` only the columns group and diameter are used."""
+        measured = _Measured.of(series, objects["diameter"])
+        along = measured.moments.correlation()
+        quantities = measured.quantities(along) | _rates(drawn)
+        mean, mean_weight, shape, scale = (quantities[name] for name in ("bias", "mean_weight", "shape", "scale"))
+        prior = BoundaryPrior.known(0.0) if np.isinf(shape) else BoundaryPrior(mean, mean_weight, shape, scale)
+        growth = quantities["growth"]
+        return cls(objects, series, drawn, biases, prior, measured.diameter, growth, along, quantities, spacing)
+
+    def table(self, level=0.95, repeats=200, seed=0):
+        """Every quantity with its interval, from a bootstrap over groups.
+
+        | quantity | what it is |
+        | --- | --- |
+        | bias, mean_weight, shape, scale | the parameters of `prior` |
+        | tail | 2 shape, the degrees of freedom of the predictive distribution |
+        | sigma | sqrt(scale / shape), the spread within a typical object |
+        | offset | sigma / sqrt(mean_weight), the spread of the objects' biases |
+        | deviation | standard deviation of all displacements |
+        | diameter, growth | see the fields |
+        | correlation_length, correlation_growth | of a typical boundary; its exponent with the boundary's length |
+        | offset_share | share of the variance that is one offset for the whole object, 1 / (1 + mean_weight) |
+        | between_share | share of the variance that is between the mean displacements of objects |
+        | kurtosis | excess kurtosis of all displacements |
+        | kurtosis_within | the same after each object's own mean and standard deviation are taken out, 0 for a Normal |
+        | missed, invented | for each object that the reference holds, see `missed_and_invented` |
+
+        between_share is larger than offset_share, since the mean of a correlated error along a short boundary varies
+        too. An object's own mean and standard deviation, from few effective displacements, shorten its tails: the
+        fourth moment of a Normal is then 3 n / (n + 2) for n degrees of freedom. kurtosis_within is what exceeds that.
+
+        Args:
+            level: of the interval, between 0 and 1.
+            repeats: resamples of the groups.
+            seed: whole number.
+
+        Returns:
+            DataFrame with quantity, unit (px, px^2, mm or none), estimate, low, high. The interval is missing if there
+            is a single group. Lengths have a second row in mm where `spacing` is known, from displacements in mm; only
+            the correlation length is converted by the geometric mean of `spacing`.
+        """
+        level = checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
+        groups = pd.concat([self.objects["group"], self.drawn["group"]])
+        weights = empirical_bayes.bootstrap_weights(groups, repeats, seed)
+        measured = {"px": _Measured.of(self.series, self.objects["diameter"])}
+        if self.spacing is not None:
+            measured["mm"] = measured["px"].scaled(self.spacing)
+        draws, rows = [], []
+        for of_objects, of_drawn in zip(weights[:, : len(self.objects)], weights[:, len(self.objects) :]):
+            if of_objects.sum() > 1:
+                draws.append((measured["px"].moments.correlation(of_objects), of_objects, of_drawn))
+        for unit, objects in measured.items():
+            estimates = self.quantities if unit == "px" else objects.quantities(self.correlation)
+            again = []
+            for along, of_objects, of_drawn in draws:
+                again.append(objects.quantities(along, of_objects) | _rates(self.drawn, of_drawn))
+            for name in estimates if unit == "px" else LENGTHS:
+                values = np.array([one[name] for one in again])
+                values = values[~np.isnan(values)] if groups.nunique() > 1 else values[:0]
+                tails = (1 - level) / 2, (1 + level) / 2
+                low, high = np.quantile(values, tails) if len(values) else (np.nan, np.nan)
+                of_unit = UNITS.get(name, "") if unit == "px" else unit
+                rows.append((name, of_unit, estimates[name], low, high))
+        return pd.DataFrame(rows, columns=["quantity", "unit", "estimate", "low", "high"])
+
+    def annotator(self, **changes):
+        """The simulated annotator that errs like these.
+
+        Args:
+            changes: fields of `Population` that differ, such as factor=2.0 or missed=0.0.
+
+        Returns:
+            Population.
+
+        Raises:
+            ValueError: if a field is not known, or not in its range.
+        """
+        fields = {
+            "prior": self.prior,
+            "correlation_length": max(self.correlation.length, 0.05),
+            "diameter": self.diameter,
+            "growth": self.growth,
+            "correlation_growth": self.correlation.growth,
+            "missed": self.quantities["missed"],
+            "invented": self.quantities["invented"],
+        }
+        return annotator("population", **{**fields, **changes})
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What all quantities are computed from, an array entry for each object.
+
+    Args:
+        moments: Moments of the displacements.
+        powers: (4, n), means of the first four powers of each object's displacements.
+        diameters: of the objects.
+        pixel: side of a pixel in the unit of all lengths: 1 for px.
+    """
+
+    moments: Moments
+    powers: np.ndarray
+    diameters: np.ndarray
+    pixel: float = 1.0
+
+    @classmethod
+    def of(cls, series, diameters):
+        powers = np.array([[np.mean(one**power) for power in (1, 2, 3, 4)] for one in series]).T
+        return cls(Moments.of(series), powers, np.asarray(diameters, float))
+
+    def scaled(self, spacing):
+        """The same in mm, from the side of a pixel for each object."""
+        moments = self.moments
+        moments = replace(moments, means=moments.means * spacing, variances=moments.variances * spacing**2)
+        powers = self.powers * np.stack([spacing**power for power in (1, 2, 3, 4)])
+        return _Measured(moments, powers, self.diameters * spacing, float(np.exp(np.log(spacing).mean())))
+
+    @property
+    def diameter(self):
+        """Geometric mean: all parameters are of an object of this diameter."""
+        return float(np.exp(np.log(self.diameters).mean()))
+
+    def quantities(self, along, weights=None):
+        """dict of the quantities of `Variation.table` but the rates.
+
+        Args:
+            along: Correlation, px.
+            weights: how often each object counts; once if None.
+        """
+        weights = np.ones(len(self.diameters)) if weights is None else weights
+        objects = self.moments.objects(along)
+        bias, mean_weight, shape, scale, growth = 0.0, np.inf, np.inf, 0.0, 0.0  # nobody errs
+        if self.powers[1].any():
+            sizes = self.diameters / self.diameter
+            bias, mean_weight, shape, scale, growth = empirical_bayes.fit_with_growth(objects, sizes, weights)
+        sigma = np.sqrt(scale if np.isinf(shape) else scale / shape)
+        each = weights * self.moments.lengths  # displacements
+        mean, square = np.average(self.powers[:2], axis=1, weights=each)
+        variance = square - mean**2
+        of_normal = 3 * objects.freedom / (objects.freedom + 2)
+        own_mean, own_variance = self.powers[0], self.powers[1] - self.powers[0] ** 2
+        return {
+            "bias": bias,
+            "mean_weight": mean_weight,
+            "shape": shape,
+            "scale": scale,
+            "tail": 2 * shape,
+            "sigma": sigma,
+            "offset": sigma / np.sqrt(mean_weight),
+            "deviation": np.sqrt(max(variance, 0.0)),
+            "diameter": float(np.exp(np.average(np.log(self.diameters), weights=weights))),
+            "growth": growth,
+            "correlation_length": along.length * self.pixel,
+            "correlation_growth": along.growth,
+            "offset_share": 1 / (1 + mean_weight),
+            "between_share": 1 - np.average(own_variance, weights=each) / variance if variance > 0 else np.nan,
+            "kurtosis": _kurtosis(self.powers, mean, variance, each, 3.0),
+            "kurtosis_within": _kurtosis(self.powers, own_mean, own_variance, each, of_normal),
+        }
+
+
+def _kurtosis(powers, mean, variance, weights, normal):
+    """Mean fourth power of (d - mean) / sqrt(variance) minus that of a Normal; missing without any variance."""
+    one, two, three, four = powers
+    fourth = four - 4 * mean * three + 6 * mean**2 * two - 4 * mean**3 * one + mean**4
+    variance, normal = np.broadcast_to(variance, one.shape), np.broadcast_to(normal, one.shape)
+    varies = (variance > 1e-12) & (weights > 0)
+    if not varies.any():
+        return np.nan
+    excess = fourth[varies] / variance[varies] ** 2 - normal[varies]
+    return float(np.average(excess, weights=weights[varies]))
+
+
+def variation(annotations, references=None, background=None, search_radius=10.0, groups=None, spacing=None):
+    """How annotators vary from object to object, measured on what several drew of the same images.
+
+    Displacements are those of `object_displacements`: against the references, or against the `shape_based_average` of
+    those who drew anything in the image. That average lies nearer to each of m drawings of an object than the truth
+    does, so displacements are multiplied by sqrt(m / (m - 1)). An object that one annotator alone drew has none.
+
+    Where annotators have names, each one's mean displacement is replaced by the mean over all annotators: it is not a
+    difference between objects. The bias of an anonymous annotator is a part of the objects' offsets.
+
+    Args:
+        annotations: of named annotators, a dict from a name to label maps, as for `agreement`. Of anonymous annotators
+            a sequence with an entry for each image: label maps (M, H, W), or a list of (H, W), where M may vary from
+            image to image. M is 2 or more, or 1 with references. An annotator who saw the image and drew nothing has a
+            map of background.
+        references: the true maps of the images, or None.
+        background: the background's class; the most frequent class of the first map if None.
+        search_radius: px, at least 0.5; larger displacements are not seen.
+        groups: of each image, such as its scan or patient; each image by itself if None. Intervals resample groups.
+        spacing: side of a pixel, mm: a number, or one for each image. None if it is not known.
+
+    Returns:
+        Variation.
+
+    Raises:
+        ValueError: if annotators or images are missing, maps differ in shape, groups or spacing are not as many as the
+            images, or fewer than two objects can be measured.
+
+    Example: four radiologists a nodule, whoever they are.
+        >>> slices = lidc_slices("sample", drawn_by=2)  # thesis_lib.data
+        >>> scans, spacing = zip(*[(one.scan, one.spacing) for one in slices])
+        >>> measured = variation([one.masks for one in slices], None, 0, groups=scans, spacing=spacing)
+        >>> measured.table()
+        >>> drawn = measured.annotator(factor=2.0)(masks, seed=0)
+    """
+    number, drawings = _images(annotations, references)
+    groups = range(number) if groups is None else _one_an_image("groups", groups, number)
+    if spacing is not None:
+        spacing = [spacing] * number if np.ndim(spacing) == 0 else _one_an_image("spacing", spacing, number)
+        spacing = np.array([checks.real("spacing", one, 0.0, open_low=True) for one in spacing])
+    rows, series, drawn = [], [], []
+    for i in range(number):
+        maps = drawings(i)
+        background = _background(maps, background)
+        true = None if references is None else references[i]
+        for row in _drawn_objects(maps, true, background).itertuples(index=False):
+            drawn.append((i, groups[i], *row))
+        for name, factor, one in _displacements(maps, true, background, search_radius):
+            rows.append((name, i, groups[i], one.number, one.diameter, factor))
+            series.append(one.values)
+    if len(series) < 2:
+        whom = "each other" if references is None else "the references"
+        raise ValueError(f"annotations must share two objects or more with {whom}; {len(series)} could be measured")
+    objects = pd.DataFrame(rows, columns=["annotator", "image", "group", "object", "diameter", "factor"])
+    biases = _biases(objects["annotator"], series) if isinstance(annotations, dict) else {}
+    common = float(np.mean(list(biases.values()))) if biases else 0.0
+    factors = objects.pop("factor")
+    for i, (name, factor) in enumerate(zip(objects["annotator"], factors)):
+        series[i] = common + factor * (series[i] - biases.get(name, common))
+    values = np.concatenate(series)
+    warn_of_small_radius(search_radius, values.std(), values.mean())
+    objects["bias"] = [one.mean() for one in series]
+    objects["spread"] = [one.std() for one in series]
+    objects["count"] = [len(one) for one in series]
+    drawn = pd.DataFrame(drawn, columns=["image", "group", "annotator", "objects", "missed", "invented"])
+    spacing = None if spacing is None else spacing[objects["image"]]
+    return Variation.of(objects, series, drawn, biases, spacing)
+
+
+def _biases(names, series):
+    """Mean displacement, px, of each annotator."""
+    together = {}
+    for name, one in zip(names, series):
+        together.setdefault(name, []).append(one)
+    return {name: float(np.concatenate(several).mean()) for name, several in together.items()}
+
+
+def _displacements(maps, true, background, search_radius):
+    """Yield (annotator, factor, ObjectDisplacements) for each object of an image that can be measured."""
+    distances = None
+    if true is None:
+        voters = [one for one in maps.values() if (one != background).any()]
+        if len(voters) < 2:
+            return
+        true, distances = shape_based_average(voters, background)
+    found = {}
+    for name, one in maps.items():
+        for single in object_displacements(one, true, background, search_radius, distances=distances):
+            found.setdefault(single.number, []).append((name, single))
+    for _, several in sorted(found.items()):
+        m = len(several)
+        if distances is None or m > 1:
+            factor = 1.0 if distances is None else float(np.sqrt(m / (m - 1)))
+            yield from ((name, factor, single) for name, single in several)
+
+
+def missed_and_invented(annotations, references=None, background=None):
+    """How many objects each annotator missed, and how many they invented, image by image.
+
+    An object is a connected region of a class. An annotator has drawn an object if they have its class on `DRAWN_SHARE`
+    of its pixels. With references an object of the reference that the annotator has not drawn is missed, and an object
+    of theirs that meets no object of the reference is invented.
+
+    Without references each annotator is compared with the others. An object that more than half of the others drew
+    should be there: the annotator has it or missed it. One of theirs that fewer than half of the others drew is
+    invented. Where the others are divided equally nothing is counted. Of two annotators it cannot be told which is
+    right, so an object of one alone counts as half an object, half missed by the other and half invented by the one.
+
+    Args:
+        annotations, references, background: as for `variation`.
+
+    Returns:
+        DataFrame with a row for each image and annotator: image, annotator, objects (that should be there), missed
+        (objects among these), invented. The rates are the sums of missed and of invented over the sum of objects.
+
+    Raises:
+        ValueError: if annotators or images are missing, or maps differ in shape.
+    """
+    number, drawings = _images(annotations, references)
+    tables = []
+    for i in range(number):
+        maps = drawings(i)
+        background = _background(maps, background)
+        table = _drawn_objects(maps, None if references is None else references[i], background)
+        tables.append(table.assign(image=i))
+    return pd.concat(tables, ignore_index=True)[["image", "annotator", "objects", "missed", "invented"]]
+
+
+def _drawn_objects(maps, true, background):
+    """The rows of `missed_and_invented` of one image."""
+    names = list(maps)
+    filled = [fill_ignored(one, one == IGNORE) for one in maps.values()]
+    objects, missed, invented = np.zeros((3, len(names)))
+    if true is not None:
+        true = checks.label_maps("references", true)
+        checks.same_shape("references[i]", true, "annotations[i]", filled[0])
+        for k, window, mask in geometry.objects(true, background):
+            objects += 1
+            missed += ~_drew(filled, k, window, mask)
+        for i, one in enumerate(filled):
+            for k, window, mask in geometry.objects(one, background):
+                invented[i] += not (true[window][mask] == k).any()
+        return pd.DataFrame({"annotator": names, "objects": objects, "missed": missed, "invented": invented})
+    unmatched = 0.5 if len(names) == 2 else 1.0
+    for i, one in enumerate(filled):
+        for k, window, mask in geometry.objects(one, background):
+            drew = _drew(filled, k, window, mask)
+            twice, others = 2 * (drew.sum() - 1), len(names) - 1
+            objects[i] += twice > others
+            invented[i] += unmatched * (twice < others)
+            if 2 * drew.sum() > others:  # each of those who drew it counts the same miss
+                objects[~drew] += unmatched / drew.sum()
+                missed[~drew] += unmatched / drew.sum()
+    return pd.DataFrame({"annotator": names, "objects": objects, "missed": missed, "invented": invented})
+
+
+def _drew(maps, k, window, mask):
+    """Which of the maps have class k on `DRAWN_SHARE` of the object or more."""
+    return np.array([np.mean(one[window][mask] == k) >= DRAWN_SHARE for one in maps])
+
+
+def _rates(drawn, weights=None):
+    """dict of missed and invented for each object that should be there; missing if there is none."""
+    weights = np.ones(len(drawn)) if weights is None else weights
+    objects, missed, invented = (float(weights @ drawn[name]) for name in ("objects", "missed", "invented"))
+    return {"missed": missed / objects if objects else np.nan, "invented": invented / objects if objects else np.nan}
+
+
+def _images(annotations, references):
+    """(number of images, function from an image's number to a dict from annotator to label map)."""
+    if isinstance(annotations, dict):
+        number = next(iter(image_counts(annotations, references).values()))
+        return number, lambda i: _maps(i, {name: maps[i] for name, maps in annotations.items()})
+    if not hasattr(annotations, "__len__") or not len(annotations):
+        raise ValueError(f"annotations must be a dict of annotators, or label maps of each image; got {annotations!r}")
+    fewest = 2 if references is None else 1
+    if references is not None and len(references) != len(annotations):
+        raise ValueError(f"references must be one for each of {len(annotations)} images; got {len(references)}")
+
+    def drawings(i):
+        if len(annotations[i]) < fewest:
+            raise ValueError(
+                f"annotations[{i}] must be of two annotators or more, or of one with references; "
+                f"got {len(annotations[i])}"
+            )
+        return _maps(i, dict(enumerate(annotations[i], 1)))
+
+    return len(annotations), drawings
+
+
+def _maps(i, maps):
+    """Label maps of one image, checked."""
+    maps = {name: np.asarray(one) for name, one in maps.items()}
+    first = next(iter(maps.values()))
+    for one in maps.values():
+        if one.ndim != 2:
+            raise ValueError(f"annotations of image {i} must be label maps (H, W), one a person; got shape {one.shape}")
+        checks.label_maps("annotations", one)
+        checks.same_shape("annotations[0]", first, "annotations[i]", one)
+    return maps
+
+
+def _background(maps, background):
+    return background_class(next(iter(maps.values())), background)
+
+
+def _one_an_image(name, values, number):
+    if not hasattr(values, "__len__") or len(values) != number:
+        raise ValueError(f"{name} must be one for each of {number} images; got {values!r:.200}")
+    return list(values)
+
+
+def held_out(measured, folds=5, apart=2.0, seed=0):
+    """Log density of displacements that a model has not seen, for several models, in cross-validation over groups.
+
+    Displacements are taken `apart` correlation lengths from each other, which makes them nearly independent given the
+    object's bias and spread. All models are judged on the same ones.
+
+    | model | density of an object's displacements |
+    | --- | --- |
+    | Normal, Student-t | independent, fitted to the displacements of all objects together |
+    | the same, by size | likewise, after they are divided by the power of the object's diameter that `growth` is |
+    | population | joint, of an object with a bias and a spread of its own; also by size |
+
+    Args:
+        measured: Variation.
+        folds: number of parts into which the groups are divided, 2 or more.
+        apart: correlation lengths between the displacements, more than 0.
+        seed: of the division.
+
+    Returns:
+        DataFrame with a row for each group: group, count (displacements), and for each of `MODELS` the sum of the log
+        densities, displacements in px.
+
+    Raises:
+        ValueError: if an argument is out of range, or the annotators do not err.
+    """
+    groups = measured.objects["group"].to_numpy()
+    names, group = np.unique(groups, return_inverse=True)
+    folds = checks.integer("folds", folds, 2, len(names), of="groups")
+    apart = checks.real("apart", apart, 0.0, open_low=True)
+    if measured.prior.is_known:
+        raise ValueError("measured must be of annotators who differ; got displacements of 0 px alone")
+    part = np.random.default_rng(checks.integer("seed", seed, 0)).permutation(len(names)) % folds
+    thin = [_thinned(one, apart * measured.correlation.of(len(one))) for one in measured.series]
+    sizes = measured.objects["diameter"].to_numpy() / measured.diameter
+    total = np.zeros((len(names), len(MODELS)))
+    for fold in range(folds):
+        train, test = (np.flatnonzero(which) for which in (part[group] != fold, part[group] == fold))
+        moments = Moments.of([measured.series[i] for i in train])
+        *parameters, growth = empirical_bayes.fit_with_growth(moments.objects(moments.correlation()), sizes[train])
+        factors = sizes**growth
+        population = BoundaryPrior(*parameters).log_likelihood([thin[i] / factors[i] for i in test])
+        densities = {"population": population - [len(thin[i]) * np.log(factors[i]) for i in test]}
+        for by_size, scales in (("", np.ones(len(sizes))), (", by size", factors)):
+            seen = np.concatenate([thin[i] / scales[i] for i in train])
+            fitted = {"Normal": stats.norm(*stats.norm.fit(seen)), "Student-t": stats.t(*stats.t.fit(seen))}
+            for name, model in fitted.items():
+                values = [model.logpdf(thin[i] / scales[i]).sum() - len(thin[i]) * np.log(scales[i]) for i in test]
+                densities[name + by_size] = np.array(values)
+        np.add.at(total, group[test], np.stack([densities[name] for name in MODELS], axis=1))
+    counts = np.bincount(group, weights=[len(one) for one in thin]).astype(int)
+    return pd.DataFrame({"group": names, "count": counts, **dict(zip(MODELS, total.T))})
+
+
+def _thinned(values, apart):
+    """As many values as there is room for on the closed boundary, `apart` samples or more from each other."""
+    count = max(int(len(values) / max(apart, 1.0)), 1)
+    return values[np.arange(count) * len(values) // count]
