@@ -45,8 +45,8 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
             "sample": 300 scenes shipped with the project (200 / 40 / 60), composed from scikit-learn's digits;
             a whole number N, 3 or more: the first N scenes of M2NIST if its combined.npy and segmented.npy are under
                 THESIS_DATA (default `data/`), else N scenes composed from MNIST;
-            "nuclei": the 334 images of `load_nuclei` under THESIS_DATA, 60 / 10 / 30%; "nuclei-sample": the dozen that
-            are shipped; "nuclei/2", "nuclei/3", "nuclei-sample/2" ...: at a half or a third of the resolution;
+            "nuclei": the 334 images of `load_nuclei` under THESIS_DATA, 60 / 10 / 30%, each with its contrast stretched;
+            "nuclei-sample": the dozen that are shipped; "nuclei/2", "nuclei/3", "nuclei-sample/2" ...: at a half or a third of the resolution;
             a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels, see
                 `load_npz`; a relative path starts at the repository.
         seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
@@ -116,10 +116,16 @@ def in_parts(order):
 def _nuclei(name, seed):
     sample, shrink = NUCLEI.fullmatch(name).groups()
     nuclei = load_nuclei("sample" if sample else None, int(shrink or 1))
-    scenes = Scenes(nuclei.images, nuclei.labels, 2, 0, ("background", "nucleus"), nuclei.objects)
+    scenes = Scenes(_stretched(nuclei.images), nuclei.labels, 2, 0, ("background", "nucleus"), nuclei.objects)
     order = np.random.default_rng(seed).permutation(len(scenes))
     parts = np.split(order, [round(0.6 * len(order)), round(0.7 * len(order))])
     return SceneSplits(*(scenes[part] for part in parts))
+
+
+def _stretched(images):
+    """Images (N, H, W, C) with each one's darkest and brightest 0.5% at 0 and 255; their exposures differ widely."""
+    low, high = np.percentile(images, (0.5, 99.5), axis=(1, 2), keepdims=True)
+    return np.rint(255 * np.clip((images - low) / np.maximum(high - low, 1), 0, 1)).astype(np.uint8)
 
 
 def _full(total, seed):

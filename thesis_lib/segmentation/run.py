@@ -131,7 +131,7 @@ class Run(Settings):
             reuse: take a training of the same run that ended in `output` as it is; False trains anew.
 
         Returns:
-            keras.Model from images to logits, with the weights of the best epoch. `best.keras` holds it.
+            keras.Model from images to logits, with the weights of the epoch that `keep` names. `best.keras` holds it.
 
         Raises:
             ValueError: if the loss is never finite, naming learning_rate.
@@ -149,9 +149,8 @@ class Run(Settings):
             model = AugmentedSegmenter(network, augmentation(self.task.image_shape, seed=self.seed))
         rate = learning_rate(self.learning_rate, self.schedule, self.epochs * len(training))
         model.compile(keras.optimizers.Adam(rate), loss, metrics=self.task.metrics(), jit_compile=use_xla(self.xla))
-        keep = callbacks(
-            folder, self.patience, self.schedule, run=identity, batches=training, network=network, **self.task.watched()
-        )
+        given = {"run": identity, "batches": training, "network": network, "keep": self.keep, **self.task.watched()}
+        keep = callbacks(folder, self.patience, self.schedule, **given)
         (folder / "row.json").unlink(missing_ok=True)  # its scores are not those of what is trained now
         # The batches have an order of their own, which a training that resumes takes up; Keras would draw another.
         options = {"epochs": self.epochs, "callbacks": keep, "verbose": progress, "shuffle": False}
@@ -168,7 +167,7 @@ class Run(Settings):
         return pd.read_csv(self.folder / "log.csv")
 
     def trained_network(self):
-        """The network of the best epoch, from `output`."""
+        """The network that was kept, from `output`."""
         path = self.folder / "best.keras"
         if not path.is_file():
             raise FileNotFoundError(f"{self.folder} holds no trained network: call train() first")

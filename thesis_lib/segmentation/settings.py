@@ -16,6 +16,7 @@ from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.targets.losses import CLASS_WEIGHTS
 from thesis_lib.targets.objectives import OBJECTIVES
+from thesis_lib.training.callbacks import KEPT
 from thesis_lib.training.optimization import SCHEDULES, use_xla
 
 PRIORS = ("known", "fitted", "population", "measured")
@@ -58,7 +59,13 @@ OF_DATA = (  # what is read and measured depends on these
     "gold_images",
     "search_radius",
 )
-LATER = ("folds", "fold", "judge", "bias_against")  # at their defaults, a training is what it was before there were any
+LATER = (
+    "folds",
+    "fold",
+    "judge",
+    "bias_against",
+    "keep",
+)  # at their defaults, a training is what it was before there were any
 OF_SCORING = ("margin", "tolerance", "workers", "output")  # what the trained weights do not depend on
 
 
@@ -211,6 +218,12 @@ class Settings:
     learning_rate: float = real(0.01, "of Adam at the start", 0.0, open_low=True)
     schedule: str = choice("cosine", "how the learning rate falls", SCHEDULES)
     patience: int = whole(10, "epochs without a better validation score before training stops", 1)
+    keep: str = choice(
+        "best",
+        "the network is that of the epoch with the best validation score, or of the last epoch, which depends less on "
+        "which images validate where they are few",
+        KEPT,
+    )
     augment: bool = boolean(
         False, "rotate, shift and zoom scenes and labels together; crops are always mirrored and turned"
     )

@@ -5,10 +5,14 @@ import pandas as pd
 
 from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
 from thesis_lib.metrics.aggregation import METRICS
+from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import segmentation_runs
+from thesis_lib.study.classification_tables import bullets
 from thesis_lib.study.comparison import Comparison
 
+REFERENCE = REPOSITORY / "reports/reference/real_images"
+GAINS = REPOSITORY / "thesis_lib/annotation/gains.csv"
 HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
 BASELINES = ("one_hot_dice", "one_hot")  # what most people train with, and the loss that has no bias of its own
 SIDE = 64  # px, of the parts of images that are kept
@@ -70,28 +74,45 @@ def pictures(folder, number):
         return {key.split("/")[1]: arrays[key] for key in arrays.files if key.split("/")[0] == str(number)}
 
 
-def compare(rows, baseline="one_hot_dice", level=0.95, resamples=20000):
-    """The `Comparison` of the targets with a baseline, in Dice, surface distance and log loss."""
-    return Comparison(rows, baseline, level, resamples, HEADLINE)
+def families(rows, level=0.95, resamples=20000):
+    """Paired differences of the targets to each of BASELINES in the HEADLINE metrics; each table corrected by itself.
+
+    Args:
+        rows: of `segmentation_runs.read`.
+        level, resamples: of `Comparison`.
+
+    Returns:
+        DataFrame with the columns of `Comparison.paired` and baseline.
+    """
+    tables = [
+        Comparison(rows, baseline, level, resamples, HEADLINE).differences.assign(baseline=baseline)
+        for baseline in BASELINES
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def gains(differences, cases):
-    """Differences to the baseline beside the error over the width of their case.
+    """Differences to one-hot + Dice beside the error over the width of their case; more is better in every metric.
 
     Args:
-        differences: `Comparison.differences`.
+        differences: of `families`.
         cases: DataFrame of `cases.csv`.
 
     Returns:
-        DataFrame of the differences with the column error_over_width, sorted by it; gain, low and high are turned round
-        where lower is better, so that more is better everywhere.
+        DataFrame: case, error_over_width, target, objective, metric, gain, low, high, seeds, verdict.
     """
+    table = differences[differences["baseline"] == BASELINES[0]]
     ratio = cases.set_index("case")["error_over_width"]
-    table = differences.assign(error_over_width=differences["case"].map(ratio)).sort_values("error_over_width")
-    up = table["metric"] == "mean_dice_foreground"
-    sign = np.where(up, 1.0, -1.0)
-    low, high = np.where(up, table["low"], -table["high"]), np.where(up, table["high"], -table["low"])
-    return table.assign(gain=sign * table["difference"], low=low, high=high)
+    up = (table["metric"].map(lambda name: METRICS[name].better) == "higher").to_numpy()
+    turned = {
+        "gain": np.where(up, table["difference"], -table["difference"]),
+        "low": np.where(up, table["low"], -table["high"]),
+        "high": np.where(up, table["high"], -table["low"]),
+    }
+    table = table.assign(error_over_width=table["case"].map(ratio), **turned).sort_values("error_over_width")
+    return table[
+        ["case", "error_over_width", "target", "objective", "metric", "gain", "low", "high", "seeds", "verdict"]
+    ]
 
 
 def sizes(rows):
@@ -101,45 +122,88 @@ def sizes(rows):
 
 
 def two_probabilities(rows):
-    """Log loss (nats) of p against the truth, and of p and blur(p) against what the annotator draws next, by case."""
+    """Log loss (nats) of p against the truth, and of p and of what p says of the drawing, against the next drawing."""
     names = {
         "log_loss": "p, of the truth",
         "log_loss_of_drawing": "p, of the next drawing",
-        "log_loss_of_drawing_blurred": "blur(p), of the next drawing",
+        "log_loss_of_drawing_blurred": "annotation probabilities, of the next drawing",
     }
     return rows.groupby(["case", "title"], sort=False)[list(names)].mean().rename(columns=names)
 
 
-def findings(compared, against_one_hot, cases):
-    """What was found in each case, as a Markdown list: the best target by Dice, and its differences.
+def findings(rows, differences, cases):
+    """What was found in each case, a sentence each: the target with the highest Dice, and its differences.
 
     Args:
-        compared: `Comparison` with one-hot + Dice.
-        against_one_hot: `Comparison` with one-hot.
+        rows: of `segmentation_runs.read`.
+        differences: of `families`.
         cases: DataFrame of `cases.csv`.
+
+    Returns:
+        list of Markdown texts, the smallest error over width first.
     """
-    ratio = cases.set_index("case")["error_over_width"]
-    items = []
-    for case in sorted(compared.cases, key=ratio.get):
-        means = compared.means[(compared.means["case"] == case) & (compared.means["metric"] == HEADLINE[0])]
-        best = means.loc[means["mean"].idxmax()]
-        where = f"**{case}** (error / width {ratio[case]:.2f})"
-        text = f"{where}: the highest Dice, {best['mean']:.3f}, is that of {best['title']}"
-        items.append(f"- {text}. {_against(compared, case, best)} {_against(against_one_hot, case, best)}")
-    return "\n".join(items)
+    means = rows.groupby(["case", "target"])[HEADLINE[0]].mean()
+    titles = dict(zip(rows["target"], rows["title"]))
+    sentences = []
+    for case, ratio in cases.sort_values("error_over_width")[["case", "error_over_width"]].itertuples(index=False):
+        best = means[case].idxmax()
+        where = f"**{case}** (error / width {ratio:.2f})"
+        text = f"{where}: {titles[best]} has the highest Dice, {means[case, best]:.3f}."
+        of_best = differences[(differences["case"] == case) & (differences["target"] == best)]
+        for baseline, table in of_best.groupby("baseline", sort=False):
+            words = "; ".join(map(_words, table.itertuples()))
+            text += f" Against {titles[baseline]} ({means[case, baseline]:.3f}): {words}."
+        sentences.append(text)
+    return sentences
 
 
-def _against(compared, case, best):
-    """A sentence on the differences of a target to the baseline of a `Comparison`."""
-    title = compared.targets.loc[compared.baseline, "title"]
-    if best["target"] == compared.baseline:
-        return f"That is {title} itself."
-    table = compared.differences
-    part = table[(table["case"] == case) & (table["target"] == best["target"])].set_index("metric")
-    words = []
-    for metric in HEADLINE:
-        row = part.loc[metric]
-        verdict = {"better": ", significantly better", "worse": ", significantly worse", "": ", not told apart"}
-        interval = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-        words.append(f"{METRICS[metric].label.removesuffix(' without background')} {interval}{verdict[row['verdict']]}")
-    return f"Against {title}: {'; '.join(words)}."
+def _words(row):
+    """A difference in words: its metric, interval and verdict."""
+    verdict = {"better": ", significantly better", "worse": ", significantly worse", "": ", not told apart"}
+    name = METRICS[row.metric].label.removesuffix(" without background")
+    return f"{name} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]{verdict[row.verdict]}"
+
+
+def write(folder=REFERENCE):
+    """Write differences.csv of the committed sweep, and the gains in Dice that `annotation.advice` reads."""
+    differences = families(segmentation_runs.read(folder / "runs"))
+    differences.to_csv(folder / "differences.csv", index=False)
+    table = gains(differences, pd.read_csv(folder / "cases.csv"))
+    table = table[table["metric"] == HEADLINE[0]].drop(columns=["metric", "objective"])
+    table.insert(0, "data", "nuclei")
+    table.to_csv(GAINS, index=False, float_format="%.5g")
+
+
+def committed(folder=REFERENCE):
+    """(rows, differences, cases) of the committed sweep."""
+    differences = pd.read_csv(
+        folder / "differences.csv",
+        keep_default_na=False,
+        na_values=dict.fromkeys(("low", "high", "p_value", "p_holm"), ""),
+    )
+    return segmentation_runs.read(folder / "runs"), differences, pd.read_csv(folder / "cases.csv")
+
+
+def committed_findings():
+    """The `findings` of the committed sweep."""
+    return findings(*committed())
+
+
+def section():
+    """What RESULTS.md says of the committed sweep, in Markdown."""
+    rows, differences, cases = committed()
+    first = rows.iloc[0]
+    better, worse = ((differences["verdict"] == verdict).sum() for verdict in ("better", "worse"))
+    head = (
+        f"Nuclei in {len(first['per_scene']['log_loss'])} test images with true masks. The labels of "
+        f"{first['train_scenes']} training images are drawn by simulated radiologists (notebook 12). "
+        f"{len(rows)} trainings of a U-Net with {first['width']} filters in its first layer. "
+        f"{len(differences)} comparisons with one-hot + Dice or one-hot alone: {better} significantly better, {worse} "
+        "significantly worse."
+    )
+    link = (
+        "[Notebook 13](notebooks/13_real_images.ipynb) shows them. "
+        "[differences.csv](reports/reference/real_images/differences.csv) has every difference."
+    )
+    title = "## Real images, drawn by simulated radiologists"
+    return "\n\n".join([title, head, bullets([*findings(rows, differences, cases), link])]) + "\n"

@@ -15,6 +15,7 @@ from thesis_lib import checks
 from thesis_lib.files import writable_folder
 from thesis_lib.training.optimization import SCHEDULES
 
+KEPT = ("best", "last")  # epochs whose model is kept
 ENDED = "ended"  # a file that says that a training came to its end
 
 
@@ -28,6 +29,7 @@ def callbacks(
     mode="min",
     batches=None,
     network=None,
+    keep="best",
 ):
     """The callbacks of one training, all its files under `folder`.
 
@@ -49,6 +51,7 @@ def callbacks(
             the same batches, in the same order, as without a kill.
         network: the keras.Model that `best.keras` holds, without an optimizer; the model that is fitted, as it is
             compiled, if None.
+        keep: "best": the model of the best epoch; "last": that of the last one, and no epoch stops the training.
 
     Returns:
         list of keras.callbacks.Callback.
@@ -75,10 +78,12 @@ def callbacks(
     best = _best_so_far(log, monitor, mode) if resumes else None
     several = [
         NotANumberIsWorst(**watched),
-        Checkpoint(folder / "best.keras", network, save_best_only=True, initial_value_threshold=best, **watched),
-        keras.callbacks.EarlyStopping(patience=patience, baseline=best, **watched),
         keras.callbacks.TerminateOnNaN(),
     ]
+    path, only_best = folder / "best.keras", checks.one_of("keep", keep, KEPT) == "best"
+    several.append(Checkpoint(path, network, save_best_only=only_best, initial_value_threshold=best, **watched))
+    if only_best:
+        several.append(keras.callbacks.EarlyStopping(patience=patience, baseline=best, **watched))
     if schedule == "plateau":
         several.append(keras.callbacks.ReduceLROnPlateau(factor=0.3, patience=max(patience // 2, 1), **watched))
     # After what changes the model or adds to the logs: an epoch counts as done when all of it is on disk.
