@@ -1,5 +1,6 @@
 """How people draw: measured displacements, the prior on boundary error, agreement of annotators, simulations."""
 
+from thesis_lib.annotation.advice import Advice, advice, measured_gains
 from thesis_lib.annotation.agreement import Agreement, agreement, prior_table, shape_based_average
 from thesis_lib.annotation.displacements import (
     ObjectDisplacements,
@@ -25,6 +26,7 @@ from thesis_lib.annotation.widths import error_over_width, object_widths, typica
 
 __all__ = [
     "ANNOTATORS",
+    "Advice",
     "Agreement",
     "BoundaryPrior",
     "DisplacementField",
@@ -34,6 +36,7 @@ __all__ = [
     "ObjectDisplacements",
     "Population",
     "Variation",
+    "advice",
     "agreement",
     "annotator",
     "autocorrelation_time",
@@ -43,6 +46,7 @@ __all__ = [
     "displacements_by_pair",
     "error_over_width",
     "held_out",
+    "measured_gains",
     "missed_and_invented",
     "near_boundary",
     "object_displacements",

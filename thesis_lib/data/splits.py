@@ -45,8 +45,9 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
             "sample": 300 scenes shipped with the project (200 / 40 / 60), composed from scikit-learn's digits;
             a whole number N, 3 or more: the first N scenes of M2NIST if its combined.npy and segmented.npy are under
                 THESIS_DATA (default `data/`), else N scenes composed from MNIST;
-            "nuclei": the 334 images of `load_nuclei` under THESIS_DATA, 60 / 10 / 30%, each with its contrast stretched;
-            "nuclei-sample": the dozen that are shipped; "nuclei/2", "nuclei/3", "nuclei-sample/2" ...: at a half or a third of the resolution;
+            "nuclei": the 334 images of `load_nuclei` under THESIS_DATA, each with its contrast stretched, split into
+            60 / 10 / 30%; "nuclei-sample": the dozen that are shipped; "nuclei/2", "nuclei/3", "nuclei-sample/2": at
+            a half or a third of the resolution;
             a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels, see
                 `load_npz`; a relative path starts at the repository.
         seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
