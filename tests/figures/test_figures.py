@@ -1,7 +1,10 @@
 import numpy as np
 import pandas as pd
+import pytest
+from scipy import stats
 
 from thesis_lib import figures
+from thesis_lib.study import drawn_pairs
 
 
 def test_the_window_is_where_drawings_differ_most_and_inside_the_image():
@@ -34,3 +37,29 @@ def test_errors_are_right_background_right_object_wrongly_found_or_missed():
     labels = np.array([[[0, 1, 0, 1, 1, 255]]])
     predictions = np.array([[[0, 1, 1, 0, 2, 1]]])
     assert figures.errors(labels, predictions, background=0).tolist() == [[[0, 1, 2, 3, 3, 0]]]
+
+
+def test_every_panel_of_drawings_shows_one_line_for_each_person():
+    masks = np.zeros((3, 20, 20), np.uint8)
+    for i, mask in enumerate(masks):
+        mask[5 : 12 + i, 5:12] = 1
+    figure = figures.drawings_of_people([masks, masks[:2]], ["a", "b"], columns=3)
+    assert [len(axis.lines) for axis in figure.axes] == [3, 2, 0]
+    assert [axis.get_title() for axis in figure.axes] == ["a", "b", ""]
+    rows = figures.simulated_drawings([masks], [masks[:2]])
+    assert [len(axis.lines) for axis in rows.axes] == [3, 2]
+
+
+def test_quantiles_of_a_normal_lie_on_the_diagonal():
+    values = stats.norm.ppf((np.arange(20000) + 0.5) / 20000)
+    line = figures.quantiles_against_normal({"as measured": values}).axes[0].lines[0]
+    assert line.get_ydata() == pytest.approx(line.get_xdata(), abs=0.05)
+
+
+def test_the_shares_of_pairs_reach_a_half_at_the_median():
+    table = pd.DataFrame({"who": [drawn_pairs.PEOPLE, drawn_pairs.SIMULATED] * 101})
+    for name in drawn_pairs.SCORES:
+        table[name] = np.repeat(np.arange(101), 2) / 100 + np.tile([0, 0.3], 101)
+    for axis in figures.pairs_of_drawings(table).axes:
+        at_half = [np.interp(0.5, line.get_ydata(), line.get_xdata()) for line in axis.lines]
+        assert at_half == pytest.approx([0.5, 0.8], abs=0.01)

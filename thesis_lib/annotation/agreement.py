@@ -110,7 +110,11 @@ def shape_based_average(annotations, background=None):
     classes = np.unique(maps)
     classes = np.array([background, *classes[(classes != background) & (classes != IGNORE)]], maps.dtype)
     kept, voters = _majority_objects(np.stack([fill_ignored(one, one == IGNORE) for one in maps]), background)
-    mean = np.stack([_mean_distance(kept == k, voters) for k in classes])
+    if len(classes) == 2:  # what is inside the object is outside of the background
+        inside = _mean_distance(kept == classes[1], voters)
+        mean = np.stack([-inside, inside])
+    else:
+        mean = np.stack([_mean_distance(kept == k, voters) for k in classes])
     distances = {}
     for i, k in enumerate(classes[1:], 1):
         distances[int(k)] = mean[i] - np.delete(mean, i, 0).max(0)

@@ -69,6 +69,17 @@ class Variation:
         growth = quantities["growth"]
         return cls(objects, series, drawn, biases, prior, measured.diameter, growth, along, quantities, spacing)
 
+    def part(self, keep):
+        """The Variation of some rows of `objects`: keep is a boolean for each. The rates stay those of all."""
+        keep = np.asarray(keep)
+        if keep.shape != (len(self.objects),) or keep.dtype != bool or keep.sum() < 2:
+            raise ValueError(
+                f"keep must be a boolean for each of {len(self.objects)} rows, True for two or more; got {keep!r}"
+            )
+        series = [self.series[i] for i in np.flatnonzero(keep)]
+        spacing = None if self.spacing is None else self.spacing[keep]
+        return Variation.of(self.objects[keep], series, self.drawn, self.biases, spacing)
+
     def table(self, level=0.95, repeats=200, seed=0):
         """Every quantity with its interval, from a bootstrap over groups.
 

@@ -17,6 +17,7 @@ from thesis_lib.figures.annotation import (
     where_drawings_differ,
 )
 from thesis_lib.figures.comparison import lines, magnitudes, paired_differences, rankings
+from thesis_lib.figures.real_images import gains, outlines
 from thesis_lib.figures.segmentation import class_maps, curves, errors, history, reliability
 from thesis_lib.figures.semi_supervised import (
     augmentations,
@@ -39,6 +40,16 @@ from thesis_lib.figures.targets import (
     label_gallery,
     matrices,
 )
+from thesis_lib.figures.variation import (
+    displacement_tails,
+    drawings_of_people,
+    error_growth,
+    pairs_of_drawings,
+    population_fit,
+    presence,
+    quantiles_against_normal,
+    simulated_drawings,
+)
 
 __all__ = [
     "DRAWN",
@@ -56,13 +67,17 @@ __all__ = [
     "convergence",
     "coverage",
     "curves",
+    "displacement_tails",
     "displacements",
+    "drawings_of_people",
     "drawn_boundaries",
     "edge_profile",
     "embeddings",
     "entropies",
+    "error_growth",
     "errors",
     "forecasts",
+    "gains",
     "gallery",
     "guesses",
     "history",
@@ -73,13 +88,19 @@ __all__ = [
     "matrices",
     "measured_sigma",
     "mixup_weights",
+    "outlines",
     "paired_differences",
+    "pairs_of_drawings",
+    "population_fit",
+    "presence",
     "progress",
+    "quantiles_against_normal",
     "ramps",
     "rankings",
     "reliability",
     "show",
     "sigma_posterior",
+    "simulated_drawings",
     "style",
     "where_drawings_differ",
 ]
