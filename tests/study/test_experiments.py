@@ -64,6 +64,6 @@ def test_every_run_of_an_experiment_can_be_made(path):
     experiment = experiments.read(path)
     for name, values in experiment.notebooks.items():
         assert "settings" not in experiments.for_notebook(name, values)
-    kind = {"03_train_segmentation": segmentation.Run, "09_train_few_labels": semi_supervised.Run}[experiment.run]
+    kind = semi_supervised.Run if experiment.run == "09_train_few_labels" else segmentation.Run
     for values in experiment.runs.values():
         assert kind(**values)
