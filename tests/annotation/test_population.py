@@ -42,6 +42,30 @@ def test_the_prior_of_drawn_objects_is_measured_again():
     assert 3.0 < again.shape < 6.0  # the grid and the cut of outliers hide some of the variation
 
 
+def test_two_annotators_say_as_much_of_the_population_as_the_truth_does():
+    labels = np.stack([discs([16] * 15)] * 5)
+    draw = Population(BoundaryPrior(0.0, 3.0, 4.0, 4.0), correlation_length=3.0)
+    first, second = draw(labels, 1), draw(labels, 2)
+    pair = BoundaryPrior(mean=0.2).fit_pair(first, second, background=0, population=True)
+    found = object_displacements(np.concatenate([first, second]), np.concatenate([labels] * 2), background=0)
+    truth = BoundaryPrior.fit_population([one.values for one in found])
+    assert pair.mean == 0.2  # a common bias cannot be measured
+    assert pair.predictive().std() == pytest.approx(truth.predictive().std(), rel=0.1)
+    assert pair.mean_weight == pytest.approx(truth.mean_weight, rel=0.4)
+    with pytest.raises(ValueError, match="both label maps must share at least one object"):
+        BoundaryPrior().fit_pair(labels, 0 * labels, background=0, population=True)
+
+
+def test_displacements_are_those_of_each_object_by_itself():
+    labels = discs([12, 5])
+    large, small = object_displacements(discs([12, 7]), labels, background=0)
+    assert (large.number, small.number) == (0, 1)
+    assert large.diameter == pytest.approx(24, abs=0.5) and small.diameter == pytest.approx(10, abs=0.5)
+    assert np.abs(large.values).max() < 0.2 and small.values.mean() == pytest.approx(2.0, abs=0.2)
+    without = np.where(np.arange(120) >= 60, labels, 0)
+    assert [one.number for one in object_displacements(without, labels, background=0)] == [1]
+
+
 def test_errors_grow_with_the_object_and_with_the_factor():
     draw = Population(ALIKE, correlation_length=4.0, diameter=20.0, growth=0.5, factor=1.2)
     spread = {}
