@@ -76,8 +76,10 @@ def test_the_advice_is_the_largest_gain_whose_interval_excludes_zero():
     assert large.objective == "shift" and large.gain == pytest.approx(0.04) and not large.beyond
     assert "Train with shift: expect +4.0 points of Dice" in str(large)
     small = advice(BoundaryPrior.known(0.5), labels, 0, gains=GAINS)
-    assert small.objective == "one_hot_dice" and small.gain == 0 and "no other objective" in str(small)
+    assert small.objective == "one_hot_dice" and small.gain == 0 and "No other objective" in str(small)
     between = advice(BoundaryPrior.known(1.0), labels, 0, gains=GAINS)  # halfway, on the logarithmic axis
     assert between.gain == pytest.approx(0.02) and between.low == pytest.approx(0.005)
     assert advice(BoundaryPrior.known(4.0), labels, 0, gains=GAINS).beyond
-    assert advice(BoundaryPrior.known(0.0), labels, 0, gains=GAINS).objective == "one_hot_dice"
+    for sigma in (0.0, 0.1):
+        none = advice(BoundaryPrior.known(sigma), labels, 0, gains=GAINS[1::2])  # ratios of 0.4 alone were measured
+        assert none.objective == "one_hot_dice" and none.beyond and "No data with such a ratio" in str(none)

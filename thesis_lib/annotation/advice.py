@@ -9,6 +9,7 @@ import pandas as pd
 from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
 
 USUAL = "one_hot_dice"  # what most people train with; all gains are over it
+NEAR = 0.1  # of the logarithm of the ratio: so far beyond those that were measured the nearest one stands for it
 TABLE = "gains.csv"  # beside this file; `python -m thesis_lib.study.results` writes it
 
 
@@ -23,7 +24,7 @@ class Advice:
         objective: to train with, a key of `thesis_lib.targets.OBJECTIVES`.
         gain: expected in Dice over one-hot + Dice, 0 where that is the advice.
         low, high: 95% interval of the gain.
-        beyond: whether the ratio lies outside those that were measured, so that the nearest one stands for it.
+        beyond: whether the ratio lies outside those that were measured.
     """
 
     error: float
@@ -40,9 +41,10 @@ class Advice:
             f"The typical error is {self.error:.2f} px and the median object {self.width:.1f} px wide: "
             f"a ratio of {self.error_over_width:.2f}."
         )
-        far = " No data set with such a ratio was measured; the nearest one stands for it." if self.beyond else ""
+        far = " No data with such a ratio were measured." if self.beyond else ""
         if self.objective == USUAL:
-            return f"{found} Train with {USUAL}: no other objective had a measurable gain there.{far}"
+            why = "" if self.beyond else " No other objective had a measurable gain there."
+            return f"{found} Train with {USUAL}.{why}{far}"
         return (
             f"{found} Train with {self.objective}: expect {100 * self.gain:+.1f} points of Dice over {USUAL} "
             f"(95% interval {100 * self.low:+.1f} to {100 * self.high:+.1f}).{far}"
@@ -64,7 +66,8 @@ def advice(prior, labels, background=None, objects=None, gains=None):
 
     The error over the width of the objects places the data on the curve of gains that were measured on real images
     (notebook 13). Between two measured ratios gains are interpolated. An objective is recommended where the interval of
-    its gain excludes zero; of several, the one with the largest gain.
+    its gain excludes zero; of several, the one with the largest gain. Where the ratio is smaller than all that were
+    measured, the advice is one-hot + Dice.
 
     Args:
         prior: BoundaryPrior of the annotators, such as `BoundaryPrior().fit_pair(first, second, population=True)`.
@@ -85,14 +88,14 @@ def advice(prior, labels, background=None, objects=None, gains=None):
     ratio = error_over_width(prior, labels, background, objects)
     width = float(object_widths(labels, background, objects)["width"].median())
     gains = measured_gains() if gains is None else gains
-    best, beyond = (USUAL, 0.0, 0.0, 0.0), False
+    at = np.log(max(ratio, 1e-6))
+    measured = np.log(gains["error_over_width"].to_numpy(float))
+    below, beyond = at < measured.min() - NEAR, at > measured.max() + NEAR
+    best = USUAL, 0.0, 0.0, 0.0
     for target, part in gains.groupby("target"):
         part = part.sort_values("error_over_width")
-        at = np.log(part["error_over_width"].to_numpy(float))
-        beyond = not at[0] - 0.1 <= np.log(max(ratio, 1e-6)) <= at[-1] + 0.1
-        gain, low, high = (
-            float(np.interp(np.log(max(ratio, 1e-6)), at, part[name])) for name in ("gain", "low", "high")
-        )
-        if low > 0 and gain > best[1]:
+        where = np.log(part["error_over_width"].to_numpy(float))
+        gain, low, high = (float(np.interp(at, where, part[name])) for name in ("gain", "low", "high"))
+        if low > 0 and gain > best[1] and not below:
             best = target, gain, low, high
-    return Advice(typical_error(prior), width, ratio, *best, beyond)
+    return Advice(typical_error(prior), width, ratio, *best, bool(below or beyond))

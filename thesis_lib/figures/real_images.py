@@ -29,8 +29,9 @@ def gains(table, panels, baseline):
             sure = (part["verdict"] != "").to_numpy()
             axis.plot(at[sure], part["gain"][sure], color=colour, marker=marker, ls="none", zorder=3)
         axis.axhline(0, color="black", ls=":")
-        axis.set(xscale="log", xlabel="annotators' error / width of objects")
         ticks = sorted(set(table["error_over_width"].round(2)))
+        limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
+        axis.set(xscale="log", xlabel="annotators' error / width of objects", xlim=limits)
         axis.minorticks_off()
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_title(f"{label}\ngain over {style(baseline)[0]}", fontsize=9)
@@ -50,11 +51,11 @@ def outlines(pictures, targets):
     names = ["drawn", *(name for name in targets if name in pictures)]
     count = len(pictures["image"])
     figure, axes = grid(count, len(names), 2.0, 2.1)
-    for row, index in zip(axes, range(count)):
+    for index, row in enumerate(axes):
         for axis, name in zip(row, names):
             shown = pictures["image"][index] if name == "drawn" else pictures[name][index]
             top = None if name == "drawn" else 255
-            title = ("image, true and drawn" if name == "drawn" else style(name)[0]) if row is axes[0] else None
+            title = ("image, true and drawn" if name == "drawn" else style(name)[0]) if index == 0 else None
             picture(axis, shown, title, cmap="gray", vmin=0, vmax=top)
             colour = DRAWN if name == "drawn" else style(name)[1]
             if name != "drawn" and colour == "#000000":

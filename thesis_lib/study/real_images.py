@@ -143,6 +143,7 @@ def findings(rows, differences, cases):
         list of Markdown texts, the smallest error over width first.
     """
     means = rows.groupby(["case", "target"])[HEADLINE[0]].mean()
+    off = rows.groupby(["case", "target"])["boundary_bias"].mean()
     titles = dict(zip(rows["target"], rows["title"]))
     sentences = []
     for case, ratio in cases.sort_values("error_over_width")[["case", "error_over_width"]].itertuples(index=False):
@@ -153,7 +154,8 @@ def findings(rows, differences, cases):
         for baseline, table in of_best.groupby("baseline", sort=False):
             words = "; ".join(map(_words, table.itertuples()))
             text += f" Against {titles[baseline]} ({means[case, baseline]:.3f}): {words}."
-        sentences.append(text)
+        both = f"{titles[BASELINES[0]]} {off[case, BASELINES[0]]:+.2f} px, {titles[best]} {off[case, best]:+.2f} px"
+        sentences.append(f"{text} Mean distance by which boundaries lie outside the true ones: {both}.")
     return sentences
 
 

@@ -7,7 +7,7 @@ written by hand.
 import re
 
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import classification_results
+from thesis_lib.study import classification_results, real_images
 from thesis_lib.study.classification_tables import bullets
 from thesis_lib.study.segmentation_results import (
     SegmentationResults,
@@ -32,6 +32,7 @@ def document(segmentation):
     """The text of RESULTS.md, from the `SegmentationResults` and the other committed tables."""
     sections = [
         HEAD,
+        real_images.section(),
         segmentation.section(),
         early_section(),
         roofs_section(),
@@ -43,6 +44,7 @@ def document(segmentation):
 def blocks(segmentation):
     """The generated blocks of README.md: name -> Markdown."""
     return {
+        "real-images": bullets(real_images.committed_findings()),
         "findings": bullets([*segmentation.findings(), roofs_finding()]),
         "targets": segmentation.table(),
         "few-labels": classification_results.results_table(),
@@ -75,6 +77,7 @@ def main():
     """Write the tables of differences, RESULTS.md and the blocks of README.md."""
     for sweep in SWEEPS:
         write_differences(sweep)
+    real_images.write()
     segmentation = SegmentationResults(read("compare"), read_differences("compare"))
     (REPOSITORY / "RESULTS.md").write_text(document(segmentation))
     readme = REPOSITORY / "README.md"
