@@ -137,7 +137,7 @@ def test_differences_that_are_there_are_significant_and_others_are_not(compared)
         assert (verdicts.loc[(case, "forward")] == "better").all()
         assert (verdicts.loc[(case, "posterior")] == "worse").all()
         assert (verdicts.loc[(case, "dice")] == "").all()
-    assert (table["p_holm"] >= table["p_value"]).all() and len(table) == 7 * (3 + 3 + 1 + 1 + 1)
+    assert (table["p_holm"] >= table["p_value"]).all() and len(table) == 8 * (3 + 3 + 1 + 1 + 1)
     of_forward = (table["metric"] == "surface_distance") & (table["target"] == "forward")
     distance = table[of_forward].set_index("case")["difference"]
     assert distance["sigma 2 px" + USUAL] == pytest.approx(-0.6, abs=0.03)

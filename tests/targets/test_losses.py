@@ -203,7 +203,7 @@ def test_every_objective_is_finite_and_survives_being_saved(name, example):
     labels, logits = example
     counts = smoothing.adjacency(labels, 3)
     tiny = BoundaryPrior.known(0.3)
-    loss = objectives.objective(name, prior=tiny, adjacency=counts)
+    loss = objectives.objective(name, prior=tiny, adjacency=counts, background=0)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     value = float(loss(labels, logits))
     assert np.isfinite(value) and float(copy(labels, logits)) == pytest.approx(value)
@@ -234,7 +234,9 @@ def test_wrong_values_are_named():
 def test_pixels_to_ignore_are_not_learned_from(example, name):
     labels, logits = example
     labels = labels.astype(np.uint8)
-    loss = objectives.objective(name, prior=BoundaryPrior.known(0.4), adjacency=smoothing.adjacency(labels, 3))
+    loss = objectives.objective(
+        name, prior=BoundaryPrior.known(0.4), adjacency=smoothing.adjacency(labels, 3), background=0
+    )
     labels[:, 5:] = 255
     altered = logits.copy()
     altered[:, 7:] += 3 * np.random.default_rng(1).normal(size=altered[:, 7:].shape)  # 2 px off, beyond every blur

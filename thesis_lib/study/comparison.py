@@ -139,7 +139,8 @@ class Comparison:
 
     def seed_differences(self, metrics=PAIRED):
         """Differences of the shown targets to the baseline by seed: case, target, metric, seed, difference."""
-        values = self.shown.melt(["case", "target", "seed"], list(metrics), "metric", "value")
+        held = [name for name in metrics if name in self.shown]
+        values = self.shown.melt(["case", "target", "seed"], held, "metric", "value")
         is_baseline = values["target"] == self.baseline
         base = values[is_baseline].drop(columns="target")
         both = values[~is_baseline].merge(base, on=["case", "metric", "seed"], suffixes=("", "_of_baseline"))
