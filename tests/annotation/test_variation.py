@@ -3,9 +3,11 @@ import pandas as pd
 import pytest
 
 from thesis_lib.annotation import empirical_bayes
+from thesis_lib.annotation.held_out import MODELS, held_out
+from thesis_lib.annotation.presence import missed_and_invented, presence_rates
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import Population
-from thesis_lib.annotation.variation import MODELS, held_out, missed_and_invented, variation
+from thesis_lib.annotation.variation import variation
 
 PRIOR = BoundaryPrior(0.0, 3.0, 4.0, 3.0)
 
@@ -217,3 +219,12 @@ def test_annotators_who_draw_the_same_do_not_vary():
 def test_wrong_input_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         change(np.stack([disc(6, 24), disc(5, 24)]))
+
+
+def test_the_rates_of_missed_and_invented_objects_have_intervals_over_groups():
+    counted = pd.DataFrame(
+        {"image": [0, 1, 2, 3], "objects": [4, 4, 4, 4], "missed": [0, 0, 2, 2], "invented": [1] * 4}
+    )
+    found = presence_rates(counted, ["a", "a", "b", "b"], repeats=500)
+    assert found["missed"] == 0.25 and (found["missed low"], found["missed high"]) == (0.0, 0.5)
+    assert found["invented"] == found["invented low"] == found["invented high"] == 0.25

@@ -78,6 +78,12 @@ def test_the_labels_to_learn_from_are_moved_back_by_the_known_bias():
     assert one_hot.task.splits is run.task.splits and run.variant(test_scenes=3).task.splits is not run.task.splits
 
 
+def test_labels_stay_where_they_are_for_a_loss_that_knows_of_the_bias():
+    run = Run(**SCENES, prior_sigma=1.0, prior_mean=2.0, objective="shift")
+    np.testing.assert_array_equal(run.task.labels[0], run.task.drawn[0])
+    assert run.loss().prior.mean == 2.0 and run.loss().background == run.task.background
+
+
 def test_a_run_on_a_folder_measures_its_annotators_and_writes_predictions(of_roofs):
     run, scores = of_roofs
     assert run.task.annotators == ["a", "b"] and run.prior_kind == "fitted"

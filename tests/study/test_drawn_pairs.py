@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thesis_lib.annotation.variation import MODELS, variation
+from thesis_lib.annotation.held_out import MODELS
+from thesis_lib.annotation.variation import variation
 from thesis_lib.data.lidc import lidc_slices
 from thesis_lib.study import drawn_pairs
 from thesis_lib.study.drawn_pairs import PEOPLE, SIMULATED

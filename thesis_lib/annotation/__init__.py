@@ -11,6 +11,8 @@ from thesis_lib.annotation.displacements import (
     object_displacements,
 )
 from thesis_lib.annotation.geometry import contours, near_boundary, shift_boundaries, signed_distance
+from thesis_lib.annotation.held_out import held_out
+from thesis_lib.annotation.presence import missed_and_invented, presence_rates
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import (
     ANNOTATORS,
@@ -21,7 +23,7 @@ from thesis_lib.annotation.simulated import (
     Population,
     annotator,
 )
-from thesis_lib.annotation.variation import Variation, held_out, missed_and_invented, variation
+from thesis_lib.annotation.variation import Variation, variation
 from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "near_boundary",
     "object_displacements",
     "object_widths",
+    "presence_rates",
     "prior_table",
     "shape_based_average",
     "shift_boundaries",

@@ -6,7 +6,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
+from thesis_lib.annotation.widths import object_widths, typical_error, with_errors
 
 USUAL = "one_hot_dice"  # what most people train with; all gains are over it
 NEAR = 0.1  # of the logarithm of the ratio: so far beyond those that were measured the nearest one stands for it
@@ -85,8 +85,8 @@ def advice(prior, labels, background=None, objects=None, gains=None):
         >>> prior = BoundaryPrior().fit_pair(first, second, background=0, population=True)
         >>> print(advice(prior, first, background=0))
     """
-    ratio = error_over_width(prior, labels, background, objects)
-    width = float(object_widths(labels, background, objects)["width"].median())
+    of_objects = with_errors(object_widths(labels, background, objects), prior)
+    width, ratio = (float(of_objects[name].median()) for name in ("width", "error_over_width"))
     gains = measured_gains() if gains is None else gains
     at = np.log(max(ratio, 1e-6))
     measured = np.log(gains["error_over_width"].to_numpy(float))

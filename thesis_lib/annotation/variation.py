@@ -11,20 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from thesis_lib import checks
-from thesis_lib.annotation import empirical_bayes, geometry
-from thesis_lib.annotation.agreement import DRAWN_SHARE, image_counts, shape_based_average
+from thesis_lib.annotation import empirical_bayes
+from thesis_lib.annotation.agreement import shape_based_average
 from thesis_lib.annotation.displacements import object_displacements, warn_of_small_radius
 from thesis_lib.annotation.empirical_bayes import Correlation, Moments
+from thesis_lib.annotation.presence import background_of, drawn_objects, images, rates
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import annotator
-from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 LENGTHS = ("bias", "sigma", "offset", "deviation", "diameter", "correlation_length")  # have a value in mm as well
 UNITS = {**dict.fromkeys(LENGTHS, "px"), "scale": "px^2"}
-MODELS = ("Normal", "Student-t", "Normal, by size", "Student-t, by size", "population")
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Variation:
         """The Variation of these displacements. Of `objects` only the columns group and diameter are used."""
         measured = _Measured.of(series, objects["diameter"])
         along = measured.moments.correlation()
-        quantities = measured.quantities(along) | _rates(drawn)
+        quantities = measured.quantities(along) | rates(drawn)
         mean, mean_weight, shape, scale = (quantities[name] for name in ("bias", "mean_weight", "shape", "scale"))
         prior = BoundaryPrior.known(0.0) if np.isinf(shape) else BoundaryPrior(mean, mean_weight, shape, scale)
         growth = quantities["growth"]
@@ -126,7 +124,7 @@ class Variation:
             estimates = self.quantities if unit == "px" else objects.quantities(self.correlation)
             again = []
             for along, of_objects, of_drawn in draws:
-                again.append(objects.quantities(along, of_objects) | _rates(self.drawn, of_drawn))
+                again.append(objects.quantities(along, of_objects) | rates(self.drawn, of_drawn))
             for name in estimates if unit == "px" else LENGTHS:
                 values = np.array([one[name] for one in again])
                 values = values[~np.isnan(values)] if groups.nunique() > 1 else values[:0]
@@ -279,7 +277,7 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
         >>> measured.table()
         >>> drawn = measured.annotator(factor=2.0)(masks, seed=0)
     """
-    number, drawings = _images(annotations, references)
+    number, drawings = images(annotations, references)
     groups = range(number) if groups is None else _one_an_image("groups", groups, number)
     if spacing is not None:
         spacing = [spacing] * number if np.ndim(spacing) == 0 else _one_an_image("spacing", spacing, number)
@@ -287,9 +285,9 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
     rows, series, drawn = [], [], []
     for i in range(number):
         maps = drawings(i)
-        background = _background(maps, background)
+        background = background_of(maps, background)
         true = None if references is None else references[i]
-        for row in _drawn_objects(maps, true, background).itertuples(index=False):
+        for row in drawn_objects(maps, true, background).itertuples(index=False):
             drawn.append((i, groups[i], *row))
         for name, factor, one in _displacements(maps, true, background, search_radius):
             rows.append((name, i, groups[i], one.number, one.diameter, factor))
@@ -340,176 +338,7 @@ def _displacements(maps, true, background, search_radius):
             yield from ((name, factor, single) for name, single in several)
 
 
-def missed_and_invented(annotations, references=None, background=None):
-    """How many objects each annotator missed, and how many they invented, image by image.
-
-    An object is a connected region of a class. An annotator has drawn an object if they have its class on `DRAWN_SHARE`
-    of its pixels. With references an object of the reference that the annotator has not drawn is missed, and an object
-    of theirs that meets no object of the reference is invented.
-
-    Without references each annotator is compared with the others. An object that more than half of the others drew
-    should be there: the annotator has it or missed it. One of theirs that fewer than half of the others drew is
-    invented. Where the others are divided equally nothing is counted. Of two annotators it cannot be told which is
-    right, so an object of one alone counts as half an object, half missed by the other and half invented by the one.
-
-    Args:
-        annotations, references, background: as for `variation`.
-
-    Returns:
-        DataFrame with a row for each image and annotator: image, annotator, objects (that should be there), missed
-        (objects among these), invented. The rates are the sums of missed and of invented over the sum of objects.
-
-    Raises:
-        ValueError: if annotators or images are missing, or maps differ in shape.
-    """
-    number, drawings = _images(annotations, references)
-    tables = []
-    for i in range(number):
-        maps = drawings(i)
-        background = _background(maps, background)
-        table = _drawn_objects(maps, None if references is None else references[i], background)
-        tables.append(table.assign(image=i))
-    return pd.concat(tables, ignore_index=True)[["image", "annotator", "objects", "missed", "invented"]]
-
-
-def _drawn_objects(maps, true, background):
-    """The rows of `missed_and_invented` of one image."""
-    names = list(maps)
-    filled = [fill_ignored(one, one == IGNORE) for one in maps.values()]
-    objects, missed, invented = np.zeros((3, len(names)))
-    if true is not None:
-        true = checks.label_maps("references", true)
-        checks.same_shape("references[i]", true, "annotations[i]", filled[0])
-        for k, window, mask in geometry.objects(true, background):
-            objects += 1
-            missed += ~_drew(filled, k, window, mask)
-        for i, one in enumerate(filled):
-            for k, window, mask in geometry.objects(one, background):
-                invented[i] += not (true[window][mask] == k).any()
-        return pd.DataFrame({"annotator": names, "objects": objects, "missed": missed, "invented": invented})
-    unmatched = 0.5 if len(names) == 2 else 1.0
-    for i, one in enumerate(filled):
-        for k, window, mask in geometry.objects(one, background):
-            drew = _drew(filled, k, window, mask)
-            twice, others = 2 * (drew.sum() - 1), len(names) - 1
-            objects[i] += twice > others
-            invented[i] += unmatched * (twice < others)
-            if 2 * drew.sum() > others:  # each of those who drew it counts the same miss
-                objects[~drew] += unmatched / drew.sum()
-                missed[~drew] += unmatched / drew.sum()
-    return pd.DataFrame({"annotator": names, "objects": objects, "missed": missed, "invented": invented})
-
-
-def _drew(maps, k, window, mask):
-    """Which of the maps have class k on `DRAWN_SHARE` of the object or more."""
-    return np.array([np.mean(one[window][mask] == k) >= DRAWN_SHARE for one in maps])
-
-
-def _rates(drawn, weights=None):
-    """dict of missed and invented for each object that should be there; missing if there is none."""
-    weights = np.ones(len(drawn)) if weights is None else weights
-    objects, missed, invented = (float(weights @ drawn[name]) for name in ("objects", "missed", "invented"))
-    return {"missed": missed / objects if objects else np.nan, "invented": invented / objects if objects else np.nan}
-
-
-def _images(annotations, references):
-    """(number of images, function from an image's number to a dict from annotator to label map)."""
-    if isinstance(annotations, dict):
-        number = next(iter(image_counts(annotations, references).values()))
-        return number, lambda i: _maps(i, {name: maps[i] for name, maps in annotations.items()})
-    if not hasattr(annotations, "__len__") or not len(annotations):
-        raise ValueError(f"annotations must be a dict of annotators, or label maps of each image; got {annotations!r}")
-    fewest = 2 if references is None else 1
-    if references is not None and len(references) != len(annotations):
-        raise ValueError(f"references must be one for each of {len(annotations)} images; got {len(references)}")
-
-    def drawings(i):
-        if len(annotations[i]) < fewest:
-            raise ValueError(
-                f"annotations[{i}] must be of two annotators or more, or of one with references; "
-                f"got {len(annotations[i])}"
-            )
-        return _maps(i, dict(enumerate(annotations[i], 1)))
-
-    return len(annotations), drawings
-
-
-def _maps(i, maps):
-    """Label maps of one image, checked."""
-    maps = {name: np.asarray(one) for name, one in maps.items()}
-    first = next(iter(maps.values()))
-    for one in maps.values():
-        if one.ndim != 2:
-            raise ValueError(f"annotations of image {i} must be label maps (H, W), one a person; got shape {one.shape}")
-        checks.label_maps("annotations", one)
-        checks.same_shape("annotations[0]", first, "annotations[i]", one)
-    return maps
-
-
-def _background(maps, background):
-    return background_class(next(iter(maps.values())), background)
-
-
 def _one_an_image(name, values, number):
     if not hasattr(values, "__len__") or len(values) != number:
         raise ValueError(f"{name} must be one for each of {number} images; got {values!r:.200}")
     return list(values)
-
-
-def held_out(measured, folds=5, apart=2.0, seed=0):
-    """Log density of displacements that a model has not seen, for several models, in cross-validation over groups.
-
-    Displacements are taken `apart` correlation lengths from each other, which makes them nearly independent given the
-    object's bias and spread. All models are judged on the same ones.
-
-    | model | density of an object's displacements |
-    | --- | --- |
-    | Normal, Student-t | independent, fitted to the displacements of all objects together |
-    | the same, by size | likewise, after they are divided by the power of the object's diameter that `growth` is |
-    | population | joint, of an object with a bias and a spread of its own; also by size |
-
-    Args:
-        measured: Variation.
-        folds: number of parts into which the groups are divided, 2 or more.
-        apart: correlation lengths between the displacements, more than 0.
-        seed: of the division.
-
-    Returns:
-        DataFrame with a row for each group: group, count (displacements), and for each of `MODELS` the sum of the log
-        densities, displacements in px.
-
-    Raises:
-        ValueError: if an argument is out of range, or the annotators do not err.
-    """
-    groups = measured.objects["group"].to_numpy()
-    names, group = np.unique(groups, return_inverse=True)
-    folds = checks.integer("folds", folds, 2, len(names), of="groups")
-    apart = checks.real("apart", apart, 0.0, open_low=True)
-    if measured.prior.is_known:
-        raise ValueError("measured must be of annotators who differ; got displacements of 0 px alone")
-    part = np.random.default_rng(checks.integer("seed", seed, 0)).permutation(len(names)) % folds
-    thin = [_thinned(one, apart * measured.correlation.of(len(one))) for one in measured.series]
-    sizes = measured.objects["diameter"].to_numpy() / measured.diameter
-    total = np.zeros((len(names), len(MODELS)))
-    for fold in range(folds):
-        train, test = (np.flatnonzero(which) for which in (part[group] != fold, part[group] == fold))
-        moments = Moments.of([measured.series[i] for i in train])
-        *parameters, growth = empirical_bayes.fit_with_growth(moments.objects(moments.correlation()), sizes[train])
-        factors = sizes**growth
-        population = BoundaryPrior(*parameters).log_likelihood([thin[i] / factors[i] for i in test])
-        densities = {"population": population - [len(thin[i]) * np.log(factors[i]) for i in test]}
-        for by_size, scales in (("", np.ones(len(sizes))), (", by size", factors)):
-            seen = np.concatenate([thin[i] / scales[i] for i in train])
-            fitted = {"Normal": stats.norm(*stats.norm.fit(seen)), "Student-t": stats.t(*stats.t.fit(seen))}
-            for name, model in fitted.items():
-                values = [model.logpdf(thin[i] / scales[i]).sum() - len(thin[i]) * np.log(scales[i]) for i in test]
-                densities[name + by_size] = np.array(values)
-        np.add.at(total, group[test], np.stack([densities[name] for name in MODELS], axis=1))
-    counts = np.bincount(group, weights=[len(one) for one in thin]).astype(int)
-    return pd.DataFrame({"group": names, "count": counts, **dict(zip(MODELS, total.T))})
-
-
-def _thinned(values, apart):
-    """As many values as there is room for on the closed boundary, `apart` samples or more from each other."""
-    count = max(int(len(values) / max(apart, 1.0)), 1)
-    return values[np.arange(count) * len(values) // count]

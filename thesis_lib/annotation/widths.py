@@ -68,24 +68,39 @@ def typical_error(prior):
     return float(prior.predictive().ppf(WITHIN) - prior.mean)
 
 
+def with_errors(widths, annotator):
+    """A table of `object_widths` with the typical error of each object, px, and that over its width.
+
+    Args:
+        widths: DataFrame of `object_widths`.
+        annotator: BoundaryPrior, or a `Population`, whose errors grow with the object.
+
+    Returns:
+        DataFrame with the columns error and error_over_width added.
+
+    Raises:
+        ValueError: if it has no row, or annotator is of another kind.
+    """
+    if widths.empty:
+        raise ValueError("labels must hold an object; got none")
+    prior, sizes = getattr(annotator, "prior", annotator), 1.0
+    if prior is not annotator:
+        sizes = annotator.factor * (widths["diameter"] / annotator.diameter) ** annotator.growth
+    error = typical_error(prior) * sizes
+    return widths.assign(error=error, error_over_width=error / widths["width"])
+
+
 def error_over_width(annotator, labels, background=None, objects=None):
     """How large errors are beside the objects: the median over objects of the typical error over the width.
 
     Args:
-        annotator: BoundaryPrior, or a `Population`, whose errors grow with the object.
+        annotator: as for `with_errors`.
         labels, background, objects: as for `object_widths`.
 
     Returns:
-        float. Below 0.1 the error hardly matters; from about 0.3 the drawings no longer show the object.
+        float.
 
     Raises:
         ValueError: if the labels hold no object, or an argument is of another kind.
     """
-    found = object_widths(labels, background, objects)
-    if found.empty:
-        raise ValueError("labels must hold an object; got none")
-    prior = getattr(annotator, "prior", annotator)
-    sizes = 1.0
-    if prior is not annotator:
-        sizes = annotator.factor * (found["diameter"] / annotator.diameter) ** annotator.growth
-    return float((typical_error(prior) * sizes / found["width"]).median())
+    return float(with_errors(object_widths(labels, background, objects), annotator)["error_over_width"].median())

@@ -40,19 +40,21 @@ def miou(scenes, weights):
     Returns:
         float array (R,), NaN where all classes are absent.
     """
-    intersection, union = weights @ scenes["intersection"], weights @ scenes["union"]
-    present = union > 0
-    with np.errstate(invalid="ignore"):
-        return np.divide(intersection, union, out=np.zeros_like(union), where=present).sum(1) / present.sum(1)
+    return _mean_of_classes(scenes, weights, lambda iou: iou)
 
 
 def dice(scenes, weights):
     """Mean Dice of pooled scenes, as `miou`."""
+    return _mean_of_classes(scenes, weights, lambda iou: 2 * iou / (1 + iou))
+
+
+def _mean_of_classes(scenes, weights, score):
+    """The mean over the classes that are there of a score that follows from each one's IoU."""
     intersection, union = weights @ scenes["intersection"], weights @ scenes["union"]
     present = union > 0
-    total = np.where(present, intersection + union, 1)
     with np.errstate(invalid="ignore"):
-        return (2 * intersection / total).sum(1) / present.sum(1)
+        iou = np.divide(intersection, union, out=np.zeros_like(union), where=present)
+        return score(iou).sum(1) / present.sum(1)
 
 
 def mean(name):

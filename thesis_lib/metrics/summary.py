@@ -1,15 +1,14 @@
 """All scores of one model: a flat row for tables, and arrays with a value for each scene for paired comparisons."""
 
 import numpy as np
+import pandas as pd
 
 from thesis_lib import checks
-from thesis_lib.annotation.displacements import boundary_displacements
 from thesis_lib.labels import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
 
 BAND = 3.0  # px on either side of a true boundary
 TOLERANCE = 1.0  # px, of the surface Dice
-OF_SIZE = ("boundary_bias", "volume_ratio")
 OF_PIXELS = ("log_loss", "brier", "ece")
 
 
@@ -49,7 +48,8 @@ def evaluate(labels, probabilities, background):
     scenes = _calibration_of_scenes(labels, probabilities)
     objects = _surfaces_of_scenes(labels, probabilities, background)
     scenes |= {name: objects[name].to_numpy(float) for name in surface.SCORES}
-    scenes |= _size_of_scenes(labels, probabilities, background)
+    sizes = pd.DataFrame([surface.size(*maps) for maps in zip(*_objects(labels, probabilities, background))])
+    scenes |= {name: sizes[name].to_numpy(float) for name in sizes}
     confusions = [overlap.confusion(*maps, num_classes) for maps in zip(labels, predictions)]
     scenes["intersection"] = np.stack([np.diag(one) for one in confusions])
     scenes["union"] = np.stack([one.sum(0) + one.sum(1) - np.diag(one) for one in confusions])
@@ -59,7 +59,7 @@ def evaluate(labels, probabilities, background):
     row |= {name: everywhere[name] for name in OF_PIXELS}
     row |= {f"{name}_band": near[name] for name in OF_PIXELS}
     row |= {name: float(objects[name].mean()) for name in surface.SCORES}
-    row |= {name: _mean(scenes[name]) for name in OF_SIZE}
+    row |= {name: float(sizes[name].mean()) for name in sizes}
     return row, scenes, {"all": everywhere["reliability"], "band": near["reliability"]}
 
 
@@ -75,23 +75,6 @@ def _objects(labels, probabilities, background):
     """(true, predicted) uint8 maps of everything that is not background, 255 where the label is."""
     true = np.where(labels != IGNORE, labels != background, IGNORE).astype(np.uint8)
     return true, (probabilities[..., background] <= 0.5).astype(np.uint8)
-
-
-def _size_of_scenes(labels, probabilities, background):
-    """Bias (px) and volume of all objects together, a dict of arrays (N,)."""
-    bias, volume = [], []
-    for true, predicted in zip(*_objects(labels, probabilities, background)):
-        displacements = boundary_displacements(predicted, true, background=0)
-        area = (true == 1).sum()
-        bias.append(displacements.mean() if len(displacements) else np.nan)
-        volume.append(predicted[true != IGNORE].sum() / area if area else np.nan)
-    return dict(zip(OF_SIZE, map(np.array, (bias, volume))))
-
-
-def _mean(values):
-    """The mean of the scenes that have a value; NaN where none has."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def _surfaces_of_scenes(labels, probabilities, background):

@@ -12,6 +12,7 @@ from scipy import ndimage
 from surface_distance import lookup_tables
 
 from thesis_lib import checks
+from thesis_lib.annotation.displacements import boundary_displacements
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 SCORES = ["surface_distance", "hausdorff95", "surface_dice"]
@@ -83,6 +84,24 @@ def _boundary_lengths(mask, spacing):
     table = lookup_tables.create_table_neighbour_code_to_contour_length(spacing)
     kernel = lookup_tables.ENCODE_NEIGHBOURHOOD_2D_KERNEL
     return table[ndimage.correlate(np.pad(mask, 1).astype(np.uint8), kernel, mode="constant")[1:, 1:]]
+
+
+def size(true, predicted):
+    """How large objects are drawn.
+
+    Args:
+        true, predicted: uint8 maps (H, W), 1 on objects and 0 elsewhere; true is 255 where nothing is known.
+
+    Returns:
+        dict: boundary_bias, the mean displacement of the predicted boundary, px, positive where objects are drawn too
+        large; volume_ratio, predicted over true area. NaN where there is no boundary, or no true object.
+    """
+    displacements = boundary_displacements(predicted, true, background=0)
+    area = (true == 1).sum()
+    return {
+        "boundary_bias": float(displacements.mean()) if len(displacements) else np.nan,
+        "volume_ratio": float(predicted[true != IGNORE].sum() / area) if area else np.nan,
+    }
 
 
 def scores(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=None):

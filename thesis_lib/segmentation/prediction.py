@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
-from thesis_lib.annotation.displacements import boundary_displacements
 from thesis_lib.data.image_io import write_image
 from thesis_lib.files import writable_folder
 from thesis_lib.labels import IGNORE
@@ -213,13 +212,11 @@ def _of_objects(mask, predicted, background, tolerance):
     predicted = predicted.astype(np.uint8)
     objects = overlap.from_confusion(overlap.confusion(true[None], predicted[None], 2))
     surfaces = surface.scores(true, predicted, tolerance=tolerance, background=0)
-    displacements, area = boundary_displacements(predicted, true, background=0), (true == 1).sum()
     return {
         "iou": objects["class_iou"][1],
         "dice": objects["class_dice"][1],
         **{name: surfaces[name] for name in surface.SCORES},
-        "boundary_bias": displacements.mean() if len(displacements) else np.nan,
-        "volume_ratio": predicted[true != IGNORE].sum() / area if area else np.nan,
+        **surface.size(true, predicted),
     }
 
 

@@ -31,15 +31,9 @@ OF_SCENES = (
     "class_weights",
     "augment",
 )
+OF_FOLDER = ("classes", "background", "unknown", "folds", "fold", "annotators", "judge", "gold_images")
 OF_RASTERS = (
-    "classes",
-    "background",
-    "unknown",
-    "folds",
-    "fold",
-    "annotators",
-    "judge",
-    "gold_images",
+    *OF_FOLDER,
     "bias_against",
     "workers",
     "tile",
@@ -49,23 +43,11 @@ OF_RASTERS = (
 OF_DATA = (  # what is read and measured depends on these
     "data",
     *OF_SCENES[:3],
-    "classes",
-    "background",
-    "unknown",
-    "folds",
-    "fold",
-    "annotators",
-    "judge",
-    "gold_images",
+    *OF_FOLDER,
     "search_radius",
 )
-LATER = (
-    "folds",
-    "fold",
-    "judge",
-    "bias_against",
-    "keep",
-)  # at their defaults, a training is what it was before there were any
+# At their defaults, a training is what it was before there were any.
+LATER = ("folds", "fold", "judge", "bias_against", "keep")
 OF_SCORING = ("margin", "tolerance", "workers", "output")  # what the trained weights do not depend on
 
 

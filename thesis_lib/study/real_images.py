@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from thesis_lib.annotation.widths import error_over_width, object_widths, typical_error
+from thesis_lib.annotation.widths import object_widths, with_errors
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import segmentation_runs
 from thesis_lib.study.classification_tables import bullets
 from thesis_lib.study.comparison import Comparison
+from thesis_lib.study.segmentation_results import read_differences
 
 REFERENCE = REPOSITORY / "reports/reference/real_images"
 GAINS = REPOSITORY / "thesis_lib/annotation/gains.csv"
@@ -37,18 +38,9 @@ def keep(folder, into):
         first = of_case[of_case["seed"] == of_case["seed"].min()]
         run = Run(**first.iloc[0]["provenance"]["parameters"])
         test, annotator = run.task.splits.test, run.task.draw
-        widths = object_widths(test.labels, test.background, test.objects)
-        sizes = annotator.factor * (widths["diameter"] / annotator.diameter) ** annotator.growth
-        cases.append(
-            {
-                "case": case,
-                "objects": len(widths),
-                "width": widths["width"].median(),
-                "diameter": widths["diameter"].median(),
-                "error": (typical_error(annotator.prior) * sizes).median(),
-                "error_over_width": error_over_width(annotator, test.labels, test.background, test.objects),
-            }
-        )
+        of_objects = with_errors(object_widths(test.labels, test.background, test.objects), annotator)
+        medians = of_objects[["width", "diameter", "error", "error_over_width"]].median()
+        cases.append({"case": case, "objects": len(of_objects), **medians})
         drawn = run.task.test_drawing()
         busiest = np.argsort(-(test.labels != test.background).mean((1, 2)))[: 4 * SHOWN : 4]
         maps = {"image": test.images[..., 0], "true": 255 * (test.labels != test.background)}
@@ -166,29 +158,20 @@ def _words(row):
     return f"{name} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]{verdict[row.verdict]}"
 
 
-def write(folder=REFERENCE):
+def write():
     """Write differences.csv of the committed sweep, and the gains in Dice that `annotation.advice` reads."""
-    differences = families(segmentation_runs.read(folder / "runs"))
-    differences.to_csv(folder / "differences.csv", index=False)
-    table = gains(differences, pd.read_csv(folder / "cases.csv"))
+    differences = families(segmentation_runs.read(REFERENCE / "runs"))
+    differences.to_csv(REFERENCE / "differences.csv", index=False)
+    table = gains(differences, pd.read_csv(REFERENCE / "cases.csv"))
     table = table[table["metric"] == HEADLINE[0]].drop(columns=["metric", "objective"])
     table.insert(0, "data", "nuclei")
     table.to_csv(GAINS, index=False, float_format="%.5g")
 
 
-def committed(folder=REFERENCE):
+def committed():
     """(rows, differences, cases) of the committed sweep."""
-    differences = pd.read_csv(
-        folder / "differences.csv",
-        keep_default_na=False,
-        na_values=dict.fromkeys(("low", "high", "p_value", "p_holm"), ""),
-    )
-    return segmentation_runs.read(folder / "runs"), differences, pd.read_csv(folder / "cases.csv")
-
-
-def committed_findings():
-    """The `findings` of the committed sweep."""
-    return findings(*committed())
+    cases = pd.read_csv(REFERENCE / "cases.csv")
+    return segmentation_runs.read(REFERENCE / "runs"), read_differences(REFERENCE.name), cases
 
 
 def section():

@@ -44,7 +44,7 @@ def document(segmentation):
 def blocks(segmentation):
     """The generated blocks of README.md: name -> Markdown."""
     return {
-        "real-images": bullets(real_images.committed_findings()),
+        "real-images": bullets(real_images.findings(*real_images.committed())),
         "findings": bullets([*segmentation.findings(), roofs_finding()]),
         "targets": segmentation.table(),
         "few-labels": classification_results.results_table(),
