@@ -84,6 +84,24 @@ def test_labels_stay_where_they_are_for_a_loss_that_knows_of_the_bias():
     assert run.loss().prior.mean == 2.0 and run.loss().background == run.task.background
 
 
+def test_a_bias_that_is_measured_on_true_labels_is_taken_out_for_any_loss_that_does_not_know_of_it():
+    drawn = {"annotator_parameters": {"sigma": 1.0, "correlation_length": 4.0, "mean": 2.0}}
+    run = Run(**{**SCENES, **drawn}, objective="one_hot_dice", prior="measured", bias_against="judge")
+    assert run.task.bias == pytest.approx(2.0, abs=0.3)
+    maps = run.task.splits.train.labels, run.task.drawn[0], run.task.labels[0]
+    true, drawn, moved = ((labels != run.task.background).sum() for labels in maps)
+    assert moved == pytest.approx(true, rel=0.15) and drawn > 1.3 * true
+    assert run.variant(bias_against=None).task.bias == 0.0
+    assert run.variant(objective="forward").task.bias == run.variant(objective="forward", bias_against=None).task.bias
+    assert run.variant(objective="forward", bias_against="none").task.bias == 0.0
+    with pytest.raises(
+        ValueError, match="bias_against must be None or 'none' for the objective shift.*'judge'"
+    ):
+        run.variant(objective="shift").train()
+    with pytest.raises(ValueError, match="bias_against must be 'judge', 'none' or None where .* scenes.*; got 'cons"):
+        run.variant(bias_against="consensus").train()
+
+
 def test_a_run_on_a_folder_measures_its_annotators_and_writes_predictions(of_roofs):
     run, scores = of_roofs
     assert run.task.annotators == ["a", "b"] and run.prior_kind == "fitted"

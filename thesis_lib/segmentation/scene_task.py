@@ -67,7 +67,8 @@ class SceneTask:
         return {"scenes": self.splits.fingerprint}
 
     def prepare(self):
-        """Nothing is left to check before the training."""
+        """Check what a training would end by: which bias is taken out of the labels."""
+        self.bias  # noqa: B018
 
     @cached_property
     def drawn(self):
@@ -92,11 +93,29 @@ class SceneTask:
         return BoundaryPrior().fit_pair(drawn, self._drawing(some, 2), *options, population=kind == "population")
 
     @cached_property
+    def bias(self):
+        """Of the annotator, px, that is taken out of the labels to learn from."""
+        run, against = self.run, self.run.bias_against
+        if against == "consensus":
+            raise ValueError(
+                "bias_against must be 'judge', 'none' or None where the data are scenes, which one annotator draws; "
+                "got 'consensus'"
+            )
+        if against == "judge":
+            if run.uses_prior and not run.moves_labels:
+                raise ValueError(
+                    f"bias_against must be None or 'none' for the objective {run.objective}, which takes the bias into "
+                    "the likelihood; got 'judge'"
+                )
+            return self.prior("measured").mean
+        return run.boundary_prior.mean if against is None and run.moves_labels else 0.0
+
+    @cached_property
     def labels(self):
-        """(training labels, validation labels) to learn from: without the bias where the objective wants them so."""
-        if not self.run.moves_labels:
+        """(training labels, validation labels) to learn from, without the `bias`."""
+        if self.bias == 0:
             return self.drawn
-        return tuple(shift_boundaries(drawn, -self.run.boundary_prior.mean, self.background) for drawn in self.drawn)
+        return tuple(shift_boundaries(drawn, -self.bias, self.background) for drawn in self.drawn)
 
     def adjacency(self):
         return adjacency(self.labels[0], len(self.class_names))

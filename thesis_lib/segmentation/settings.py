@@ -34,7 +34,6 @@ OF_SCENES = (
 OF_FOLDER = ("classes", "background", "unknown", "folds", "fold", "annotators", "judge", "gold_images")
 OF_RASTERS = (
     *OF_FOLDER,
-    "bias_against",
     "workers",
     "tile",
     "margin",
@@ -163,9 +162,9 @@ class Settings:
     )
     bias_against: str | None = choice(
         None,
-        "which bias is taken out of each annotator's masks: that against the consensus of all, that against the "
-        "judge's masks of the gold images, or none. None: the first that can be measured, where the objective has a "
-        "prior",
+        "which bias is taken out of the labels to learn from: each annotator's against the consensus of all, that "
+        "against the judge's masks of the gold images (of scenes: the true labels of the first `prior_scenes`), or "
+        "none. None: the first that can be measured, where the objective has a prior",
         ("consensus", "judge", "none"),
         optional=True,
     )

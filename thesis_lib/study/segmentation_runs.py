@@ -151,7 +151,9 @@ def _error(annotator, parameters):
     if annotator == "none":
         return 0.0, 0.0, "no error"
     if annotator == "population":
-        return np.nan, np.nan, f"people's errors x {parameters.get('factor', 1.0):g}"
+        bias = parameters["prior"].get("mean", 0.0)
+        words = f", bias {bias:+g} px" if bias else ""
+        return np.nan, np.nan, f"people's errors x {parameters.get('factor', 1.0):g}{words}"
     if annotator == "displacement":
         sigma, bias = parameters["sigma"], parameters.get("mean", 0.0)
         return sigma, bias, f"sigma {sigma:g} px" + (f", bias {bias:+g} px" if bias else "")
@@ -162,7 +164,8 @@ def _cases(rows):
     """The name of each run's case: the error, and what else varies between runs."""
     parts = [rows["error"]]
     for annotator, values in rows[rows["annotator"] != "none"].groupby("annotator")["annotator_parameters"]:
-        in_error = {"displacement": ["sigma", "mean"], "population": ["factor"]}.get(annotator, [])
+        in_error = {"displacement": ["sigma", "mean"], "population": ["factor", "mean"]}.get(annotator, [])
+        values = values.map(_flat)
         table = pd.DataFrame(values.tolist(), index=values.index).drop(columns=in_error, errors="ignore")
         differing = [name for name in table if _varies(table[name])]
         if differing:
@@ -177,8 +180,16 @@ def _cases(rows):
     return [", ".join(filter(None, of_run)) for of_run in zip(*parts)]
 
 
+def _flat(given):
+    """Parameters of an annotator, those of its prior beside the others."""
+    others = {name: value for name, value in given.items() if name != "prior"}
+    return {**others, **given.get("prior", {})}
+
+
 def _variant(row, several_magnitudes):
     """(variant, how it differs from its objective in words) of a run."""
+    if row.get("bias_against") == "judge":
+        return "", "bias taken out of labels"
     if row["objective"] in RULES and several_magnitudes:
         return "magnitude", f"m = {row['magnitude']:g}"
     if row["objective"] not in objectives.objectives_needing("prior") or row["prior"] in ("measured", "population"):
