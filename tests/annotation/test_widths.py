@@ -53,6 +53,20 @@ def test_an_object_that_the_image_cuts_off_goes_on():
     assert object_widths(labels, background=0)["width"].tolist() == [5.0]
 
 
+def test_maps_of_several_sizes_are_measured_one_by_one():
+    found = object_widths([stroke(3), stroke(5, 30, 40)], background=0)
+    assert found["width"].tolist() == [3.0, 5.0] and found["image"].tolist() == [0, 1]
+    with pytest.raises(ValueError, match="background must be given where maps are of several sizes; got None"):
+        object_widths([stroke(3), stroke(5, 30, 40)])
+
+
+def test_the_typical_width_is_that_of_the_median_pixel_so_that_dots_count_for_little():
+    labels = stroke(5)
+    labels[30:46:2, 1:46:2] = 1  # dots
+    assert object_widths(labels, 0)["width"].median() == 1.0
+    assert error_over_width(BoundaryPrior.known(1.0), labels, 0) == pytest.approx(1 / 5)
+
+
 def test_the_typical_error_is_sigma_of_a_normal_whatever_the_bias():
     assert typical_error(BoundaryPrior.known(1.5, mean=3.0)) == pytest.approx(1.5)
     assert typical_error(BoundaryPrior(0.0, 3.0, 2.0, 1.0)) < BoundaryPrior(0.0, 3.0, 2.0, 1.0).predictive().std()

@@ -94,9 +94,7 @@ def test_a_bias_that_is_measured_on_true_labels_is_taken_out_for_any_loss_that_d
     assert run.variant(bias_against=None).task.bias == 0.0
     assert run.variant(objective="forward").task.bias == run.variant(objective="forward", bias_against=None).task.bias
     assert run.variant(objective="forward", bias_against="none").task.bias == 0.0
-    with pytest.raises(
-        ValueError, match="bias_against must be None or 'none' for the objective shift.*'judge'"
-    ):
+    with pytest.raises(ValueError, match="bias_against must be None or 'none' for the objective shift.*'judge'"):
         run.variant(objective="shift").train()
     with pytest.raises(ValueError, match="bias_against must be 'judge', 'none' or None where .* scenes.*; got 'cons"):
         run.variant(bias_against="consensus").train()

@@ -6,7 +6,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
-from thesis_lib.annotation.widths import object_widths, typical_error, with_errors
+from thesis_lib.annotation.widths import object_widths, of_typical_pixel, typical_error, with_errors
 
 USUAL = "one_hot_dice"  # what most people train with; all gains are over it
 NEAR = 0.1  # of the logarithm of the ratio: so far beyond those that were measured the nearest one stands for it
@@ -19,8 +19,8 @@ class Advice:
 
     Args:
         error: typical error of the annotators, px, see `typical_error`.
-        width: of the median object, px.
-        error_over_width: median over the objects.
+        width: of the object that the median pixel is of, px.
+        error_over_width: the same of the error over the width.
         objective: to train with, a key of `thesis_lib.targets.OBJECTIVES`.
         gain: expected in Dice over one-hot + Dice, 0 where that is the advice.
         low, high: 95% interval of the gain.
@@ -38,7 +38,7 @@ class Advice:
 
     def __str__(self):
         found = (
-            f"The typical error is {self.error:.2f} px and the median object {self.width:.1f} px wide: "
+            f"The typical error is {self.error:.2f} px and the typical object {self.width:.1f} px wide: "
             f"a ratio of {self.error_over_width:.2f}."
         )
         far = " No data with such a ratio were measured." if self.beyond else ""
@@ -86,7 +86,7 @@ def advice(prior, labels, background=None, objects=None, gains=None):
         >>> print(advice(prior, first, background=0))
     """
     of_objects = with_errors(object_widths(labels, background, objects), prior)
-    width, ratio = (float(of_objects[name].median()) for name in ("width", "error_over_width"))
+    width, ratio = (of_typical_pixel(of_objects, name) for name in ("width", "error_over_width"))
     gains = measured_gains() if gains is None else gains
     at = np.log(max(ratio, 1e-6))
     measured = np.log(gains["error_over_width"].to_numpy(float))

@@ -13,6 +13,8 @@ from thesis_lib.labels import background_class
 
 WITHIN = stats.norm.cdf(1)  # a Normal displacement is below its mean plus sigma with this probability
 
+PLACE = ("width", "diameter", "error", "error_over_width")  # of annotators and objects on the curve of gains
+
 
 def object_widths(labels, background=None, objects=None):
     """The width of every object: twice the distance from its middle line to its boundary.
@@ -21,7 +23,7 @@ def object_widths(labels, background=None, objects=None):
     object's width is the median over its pixels. Where the image cuts an object off, it is taken to go on.
 
     Args:
-        labels: integer or boolean label maps (N, H, W) or (H, W).
+        labels: integer or boolean label maps (N, H, W) or (H, W), or a list of maps (H, W) of several sizes.
         background: its class; the most frequent one if None.
         objects: integers of the labels' shape, 0 or the number of the object; connected regions if None.
 
@@ -37,6 +39,8 @@ def object_widths(labels, background=None, objects=None):
         >>> object_widths(stroke, background=0)["width"].tolist()
         [3.0]
     """
+    if isinstance(labels, list) and len({np.shape(one) for one in labels}) > 1:
+        return _of_several_sizes(labels, background, objects)
     labels = checks.label_maps("labels", labels)
     background = background_class(labels, background)
     maps = labels.reshape((-1,) + labels.shape[-2:])
@@ -47,6 +51,15 @@ def object_widths(labels, background=None, objects=None):
             if not mask.all():
                 rows.append((image, k, _width(mask), 2 * math.sqrt(mask.sum() / math.pi)))
     return pd.DataFrame(rows, columns=["image", "class", "width", "diameter"])
+
+
+def _of_several_sizes(maps, background, objects):
+    """`object_widths` of a list of maps, one after the other."""
+    if background is None:
+        raise ValueError("background must be given where maps are of several sizes; got None")
+    numbers = [None] * len(maps) if objects is None else objects
+    tables = [object_widths(one, background, own).assign(image=i) for i, (one, own) in enumerate(zip(maps, numbers))]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _width(mask):
@@ -90,8 +103,16 @@ def with_errors(widths, annotator):
     return widths.assign(error=error, error_over_width=error / widths["width"])
 
 
+def of_typical_pixel(widths, column):
+    """Median of a column of `object_widths` or `with_errors` over the pixels of all objects.
+
+    Large objects count for more, as they do in Dice, and fragments of a few pixels for next to nothing.
+    """
+    return float(np.quantile(widths[column], 0.5, weights=widths["diameter"] ** 2, method="inverted_cdf"))
+
+
 def error_over_width(annotator, labels, background=None, objects=None):
-    """How large errors are beside the objects: the median over objects of the typical error over the width.
+    """How large errors are beside the objects: the typical error over the width, the median over their pixels.
 
     Args:
         annotator: as for `with_errors`.
@@ -103,4 +124,4 @@ def error_over_width(annotator, labels, background=None, objects=None):
     Raises:
         ValueError: if the labels hold no object, or an argument is of another kind.
     """
-    return float(with_errors(object_widths(labels, background, objects), annotator)["error_over_width"].median())
+    return of_typical_pixel(with_errors(object_widths(labels, background, objects), annotator), "error_over_width")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from thesis_lib.annotation.widths import object_widths, with_errors
+from thesis_lib.annotation.widths import PLACE, object_widths, of_typical_pixel, with_errors
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
@@ -23,8 +23,8 @@ SHOWN = 3  # test images of a case
 def keep(folder, into):
     """Write what a notebook needs of a finished sweep besides its rows, so that it runs without the images.
 
-    `cases.csv` has a row a case: objects, their median width and diameter (px), the typical error of the annotators
-    (px), and the error over the width. `pictures.npz` holds parts of test images of the first seed: image, true map,
+    `cases.csv` has a row a case: objects, and medians over their pixels of the width and diameter (px), the typical
+    error of the annotators (px), and the error over the width. `pictures.npz` holds parts of test images of the first seed: image, true map,
     the annotator's drawing, and P(not background) of every target.
 
     Args:
@@ -39,7 +39,7 @@ def keep(folder, into):
         run = Run(**first.iloc[0]["provenance"]["parameters"])
         test, annotator = run.task.splits.test, run.task.draw
         of_objects = with_errors(object_widths(test.labels, test.background, test.objects), annotator)
-        medians = of_objects[["width", "diameter", "error", "error_over_width"]].median()
+        medians = {name: of_typical_pixel(of_objects, name) for name in PLACE}
         cases.append({"case": case, "objects": len(of_objects), **medians})
         drawn = run.task.test_drawing()
         busiest = np.argsort(-(test.labels != test.background).mean((1, 2)))[: 4 * SHOWN : 4]

@@ -39,6 +39,8 @@ class Objective(NamedTuple):
         drawing: function from (probabilities of the true classes, prior) to those of what is drawn: how the objective
             takes annotators to err.
         has_bias: whether the loss takes the annotator's bias into account, so that labels need not be moved first.
+        likelihood: whether it is a likelihood of drawings, so that the network states the true classes, and `drawing`
+            what will be drawn.
     """
 
     title: str
@@ -47,6 +49,7 @@ class Objective(NamedTuple):
     takes_class_weights: bool = True
     drawing: Callable = blur
     has_bias: bool = False
+    likelihood: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,23 +92,28 @@ OBJECTIVES = {
     ),
     "spatially_varying": Objective("spatially varying", lambda p: p.smoothed(SpatiallyVarying())),
     "posterior": Objective("posterior soft labels", lambda p: p.smoothed(Posterior(p.prior)), ("prior",)),
-    "forward": Objective("forward likelihood", lambda p: ForwardLikelihood(p.prior, p.class_weights), ("prior",)),
+    "forward": Objective(
+        "forward likelihood", lambda p: ForwardLikelihood(p.prior, p.class_weights), ("prior",), likelihood=True
+    ),
     "forward_uniform": Objective(
         "forward likelihood, uniform smoothing",
         lambda p: ForwardLikelihood(p.prior, loss=p.smoothed(Uniform(p.magnitude))),
         ("prior", "magnitude"),
+        likelihood=True,
     ),
     "forward_dice": Objective(
         "forward likelihood + soft Dice",
         lambda p: ForwardLikelihood(p.prior, loss=_cross_entropy_and_dice()),
         ("prior",),
         takes_class_weights=False,
+        likelihood=True,
     ),
     "forward_expected_dice": Objective(
         "forward likelihood + Dice of expected labels",
         lambda p: ForwardDice(p.prior),
         ("prior",),
         takes_class_weights=False,
+        likelihood=True,
     ),
     "shift": Objective(
         "likelihood of shifted boundaries",
@@ -114,6 +122,7 @@ OBJECTIVES = {
         takes_class_weights=False,
         drawing=shifted,
         has_bias=True,
+        likelihood=True,
     ),
     "dice": Objective("soft Dice", lambda p: p.smoothed(OneHot(), SoftDice()), takes_class_weights=False),
     "jaccard": Objective("soft Jaccard", lambda p: p.smoothed(OneHot(), SoftJaccard()), takes_class_weights=False),
