@@ -9,36 +9,53 @@ from thesis_lib.figures.style import DRAWN, TRUE, grid, picture, style
 def gains(table, panels, baseline):
     """Gain over a baseline against the annotators' error over the width of objects, an axis a metric.
 
-    Markers are filled where the difference is significant.
+    Markers are filled where the difference is significant. Lines join the cases of one data set.
 
     Args:
         table: DataFrame with error_over_width, target, metric, gain, low, high, verdict, and objective where a target
-            is not an objective itself; data, where several data sets are to be told apart by the line's dashes.
+            is not an objective itself; data, where there are several data sets: their names are written above.
         panels: metric -> label of its y axis, more is better.
         baseline: the objective that is subtracted.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.9 * len(panels), 3.5), squeeze=False, layout="constrained")
+    several = "data" in table
+    width, height = (8.0, 4.6) if several and len(panels) == 1 else (3.9 * len(panels), 3.5)
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, height), squeeze=False, layout="constrained")
     targets = list(dict.fromkeys(table["target"]))
+    data = table["data"] if several else table["metric"]
     for axis, (metric, label) in zip(axes[0], panels.items()):
+        of_metric = table[table["metric"] == metric]
         for i, target in enumerate(targets):
-            part = table[(table["metric"] == metric) & (table["target"] == target)]
-            title, colour, marker = style(part["objective"].iloc[0] if "objective" in part else target)
-            at = part["error_over_width"] * (1 + 0.025 * (i - (len(targets) - 1) / 2))  # error bars stay apart
-            bounds = np.nan_to_num([part["gain"] - part["low"], part["high"] - part["gain"]])
-            axis.errorbar(at, part["gain"], bounds, color=colour, marker=marker, mfc="white", capsize=2, label=title)
-            sure = (part["verdict"] != "").to_numpy()
-            axis.plot(at[sure], part["gain"][sure], color=colour, marker=marker, ls="none", zorder=3)
+            of_target = of_metric[of_metric["target"] == target]
+            title, colour, marker = style(of_target["objective"].iloc[0] if "objective" in of_target else target)
+            for number, (_, part) in enumerate(of_target.groupby(data, sort=False)):
+                at = part["error_over_width"] * (1 + 0.025 * (i - (len(targets) - 1) / 2))  # error bars stay apart
+                bounds = np.nan_to_num([part["gain"] - part["low"], part["high"] - part["gain"]])
+                name = title if number == 0 else None
+                axis.errorbar(at, part["gain"], bounds, color=colour, marker=marker, mfc="white", capsize=2, label=name)
+                sure = (part["verdict"] != "").to_numpy()
+                axis.plot(at[sure], part["gain"][sure], color=colour, marker=marker, ls="none", zorder=3)
         axis.axhline(0, color="black", ls=":")
-        ticks = sorted(set(table["error_over_width"].round(2)))
+        ticks = sorted(set(of_metric["error_over_width"].round(2)))
         limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
         axis.set(xscale="log", xlabel="annotators' error / width of objects", xlim=limits)
         axis.minorticks_off()
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_title(f"{label}\ngain over {style(baseline)[0]}", fontsize=9)
         axis.grid(axis="y", alpha=0.3)
+        if several:
+            _name_data(axis, of_metric)
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, fontsize=8, loc="outside lower center", ncols=3)
     return figure
+
+
+def _name_data(axis, table):
+    """Write which data each error over width is of, above the axis; those of one place stand below each other."""
+    options = {"rotation": 35, "fontsize": 7, "ha": "left", "va": "bottom", "transform": axis.get_xaxis_transform()}
+    for ratio, part in table.groupby(table["error_over_width"].round(3)):
+        axis.text(ratio, 1.01, " and ".join(dict.fromkeys(part["data"])), **options)
+        axis.axvline(ratio, color="#DDDDDD", lw=0.8, zorder=0)
+    axis.set_title(axis.get_title(), fontsize=9, pad=58)
 
 
 def outlines(pictures, targets):

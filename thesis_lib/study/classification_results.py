@@ -2,10 +2,9 @@
 
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.semi_supervised.run import METHODS
-from thesis_lib.study import classification_runs, experiments
+from thesis_lib.study import classification_runs, experiments, markdown
 from thesis_lib.study.classification_runs import PUBLISHED, titled
 from thesis_lib.study.classification_tables import (
-    bullets,
     difference_in_words,
     gain_in_words,
     joined,
@@ -44,11 +43,11 @@ def results_table():
 def _table(rows):
     errors = rows.groupby(["method", "network", "labels"])["error_percent"].agg(["mean", "count"])
     numbers, seeds = sorted(rows["labels"].unique()), rows["seed"].nunique()
-    lines = [["method, network", *(f"{number:,} labels" for number in numbers)], ["---"] * (len(numbers) + 1)]
+    lines = []
     for kind in kinds_in_order(rows):
         cells = [_cell(errors, kind, number, seeds) for number in numbers]
         lines.append([titled(*kind), *cells])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(["method, network", *(f"{number:,} labels" for number in numbers)], lines)
 
 
 def _cell(errors, kind, number, seeds):
@@ -72,7 +71,7 @@ def results_section():
         _longer(rows),
     ]
     introduction = INTRODUCTION.format(seeds=seeds_in_words(rows["seed"].unique()))
-    return "\n\n".join(["## Few labels", introduction, _table(rows), bullets(sentences)]) + "\n"
+    return "\n\n".join(["## Few labels", introduction, _table(rows), markdown.bullets(sentences)]) + "\n"
 
 
 def _one(rows, name):

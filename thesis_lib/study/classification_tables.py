@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib.semi_supervised.run import METHOD_SETTINGS, METHODS, NETWORKS, PRETRAINED
-from thesis_lib.study import classification_runs, statistics
+from thesis_lib.study import classification_runs, markdown, statistics
 from thesis_lib.study.classification_runs import PUBLISHED, SETTINGS, titled
 
 
@@ -41,11 +41,6 @@ def joined(values):
     """Values in words: "a", "a and b" or "a, b and c"."""
     *first, last = map(str, values)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def bullets(sentences):
-    """A Markdown list."""
-    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def interval_in_words(low, high, style="+.2f"):
@@ -85,7 +80,7 @@ def summary(rows, planned=None, experiment=None):
     if len(commits):
         counts = commits.str.replace("+changes", " with changes").value_counts()
         sentences.append(f"Commits: {listed(f'{commit[:7]} ({count} runs)' for commit, count in counts.items())}.")
-    return bullets(sentences)
+    return markdown.bullets(sentences)
 
 
 def error_table(rows, level=0.95):
@@ -200,7 +195,7 @@ def conclusions(rows, level=0.95):
     sentences.append(significance_in_words(differences, level))
     significant = differences[differences["significant"]]
     sentences += [f"{row.data}, {difference_in_words(row)}" for row in significant.itertuples()]
-    return bullets(sentences)
+    return markdown.bullets(sentences)
 
 
 def _lowest_in_words(row):
@@ -273,4 +268,4 @@ def chosen(table):
         several = errors.shape[1] > 1
         sentence += f"; seeds differ by up to {spread:.2f} points." if several else f"; {errors.columns[0]} alone."
         sentences.append(sentence)
-    return bullets(sentences)
+    return markdown.bullets(sentences)

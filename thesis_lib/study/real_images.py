@@ -7,13 +7,11 @@ from thesis_lib.annotation.widths import PLACE, object_widths, of_typical_pixel,
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
-from thesis_lib.study import segmentation_runs
-from thesis_lib.study.classification_tables import bullets
+from thesis_lib.study import markdown, segmentation_runs
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_results import read_differences
 
 REFERENCE = REPOSITORY / "reports/reference/real_images"
-GAINS = REPOSITORY / "thesis_lib/annotation/gains.csv"
 HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
 BASELINES = ("one_hot_dice", "one_hot")  # what most people train with, and the loss that has no bias of its own
 SIDE = 64  # px, of the parts of images that are kept
@@ -24,8 +22,8 @@ def keep(folder, into):
     """Write what a notebook needs of a finished sweep besides its rows, so that it runs without the images.
 
     `cases.csv` has a row a case: objects, and medians over their pixels of the width and diameter (px), the typical
-    error of the annotators (px), and the error over the width. `pictures.npz` holds parts of test images of the first seed: image, true map,
-    the annotator's drawing, and P(not background) of every target.
+    error of the annotators (px), and the error over the width. `pictures.npz` holds parts of test images of the first
+    seed: image, true map, the annotator's drawing, and P(not background) of every target.
 
     Args:
         folder: of the runs, with their `predictions.npz`.
@@ -123,6 +121,28 @@ def two_probabilities(rows):
     return rows.groupby(["case", "title"], sort=False)[list(names)].mean().rename(columns=names)
 
 
+def score_table(rows, differences, cases, targets=None):
+    """Mean scores of each target in each case, a Markdown table, the smallest error over width first.
+
+    Bold scores are significantly better than those of one-hot + Dice, scores in italics significantly worse.
+
+    Args:
+        rows, differences, cases: as for `findings`.
+        targets: those that are shown; None: all.
+    """
+    labels = [METRICS[name].label for name in HEADLINE]
+    verdicts = differences[differences["baseline"] == BASELINES[0]].set_index(["case", "target", "metric"])["verdict"]
+    marks = {"better": "**{:.3f}**", "worse": "*{:.3f}*", "": "{:.3f}"}
+    lines = []
+    shown = rows if targets is None else rows[rows["target"].isin(targets)]
+    of_targets = shown.groupby(["case", "target", "title"], sort=False)[[*HEADLINE, "boundary_bias"]].mean()
+    for case, ratio in cases.sort_values("error_over_width")[["case", "error_over_width"]].itertuples(index=False):
+        for (target, title), means in of_targets.loc[case].iterrows():
+            scores = [marks[verdicts.get((case, target, name), "")].format(means[name]) for name in HEADLINE]
+            lines.append([case, f"{ratio:.2f}", title, *scores, f"{means['boundary_bias']:+.2f}"])
+    return markdown.table(["labels", "error / width", "target", *labels, "bias, px"], lines)
+
+
 def findings(rows, differences, cases):
     """What was found in each case, a sentence each: the target with the highest Dice, and its differences.
 
@@ -159,13 +179,8 @@ def _words(row):
 
 
 def write():
-    """Write differences.csv of the committed sweep, and the gains in Dice that `annotation.advice` reads."""
-    differences = families(segmentation_runs.read(REFERENCE / "runs"))
-    differences.to_csv(REFERENCE / "differences.csv", index=False)
-    table = gains(differences, pd.read_csv(REFERENCE / "cases.csv"))
-    table = table[table["metric"] == HEADLINE[0]].drop(columns=["metric", "objective"])
-    table.insert(0, "data", "nuclei")
-    table.to_csv(GAINS, index=False, float_format="%.5g")
+    """Write differences.csv of the committed sweep."""
+    families(segmentation_runs.read(REFERENCE / "runs")).to_csv(REFERENCE / "differences.csv", index=False)
 
 
 def committed():
@@ -191,4 +206,4 @@ def section():
         "[differences.csv](reports/reference/real_images/differences.csv) has every difference."
     )
     title = "## Real images, drawn by simulated radiologists"
-    return "\n\n".join([title, head, bullets([*findings(rows, differences, cases), link])]) + "\n"
+    return "\n\n".join([title, head, markdown.bullets([*findings(rows, differences, cases), link])]) + "\n"

@@ -8,7 +8,7 @@ import re
 
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import classification_results, real_images
-from thesis_lib.study.classification_tables import bullets
+from thesis_lib.study.markdown import bullets
 from thesis_lib.study.segmentation_results import (
     SegmentationResults,
     early_section,

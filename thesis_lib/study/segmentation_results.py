@@ -10,8 +10,8 @@ from functools import cached_property
 import pandas as pd
 
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import segmentation_runs
-from thesis_lib.study.classification_tables import bullets, joined
+from thesis_lib.study import markdown, segmentation_runs
+from thesis_lib.study.classification_tables import joined
 from thesis_lib.study.comparison import HEADLINE, Comparison, best_magnitudes
 from thesis_lib.study.segmentation_runs import TITLES
 from thesis_lib.study.segmentation_tables import FORWARD
@@ -99,7 +99,7 @@ class SegmentationResults:
 
     def table(self):
         """Distance in the median scene and mIoU of the main targets in every case: a Markdown table, captioned."""
-        lines = [["error of the annotators", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
+        lines = []
         for words in self.words.values():
             cells = []
             for target in COLUMNS:
@@ -112,7 +112,7 @@ class SegmentationResults:
             f"background. Means over the same {seeds} seeds, with {usual['scenes']:,.0f} training scenes and "
             f"{usual['epochs']} epochs where nothing else is said."
         )
-        return f"{caption}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return f"{caption}\n\n" + markdown.table(["error of the annotators", *COLUMNS.values()], lines)
 
     def distance(self, words, target):
         """Distance in the median scene, as text."""
@@ -232,10 +232,10 @@ class SegmentationResults:
 
     def wrong_prior_table(self):
         """Distance in the median scene by the sigma that is assumed, as a Markdown table."""
-        lines = [["sigma assumed", *(TITLES[target] for target in ("forward", "posterior"))], ["---"] * 3]
+        lines, targets = [], ("forward", "posterior")
         for sigma, row in self.assumed.iterrows():
-            lines.append([f"{sigma:g} px", *(f"{row[target]:.3f} px" for target in ("forward", "posterior"))])
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+            lines.append([f"{sigma:g} px", *(f"{row[target]:.3f} px" for target in targets)])
+        return markdown.table(["sigma assumed", *(TITLES[target] for target in targets)], lines)
 
     @cached_property
     def assumed(self):
@@ -329,7 +329,7 @@ class SegmentationResults:
             ("What these numbers do not say", self.limits()),
         ):
             table = [self.wrong_prior_table()] if title == "A misspecified prior" else []
-            parts += [f"### {title}", *table, bullets(sentences)]
+            parts += [f"### {title}", *table, markdown.bullets(sentences)]
         return "\n\n".join(parts) + "\n"
 
     def findings(self):
@@ -414,7 +414,7 @@ def early_section():
         "[differences.csv](reports/reference/early/differences.csv) has every difference, "
         "[compare_targets.csv](reports/reference/early/compare_targets.csv) every run."
     )
-    return "\n\n".join(["## Another network, trained for a shorter time", bullets([*sentences, link])]) + "\n"
+    return "\n\n".join(["## Another network, trained for a shorter time", markdown.bullets([*sentences, link])]) + "\n"
 
 
 def roofs_section():
@@ -435,7 +435,7 @@ def roofs_section():
         "[The executed notebook](reports/reference/buildings/08_buildings.ipynb) has the details, "
         "[row.json](reports/reference/buildings/row.json) the provenance.",
     ]
-    return "\n\n".join(["## Roofs in aerial images", bullets(sentences)]) + "\n"
+    return "\n\n".join(["## Roofs in aerial images", markdown.bullets(sentences)]) + "\n"
 
 
 def roofs_finding():
