@@ -10,6 +10,7 @@ from thesis_lib.annotation.widths import object_widths, of_typical_pixel, typica
 
 USUAL = "one_hot_dice"  # what most people train with; all gains are over it
 NEAR = 0.1  # of the logarithm of the ratio: so far beyond those that were measured the nearest one stands for it
+SMALL = 0.5  # px; a smaller bias is below what a mask shows
 TABLE = "gains.csv"  # beside this file; `python -m thesis_lib.study.results` writes it
 
 
@@ -25,6 +26,7 @@ class Advice:
         gain: expected in Dice over one-hot + Dice, 0 where that is the advice.
         low, high: 95% interval of the gain.
         beyond: whether the ratio lies outside those that were measured.
+        bias: of the annotators, px, positive outside; 0 where it is not known.
     """
 
     error: float
@@ -35,6 +37,7 @@ class Advice:
     low: float
     high: float
     beyond: bool
+    bias: float = 0.0
 
     def __str__(self):
         found = (
@@ -42,6 +45,9 @@ class Advice:
             f"a ratio of {self.error_over_width:.2f}."
         )
         far = " No data with such a ratio were measured." if self.beyond else ""
+        if abs(self.bias) >= SMALL:
+            side = "outside" if self.bias > 0 else "inside"
+            far += f" Boundaries are drawn {abs(self.bias):.1f} px too far {side}: take this out of the labels first."
         if self.objective == USUAL:
             why = "" if self.beyond else " No other objective had a measurable gain there."
             return f"{found} Train with {USUAL}.{why}{far}"
@@ -64,10 +70,11 @@ def measured_gains():
 def advice(prior, labels, background=None, objects=None, gains=None):
     """Which objective to train with on images like these.
 
-    The error over the width of the objects places the data on the curve of gains that were measured on real images
-    (notebook 13). Between two measured ratios gains are interpolated. An objective is recommended where the interval of
-    its gain excludes zero; of several, the one with the largest gain. Where the ratio is smaller than all that were
-    measured, the advice is one-hot + Dice.
+    The error over the width of the objects places the data on the curve of gains that were measured (notebook 13).
+    Between two measured ratios gains are interpolated. An objective is recommended where the interval of its gain
+    excludes zero; of several, the one with the largest gain. Where the ratio is smaller than all that were measured,
+    the advice is one-hot + Dice. A bias that the prior knows is to be taken out of the labels, whatever the objective:
+    that gained most.
 
     Args:
         prior: BoundaryPrior of the annotators, such as `BoundaryPrior().fit_pair(first, second, population=True)`.
@@ -98,4 +105,4 @@ def advice(prior, labels, background=None, objects=None, gains=None):
         gain, low, high = (float(np.interp(at, where, part[name])) for name in ("gain", "low", "high"))
         if low > 0 and gain > best[1] and not below:
             best = target, gain, low, high
-    return Advice(typical_error(prior), width, ratio, *best, bool(below or beyond))
+    return Advice(typical_error(prior), width, ratio, *best, bool(below or beyond), float(prior.mean))

@@ -7,7 +7,7 @@ written by hand.
 import re
 
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import classification_results, real_images
+from thesis_lib.study import classification_results, gains, real_images, two_observers
 from thesis_lib.study.markdown import bullets
 from thesis_lib.study.segmentation_results import (
     SegmentationResults,
@@ -33,6 +33,7 @@ def document(segmentation):
     sections = [
         HEAD,
         real_images.section(),
+        two_observers.section(),
         segmentation.section(),
         early_section(),
         roofs_section(),
@@ -44,7 +45,8 @@ def document(segmentation):
 def blocks(segmentation):
     """The generated blocks of README.md: name -> Markdown."""
     return {
-        "real-images": bullets(real_images.findings(*real_images.committed())),
+        "real-images": real_images.score_table(*real_images.committed(), real_images.MAIN),
+        "vessels": bullets(two_observers.findings(*two_observers.committed(), two_observers.USUAL)),
         "findings": bullets([*segmentation.findings(), roofs_finding()]),
         "targets": segmentation.table(),
         "few-labels": classification_results.results_table(),
@@ -78,6 +80,7 @@ def main():
     for sweep in SWEEPS:
         write_differences(sweep)
     real_images.write()
+    gains.write()
     segmentation = SegmentationResults(read("compare"), read_differences("compare"))
     (REPOSITORY / "RESULTS.md").write_text(document(segmentation))
     readme = REPOSITORY / "README.md"

@@ -5,14 +5,18 @@ import pandas as pd
 from scipy import stats
 
 from thesis_lib import checks
+from thesis_lib.annotation.advice import USUAL
 from thesis_lib.annotation.widths import PLACE, object_widths, of_typical_pixel, with_errors
 from thesis_lib.metrics.aggregation import METRICS
+from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
+from thesis_lib.study import markdown
 from thesis_lib.study.rows import read_rows, read_scenes
 from thesis_lib.study.segmentation_tables import with_intervals
 from thesis_lib.study.statistics import holm
 from thesis_lib.targets.objectives import OBJECTIVES
 
+REFERENCE = REPOSITORY / "reports/reference/vessels"
 PERSON = "person"  # the target of rows that are a person's own masks
 SCORES = {  # label, and which is better; the log loss is of a forecast of the judge's drawing
     "dice": ("Dice", "higher"),
@@ -209,3 +213,27 @@ def findings(images, table, baseline):
     if judged:
         sentences.append(f"The ceiling, {judged[0]}, has {dice[judged[0]]:.3f}.")
     return sentences
+
+
+def committed():
+    """(images, differences to one-hot + Dice) of the committed sweep."""
+    images = read(REFERENCE / "runs")
+    return images, differences(images, USUAL)[0]
+
+
+def section():
+    """What RESULTS.md says of the committed sweep, in Markdown."""
+    images, table = committed()
+    networks = images[images["objective"] != PERSON]
+    better, worse = ((table["verdict"] == verdict).sum() for verdict in ("better", "worse"))
+    head = (
+        f"Vessels in {images['raster'].nunique()} photographs of retinas, drawn by two observers (STARE; Hoover et "
+        "al., 2000). Networks learn from one observer and are judged by the other, both ways, in "
+        f"{images['fold'].nunique()} folds; {networks['target'].nunique()} targets and rivals. "
+        f"{len(table)} comparisons with one-hot + Dice: {better} significantly better, {worse} significantly worse."
+    )
+    average = means(complete(images))
+    lines = [[title, *("" if np.isnan(v) else f"{v:.3f}" for v in row)] for title, *row in average.itertuples()]
+    link = "[Notebook 15](notebooks/15_compare_drawings.ipynb) shows them."
+    parts = ["## Vessels, drawn by two people", head, markdown.table(["target", *average.columns], lines)]
+    return "\n\n".join([*parts, markdown.bullets([*findings(images, table, USUAL), link])]) + "\n"
