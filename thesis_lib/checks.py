@@ -50,6 +50,40 @@ def one_of(name, value, known):
     return value
 
 
+def array(name, value):
+    """`value` as a NumPy array, if it is a number or an array, or a sequence of sequences of one length."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, its rows of one length; got {_short(value)}") from error
+
+
+def number_array(name, value, what="an array of finite numbers", low=-math.inf):
+    """`value` as a float array, in single precision at least, if it is an array of finite numbers, `low` or more.
+
+    Args:
+        name: of the argument, for the error.
+        value: array or nested sequence.
+        what: what is accepted, for the error.
+        low: the least number.
+    """
+    found = array(name, value)
+    if found.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be {what}; got {_short(value)}")
+    # Sums in half precision soon overflow.
+    found = found.astype(np.result_type(found.dtype, np.float32), copy=False)
+    if not np.isfinite(found).all() or (found < low).any():
+        raise ValueError(f"{name} must be {what}; got {_short(value)}")
+    return found
+
+
+def _short(value):
+    """What an error says of a value: itself, or the shape of a large array."""
+    shape = getattr(value, "shape", ())
+    text = f"shape {tuple(shape)}, dtype {value.dtype}" if math.prod(shape) > 20 else repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 def label_maps(name, value, num_classes=None, ignore=None):
     """`value` as an array, if it holds label maps: integers or booleans, shape (N, H, W) or (H, W).
 
@@ -62,19 +96,19 @@ def label_maps(name, value, num_classes=None, ignore=None):
     Returns:
         NumPy array with the dtype of `value`.
     """
-    array = np.asarray(value)
-    if array.ndim not in (2, 3) or array.dtype.kind not in "biu" or array.size == 0:
+    maps = array(name, value)
+    if maps.ndim not in (2, 3) or maps.dtype.kind not in "biu" or maps.size == 0:
         raise ValueError(
             f"{name} must be a non-empty array of integer classes or booleans, shape (H, W) or (N, H, W); "
-            f"got shape {array.shape}, dtype {array.dtype}"
+            f"got shape {maps.shape}, dtype {maps.dtype}"
         )
-    values = array if ignore is None else array[array != ignore]
-    if array.dtype.kind != "b" and values.size:
+    values = maps if ignore is None else maps[maps != ignore]
+    if maps.dtype.kind != "b" and values.size:
         low, high = int(values.min()), int(values.max())
         if low < 0 or (num_classes is not None and high >= num_classes):
             accepted = "0 or more" if num_classes is None else f"in 0..{num_classes - 1}"
             raise ValueError(f"{name} must hold classes {accepted}; got values from {low} to {high}")
-    return array
+    return maps
 
 
 def same_shape(first_name, first, second_name, second):

@@ -183,9 +183,25 @@ def test_a_certain_prior_stays_as_it_is():
     assert certain.expected_error() == pytest.approx(1.5 * math.sqrt(2 / math.pi))
 
 
+@pytest.mark.parametrize("shape", [0.51, 0.8, 2.0, 40.0, 1e6])
+def test_the_expected_error_is_that_of_the_predictive_distribution(shape):
+    prior = BoundaryPrior(mean=0.3, shape=shape)
+    distribution = prior.predictive()
+    by_quadrature = 2 * distribution.expect(lambda d: d - 0.3, lb=0.3) if shape < 1000 else None
+    gaussian = distribution.kwds.get("scale", distribution.args[-1]) * math.sqrt(2 / math.pi)
+    assert prior.expected_error() == pytest.approx(by_quadrature or gaussian, rel=1e-6)
+
+
+def test_a_prior_without_a_mean_expects_an_infinite_error():
+    assert BoundaryPrior(shape=0.5).expected_error() == BoundaryPrior(shape=0.4).expected_error() == math.inf
+    assert BoundaryPrior.known(0.0).expected_error() == 0.0
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
+        (lambda: BoundaryPrior.known(1e200), r"sigma must be a finite number in \[0, 1e\+06\]; got 1e\+200"),
+        (lambda: BoundaryPrior().update([0.0, -1e200]), r"displacements must be within 1e\+06 px; got -1e\+200"),
         (lambda: BoundaryPrior.known(-1.0), "sigma must .*-1.0"),
         (lambda: BoundaryPrior.known(float("inf")), "sigma must .*inf"),
         (lambda: BoundaryPrior(scale=0.0), "scale must .*0.0"),

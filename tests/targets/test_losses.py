@@ -8,7 +8,9 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import DisplacementField
 from thesis_lib.semi_supervised.virtual_adversarial import gradient
 from thesis_lib.targets import losses, objectives, smoothing
+from thesis_lib.targets.expectation import ForwardDice
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard
+from thesis_lib.targets.shift import ShiftLikelihood, shifted
 
 PRIOR = BoundaryPrior.known(1.0)
 
@@ -103,6 +105,89 @@ def test_labels_of_another_rank_are_named(example):
         smoothing.Posterior(1.0)
     with pytest.raises(ValueError, match="labels must hold a pixel that is not to be ignored"):
         losses.class_weights("largest", np.full((1, 2, 2), 255), 3, 0)
+
+
+EVERY_LOSS = [
+    ForwardLikelihood(PRIOR),
+    ForwardDice(PRIOR),
+    ShiftLikelihood(PRIOR, 0),
+    SmoothedLoss(smoothing.OneHot()),
+    SmoothedLoss(smoothing.OneHot(), SoftDice()),
+    SmoothedLoss(smoothing.OneHot(), SoftJaccard()),
+]
+
+
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("shape", [(1, 8, 9), (2, 1, 9), (2, 1, 1), (2, 9, 8)])
+def test_labels_of_another_size_are_refused_not_broadcast(loss, shape, example):
+    with pytest.raises(ValueError, match=r"labels must be integer class maps \(N, H, W\) beside logits"):
+        loss(np.zeros(shape, int), example[1])
+
+
+@pytest.mark.parametrize("loss", EVERY_LOSS, ids=lambda loss: loss.name)
+def test_logits_of_one_class_which_no_loss_can_teach_are_refused(loss, example):
+    labels, logits = example
+    with pytest.raises(ValueError, match="logits must be of two classes or more"):
+        loss(labels, logits[..., :1])
+
+
+def test_soft_labels_of_another_size_are_refused(example):
+    _, logits = example
+    for loss in (SoftDice(), SoftJaccard()):
+        for shape in ((2, 8, 9), (1, 8, 9, 3), (2, 8, 9, 1)):
+            with pytest.raises(ValueError, match=r"soft labels must be \(N, H, W, K\) as the logits are"):
+                loss(np.ones(shape), logits)
+
+
+@pytest.mark.parametrize("floatx, tolerance", [("float64", 1e-6), ("float16", 5e-3)])
+@pytest.mark.parametrize("name", objectives.OBJECTIVES)
+def test_every_objective_keeps_its_value_in_double_and_half_precision(name, floatx, tolerance, example):
+    labels, logits = example
+    parts = {"prior": BoundaryPrior.known(0.3), "adjacency": smoothing.adjacency(labels, 3), "background": 0}
+    expected = float(objectives.objective(name, **parts)(labels, logits))
+    keras.config.set_floatx(floatx)
+    try:
+        loss = objectives.objective(name, **parts)
+        assert float(loss(labels, logits)) == pytest.approx(expected, rel=tolerance)
+    finally:
+        keras.config.set_floatx("float32")
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: losses.Sum("ab"), "losses must be a list of one keras.losses.Loss or more; got 'ab'"),
+        (lambda: losses.Sum([]), r"losses must be a list of one .*; got \[\]"),
+        (lambda: losses.Sum(["mse"]), "losses must be a keras.losses.Loss; got 'mse'"),
+        (lambda: ForwardLikelihood(PRIOR, loss="mse"), "loss must be a keras.losses.Loss; got 'mse'"),
+        (lambda: SmoothedLoss(smoothing.OneHot(), "mse"), "loss must be a keras.losses.Loss; got 'mse'"),
+        (
+            lambda: SmoothedLoss(smoothing.OneHot(), keras.losses.CategoricalCrossentropy()),
+            "loss must take logits, from_logits=True; got categorical_crossentropy of probabilities",
+        ),
+        (lambda: SmoothedLoss(smoothing.OneHot), "smoothing must be a rule of thesis_lib.targets"),
+        (
+            lambda: ForwardLikelihood(PRIOR, {0: 1.0, 1: 2.0}),
+            r"class_weights must be a list .*; got \{0: 1.0, 1: 2.0\}",
+        ),
+        (lambda: ForwardLikelihood(PRIOR, ["a", "b"]), r"class_weights must be a list .*; got \['a', 'b'\]"),
+        (
+            lambda: ForwardLikelihood(PRIOR, [[1.0], [1.0, 2.0]]),
+            "class_weights must be an array, its rows of one length",
+        ),
+        (lambda: ForwardLikelihood(PRIOR, [0.0, 0.0]), "class_weights must be .* not all 0"),
+        (lambda: ForwardLikelihood(PRIOR, [1.0, float("nan")]), "class_weights must be a list of finite numbers"),
+        (
+            lambda: losses.class_weights("largest", [[0, 1], [1]], 2, 0),
+            "labels must be an array, its rows of one length",
+        ),
+        (lambda: losses.class_weights("uniform", LABELS, "4", 0), "num_classes must be a whole number from 1; got '4'"),
+        (lambda: shifted(np.zeros((1, 4, 4, 2), "float32"), PRIOR, 2), "background must be a whole number from 0 to 1"),
+    ],
+)
+def test_wrong_parts_of_a_loss_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
 
 
 def test_over_many_annotations_the_sharp_truth_has_the_highest_likelihood(disc):
@@ -212,7 +297,7 @@ def test_every_objective_is_finite_and_survives_being_saved(name, example):
 def test_wrong_values_are_named():
     with pytest.raises(ValueError, match="objective must be one of dice, fixed_adjacent, .*'magic'"):
         objectives.objective("magic")
-    with pytest.raises(ValueError, match="prior must be a BoundaryPrior for the objective 'forward'"):
+    with pytest.raises(ValueError, match="prior for the objective 'forward' must be a BoundaryPrior; got None"):
         objectives.objective("forward")
     with pytest.raises(ValueError, match="prior must be a BoundaryPrior; got 1.0"):
         ForwardLikelihood(1.0)

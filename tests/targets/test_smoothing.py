@@ -55,6 +55,14 @@ def test_adjacency_equals_counting_pair_by_pair(shape, num_classes):
     assert (smoothing.adjacency(labels, num_classes) == expected).all()
 
 
+@pytest.mark.parametrize("sigma", [0.02, 1e-200, 1.0, 1e9])
+def test_the_filter_of_any_sigma_keeps_one_half_at_the_centre(sigma):
+    kernel = SpatiallyVarying(sigma).kernel()
+    assert kernel.sum() == pytest.approx(1) and kernel[1, 1] == pytest.approx(0.5)
+    corner = 0 if sigma < 0.1 else np.exp(-0.5 / sigma**2)
+    assert kernel[0, 0] / kernel[0, 1] == pytest.approx(corner)
+
+
 COUNTS = np.array([[6, 3, 1], [3, 2, 0], [1, 0, 0]])
 
 
@@ -195,6 +203,14 @@ def test_rules_survive_being_saved(rule):
         (lambda: Uniform(1.5), "magnitude must .*1.5"),
         (lambda: SpatiallyVarying(-1.0), "sigma must .*-1.0"),
         (lambda: ClassMatrix([[1.0, 0.5], [0, 1]]), "rows that sum to one"),
+        (lambda: ClassMatrix([["a"]]), "matrix must be an array of finite numbers; got .*'a'"),
+        (lambda: smoothing.smoothing_matrix("fixed_uniform", 0.9, "abc"), "adjacency must be a square .*; got 'abc'"),
+        (lambda: smoothing.posterior_class_matrix(1.0, COUNTS), "prior must be a BoundaryPrior; got 1.0"),
+        (
+            lambda: smoothing.posterior_class_matrix(BoundaryPrior(shape=0.4), COUNTS),
+            "prior must have a shape of more than 1/2 .*; got 0.4",
+        ),
+        (lambda: smoothing.adjacency([[0, 1], [0]], 2), "labels must be an array, its rows of one length"),
         (lambda: soft(ClassMatrix(np.eye(2)), STRIPES), "a row for each of the 3 classes; got 2"),
         (lambda: smoothing.smoothing_matrix("diagonal", 0.9, COUNTS), "rule must be one of fixed_adjacent"),
         (lambda: smoothing.smoothing_matrix("fixed_uniform", 1.1, COUNTS), "magnitude must .*1.1"),

@@ -24,6 +24,7 @@ from thesis_lib.annotation.displacements import (
 
 SMALLEST_SCALE = 1e-9  # px; SciPy's Normal needs a positive scale for an annotator without error
 MIXTURE_ERROR = 5e-4  # largest difference of the distribution functions of the mixture and the Student-t
+LARGEST = 1e6  # px, of a displacement, its mean and its spread; no image is larger
 MOST_GAUSSIANS = 16  # of the mixture; with fewer than four degrees of freedom the error may then be larger
 
 
@@ -57,14 +58,14 @@ class BoundaryPrior:
     scale: float = 1.0
 
     def __post_init__(self):
-        checks.real("mean", self.mean)
+        checks.real("mean", self.mean, -LARGEST, LARGEST)
         if math.inf in (self.mean_weight, self.shape):
             if self.mean_weight != self.shape:
                 raise ValueError(
                     "mean_weight and shape must both be finite or both infinite (BoundaryPrior.known); "
                     f"got {self.mean_weight!r} and {self.shape!r}"
                 )
-            checks.real("scale", self.scale, 0.0)
+            checks.real("scale", self.scale, 0.0, LARGEST**2)
         else:
             for name in ("mean_weight", "shape", "scale"):
                 checks.real(name, getattr(self, name), 0.0, open_low=True)
@@ -72,7 +73,7 @@ class BoundaryPrior:
     @classmethod
     def known(cls, sigma, mean=0.0):
         """A prior that is certain of sigma (px, 0 or more) and of the bias `mean` (px)."""
-        sigma = checks.real("sigma", sigma, 0.0)
+        sigma = checks.real("sigma", sigma, 0.0, LARGEST)
         return cls(mean=mean, mean_weight=math.inf, shape=math.inf, scale=sigma**2)
 
     @property
@@ -103,6 +104,8 @@ class BoundaryPrior:
             ValueError: if an argument is not of this kind.
         """
         d = np.concatenate(as_series("displacements", displacements))
+        if np.abs(d).max() > LARGEST:
+            raise ValueError(f"displacements must be within {LARGEST:g} px; got {d[np.abs(d).argmax()]:g}")
         tau = checks.real("autocorrelation_time", autocorrelation_time, 1.0)
         tau_variance = tau
         if variance_autocorrelation_time is not None:
@@ -314,10 +317,17 @@ class BoundaryPrior:
         return [(float(w), scale / math.sqrt(p)) for w, p in zip(weights, precisions)]
 
     def expected_error(self):
-        """E|d - mean|, px: the average distance between a drawn and a true boundary once the bias is removed."""
-        if self._predictive_scale() == 0:
-            return 0.0
-        return float(2 * self.predictive().expect(lambda d: d - self.mean, lb=self.mean))
+        """E|d - mean|, px: the average distance between a drawn and a true boundary once the bias is removed.
+
+        It is infinite for a shape of 1/2 or less: the Student-t then has one degree of freedom at most, and no mean.
+        """
+        if self.is_known:
+            return self._predictive_scale() * math.sqrt(2 / math.pi)
+        if self.shape <= 0.5:
+            return math.inf
+        # The mean distance of a Student-t of 2 * shape degrees of freedom; poch is gamma(shape + 1/2) / gamma(shape).
+        ratio = float(special.poch(self.shape, 0.5)) * math.sqrt(2 * self.shape / math.pi) / (self.shape - 0.5)
+        return self._predictive_scale() * ratio
 
 
 def gaussian_taps(sigma, radius):
@@ -336,3 +346,10 @@ def _measure(annotation, reference, background, search_radius):
     values = np.concatenate(series)
     warn_of_small_radius(search_radius, values.std(), values.mean(), stacklevel=4)
     return series
+
+
+def checked_prior(prior, name="prior"):
+    """`prior`, if it is a BoundaryPrior; `name` is what the error calls it."""
+    if not isinstance(prior, BoundaryPrior):
+        raise ValueError(f"{name} must be a BoundaryPrior; got {prior!r}")
+    return prior

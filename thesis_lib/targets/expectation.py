@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.targets.losses import TINY, ForwardLikelihood, SoftDice, integer_labels
-from thesis_lib.targets.smoothing import OneHot, blur
+from thesis_lib.targets.losses import TINY, ForwardLikelihood, SoftDice, labels_and_logits, one_hot
+from thesis_lib.targets.smoothing import blur
 
 
 def expected_labels(labels, probabilities, prior):
@@ -27,7 +27,7 @@ def expected_labels(labels, probabilities, prior):
         float (N, H, W, K); sums to one, or is 0 where no vote comes from.
     """
     drawn = ops.maximum(blur(probabilities, prior), TINY)
-    votes = probabilities * blur(OneHot()(labels, probabilities.shape[-1]) / drawn, prior)
+    votes = probabilities * blur(one_hot(labels, probabilities.shape[-1], drawn.dtype) / drawn, prior)
     return votes / ops.maximum(ops.sum(votes, axis=-1, keepdims=True), TINY)
 
 
@@ -54,7 +54,7 @@ class ForwardDice(keras.losses.Loss):
         self.likelihood, self.dice = ForwardLikelihood(prior), SoftDice()
 
     def call(self, labels, logits):
-        labels = integer_labels(labels, logits)
+        labels, logits = labels_and_logits(labels, logits)
         probabilities = ops.softmax(logits, axis=-1)
         targets = ops.stop_gradient(expected_labels(labels, probabilities, self.likelihood.prior))
         return ops.mean(self.likelihood.call(labels, logits), axis=(1, 2)) + self.dice.call(targets, logits)

@@ -3,7 +3,8 @@
 `SmoothedLoss`, `ForwardLikelihood` and their `Sum` take the integer labels (N, H, W) that an annotator drew.
 `SoftDice`, `SoftJaccard` and Keras's `CategoricalCrossentropy(from_logits=True)` take soft labels (N, H, W, K). Labels
 must lie in 0..K - 1: the loaders check that, the step on the device cannot. Pixels of the label 255, `IGNORE`, are not
-learned from: they count in no loss and no mean.
+learned from: they count in no loss and no mean. Losses are computed in single precision at least, whatever Keras's
+floatx or the network's precision.
 
 Sources: forward correction of a loss, Patrini et al. (CVPR 2017); Dice and Jaccard losses for soft labels, Wang et al.,
 "Dice Semimetric Losses" (MICCAI 2023) and "Jaccard Metric Losses" (NeurIPS 2023).
@@ -16,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.labels import IGNORE
 from thesis_lib.targets.smoothing import OneHot, blur
 
@@ -42,6 +43,7 @@ def class_weights(rule, labels, num_classes, background):
         ValueError: if the rule is unknown, the background is no class, or labels has nothing to count.
     """
     checks.one_of("class_weights", rule, CLASS_WEIGHTS)
+    num_classes = checks.integer("num_classes", num_classes, 1)
     checks.integer("background", background, 0, num_classes - 1)
     if rule == "uniform":
         return np.ones(num_classes)
@@ -67,29 +69,67 @@ def weigh(per_pixel, labels, weights, num_classes):
         return per_pixel
     if len(weights) != num_classes:
         raise ValueError(f"class_weights must hold a weight for each of the {num_classes} classes; got {len(weights)}")
-    table = np.zeros(max(num_classes, IGNORE + 1), "float32")
+    table = np.zeros(max(num_classes, IGNORE + 1))
     table[:num_classes] = weights
-    return per_pixel * ops.take(ops.convert_to_tensor(table), labels, axis=0)
+    return per_pixel * ops.take(ops.convert_to_tensor(table, per_pixel.dtype), labels, axis=0)
 
 
-def integer_labels(labels, logits):
-    """The labels as int32 (N, H, W); labels of another rank would be broadcast silently and give a wrong loss."""
-    if len(labels.shape) != len(logits.shape) - 1:
+def negative_log_likelihood(labels, probabilities, weights=None):
+    """-log of the probability (N, H, W, K) of the class drawn at each pixel, weighed by `weigh`: (N, H, W)."""
+    num_classes = probabilities.shape[-1]
+    likelihood = ops.sum(probabilities * one_hot(labels, num_classes, probabilities.dtype), axis=-1)
+    return weigh(-ops.log(ops.maximum(likelihood, TINY)), labels, weights, num_classes)
+
+
+def one_hot(labels, num_classes, dtype):
+    """`OneHot` in the precision of what it meets."""
+    return ops.cast(OneHot()(labels, num_classes), dtype)
+
+
+def labels_and_logits(labels, logits):
+    """Integer labels as int32 (N, H, W), and logits (N, H, W, K) in single precision at least."""
+    logits = _logits(logits)
+    if not _fits(labels.shape, logits.shape[:-1]):
         raise ValueError(
             "labels must be integer class maps (N, H, W) beside logits (N, H, W, K); "
             f"got shapes {tuple(labels.shape)} and {tuple(logits.shape)}"
         )
-    return ops.cast(labels, "int32")
+    return ops.cast(labels, "int32"), logits
+
+
+def _logits(logits):
+    if len(logits.shape) != 4 or logits.shape[-1] == 1:
+        raise ValueError(
+            "logits must be of two classes or more, (N, H, W, K), as their softmax is learned; "
+            f"got shape {tuple(logits.shape)}"
+        )
+    is_half = keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16")
+    return ops.cast(logits, "float32") if is_half else logits
+
+
+def _fits(shape, expected):
+    """Whether a shape is the expected one, in every length that is known; others would be broadcast silently."""
+    return len(shape) == len(expected) and all(None in pair or pair[0] == pair[1] for pair in zip(shape, expected))
 
 
 def _checked_weights(weights):
     """A user's class weights as a tuple of floats, which can be saved; None stays None."""
     if weights is None:
         return None
-    weights = np.asarray(weights, float)
-    if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
-        raise ValueError(f"class_weights must be a list of finite numbers, 0 or more; got {weights!r}")
-    return tuple(weights.tolist())
+    what = "a list of finite numbers, 0 or more and not all 0, one for each class"
+    found = checks.number_array("class_weights", weights, what, low=0.0)
+    if found.ndim != 1 or not found.any():
+        raise ValueError(f"class_weights must be {what}; got {weights!r}")
+    return tuple(found.astype(float).tolist())
+
+
+def _checked_loss(name, loss):
+    """A Keras loss that takes logits; one that takes probabilities would give a wrong value silently."""
+    if not isinstance(loss, keras.losses.Loss):
+        raise ValueError(f"{name} must be a keras.losses.Loss; got {loss!r}")
+    if not loss.get_config().get("from_logits", True):
+        raise ValueError(f"{name} must take logits, from_logits=True; got {loss.name} of probabilities")
+    return loss
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
@@ -112,15 +152,17 @@ class SmoothedLoss(keras.losses.Loss):
 
     def __init__(self, smoothing, loss=None, class_weights=None, name="smoothed_loss", **options):
         super().__init__(name=name, **options)
-        if not callable(smoothing):
+        if not callable(smoothing) or isinstance(smoothing, type):
             raise ValueError(f"smoothing must be a rule of thesis_lib.targets, such as OneHot(); got {smoothing!r}")
         self.smoothing = smoothing
-        self.loss = loss or keras.losses.CategoricalCrossentropy(from_logits=True)
+        self.loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        if loss is not None:
+            self.loss = _checked_loss("loss", loss)
         self.class_weights = _checked_weights(class_weights)
 
     def call(self, labels, logits):
-        labels = integer_labels(labels, logits)
-        soft_labels = self.smoothing(labels, logits.shape[-1])
+        labels, logits = labels_and_logits(labels, logits)
+        soft_labels = ops.cast(self.smoothing(labels, logits.shape[-1]), logits.dtype)
         soft_labels = soft_labels * ops.cast(ops.not_equal(labels, IGNORE), soft_labels.dtype)[..., None]
         # Next to pixels to ignore a blurred label sums to less than one.
         soft_labels = soft_labels / ops.maximum(ops.sum(soft_labels, axis=-1, keepdims=True), keras.config.epsilon())
@@ -177,22 +219,18 @@ class ForwardLikelihood(keras.losses.Loss):
 
     def __init__(self, prior, class_weights=None, loss=None, name="forward_likelihood", **options):
         super().__init__(name=name, **options)
-        if not isinstance(prior, BoundaryPrior):
-            raise ValueError(f"prior must be a BoundaryPrior; got {prior!r}")
         if loss is not None and class_weights is not None:
             raise ValueError(f"class_weights must be None beside a loss, which has its own; got {class_weights!r}")
-        self.prior = prior
+        self.prior = checked_prior(prior)
         self.class_weights = _checked_weights(class_weights)
-        self.loss = loss
+        self.loss = None if loss is None else _checked_loss("loss", loss)
 
     def call(self, labels, logits):
-        labels = integer_labels(labels, logits)
+        labels, logits = labels_and_logits(labels, logits)
         drawn = blur(ops.softmax(logits, axis=-1), self.prior)
         if self.loss is not None:
             return self.loss.call(labels, ops.log(ops.maximum(drawn, TINY)))
-        likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
-        loss = -ops.log(ops.maximum(likelihood, TINY))
-        return weigh(loss, labels, self.class_weights, logits.shape[-1])
+        return negative_log_likelihood(labels, drawn, self.class_weights)
 
     def get_config(self):
         return {
@@ -214,12 +252,17 @@ class Sum(keras.losses.Loss):
     """The sum of several losses on the same labels and logits, one value for each image (means over its pixels).
 
     Args:
-        losses: keras.losses.Loss, one or more.
+        losses: list of keras.losses.Loss, one or more.
+
+    Raises:
+        ValueError: if it is no such list.
     """
 
     def __init__(self, losses, name="sum", **options):
         super().__init__(name=name, **options)
-        self.losses = list(losses)
+        if not isinstance(losses, (list, tuple)) or not losses:
+            raise ValueError(f"losses must be a list of one keras.losses.Loss or more; got {losses!r}")
+        self.losses = [_checked_loss("losses", loss) for loss in losses]
 
     def call(self, labels, logits):
         total = 0.0
@@ -248,6 +291,13 @@ class _SemimetricOverlap(keras.losses.Loss):
     """
 
     def call(self, targets, logits):
+        logits = _logits(logits)
+        if not _fits(targets.shape, logits.shape):
+            raise ValueError(
+                "soft labels must be (N, H, W, K) as the logits are; "
+                f"got shapes {tuple(targets.shape)} and {tuple(logits.shape)}"
+            )
+        targets = ops.cast(targets, logits.dtype)
         known = ops.any(targets > 0, axis=-1, keepdims=True)
         predicted = ops.softmax(logits, axis=-1) * ops.cast(known, logits.dtype)
         total = ops.sum(predicted + targets, axis=(1, 2))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.targets.expectation import ForwardDice
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
@@ -162,8 +162,8 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
     """
     checks.one_of("objective", name, OBJECTIVES)
     chosen = OBJECTIVES[name]
-    if "prior" in chosen.needs and prior is None:
-        raise ValueError(f"prior must be a BoundaryPrior for the objective {name!r}; got None")
+    if "prior" in chosen.needs:
+        checked_prior(prior, f"prior for the objective {name!r}")
     if "background" in chosen.needs:
         checks.integer("background", background, 0)
     if class_weights is not None and not chosen.takes_class_weights:

@@ -11,9 +11,8 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.targets.losses import TINY, integer_labels, weigh
-from thesis_lib.targets.smoothing import OneHot
+from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
+from thesis_lib.targets.losses import labels_and_logits, negative_log_likelihood
 
 TAIL = 0.005  # of the probability; larger displacements count as the largest that is left
 
@@ -47,7 +46,11 @@ def shifted(maps, prior, background):
 
     Returns:
         tensor of the same shape; sums to one.
+
+    Raises:
+        ValueError: if the background is no class of the maps.
     """
+    checks.integer("background", background, 0, maps.shape[-1] - 1)
     weights = shift_probabilities(prior)
     objects = ops.concatenate([maps[..., :background], maps[..., background + 1 :]], axis=-1)
     total = weights.get(0, 0.0) * objects
@@ -93,15 +96,12 @@ class ShiftLikelihood(keras.losses.Loss):
 
     def __init__(self, prior, background, name="shift_likelihood", **options):
         super().__init__(name=name, **options)
-        if not isinstance(prior, BoundaryPrior):
-            raise ValueError(f"prior must be a BoundaryPrior; got {prior!r}")
-        self.prior, self.background = prior, checks.integer("background", background, 0)
+        self.prior, self.background = checked_prior(prior), checks.integer("background", background, 0)
 
     def call(self, labels, logits):
-        labels = integer_labels(labels, logits)
+        labels, logits = labels_and_logits(labels, logits)
         drawn = shifted(ops.softmax(logits, axis=-1), self.prior, self.background)
-        likelihood = ops.sum(drawn * OneHot()(labels, logits.shape[-1]), axis=-1)
-        return weigh(-ops.log(ops.maximum(likelihood, TINY)), labels, None, logits.shape[-1])
+        return negative_log_likelihood(labels, drawn)
 
     def get_config(self):
         return {**super().get_config(), "prior": asdict(self.prior), "background": self.background}

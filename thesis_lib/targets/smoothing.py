@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.annotation.prior import BoundaryPrior, gaussian_taps
+from thesis_lib.annotation.prior import BoundaryPrior, checked_prior, gaussian_taps
 from thesis_lib.labels import IGNORE
 
 RULES = ("fixed_uniform", "fixed_adjacent", "weighted_uniform", "weighted_adjacent")
@@ -75,8 +75,8 @@ class ClassMatrix:
     matrix: np.ndarray
 
     def __post_init__(self):
-        matrix = np.asarray(self.matrix, "float32")
-        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+        matrix = checks.number_array("matrix", self.matrix).astype("float32")
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"matrix must be a finite square array; got shape {matrix.shape}")
         if (matrix < 0).any() or not np.allclose(matrix.sum(1), 1.0, atol=1e-4):
             raise ValueError(f"matrix must be non-negative with rows that sum to one; got {matrix!r}")
@@ -115,9 +115,9 @@ class SpatiallyVarying:
 
     def kernel(self):
         """The weights of the filter, (3, 3); they sum to one and the centre holds one half."""
-        line = np.exp(-0.5 * (np.arange(-1, 2) / self.sigma) ** 2)
-        kernel = np.outer(line, line)
-        kernel[1, 1] = kernel.sum() - kernel[1, 1]
+        # Relative to the weight beside the centre, which vanishes itself where sigma is small.
+        corner = math.exp(-0.5 * min(1 / self.sigma, 1e3) ** 2)
+        kernel = np.array([[corner, 1.0, corner], [1.0, 4 + 4 * corner, 1.0], [corner, 1.0, corner]])
         return kernel / kernel.sum()
 
 
@@ -136,8 +136,7 @@ class Posterior:
     prior: BoundaryPrior
 
     def __post_init__(self):
-        if not isinstance(self.prior, BoundaryPrior):
-            raise ValueError(f"prior must be a BoundaryPrior; got {self.prior!r}")
+        checked_prior(self.prior)
 
     def __call__(self, labels, num_classes):
         return blur(OneHot()(labels, num_classes), self.prior)
@@ -171,8 +170,8 @@ def _gaussian_blur(maps, sigma):
     radius = math.ceil(4.0 * sigma)
     if radius == 0:
         return maps
-    taps = gaussian_taps(sigma, radius).astype("float32")
-    if float(taps[radius]) == 1.0:
+    taps = gaussian_taps(sigma, radius)
+    if np.float32(taps[radius]) == 1.0:
         return maps
     inside = ops.ones_like(maps[:1, :, :, :1])
     return _two_passes(maps, taps) / _two_passes(inside, taps)
@@ -180,8 +179,9 @@ def _gaussian_blur(maps, sigma):
 
 def _two_passes(maps, taps):
     channels = maps.shape[-1]
-    column = np.tile(taps[:, None, None, None], (1, 1, channels, 1))
-    row = np.tile(taps[None, :, None, None], (1, 1, channels, 1))
+    dtype = keras.backend.standardize_dtype(maps.dtype)
+    column = ops.convert_to_tensor(np.tile(taps[:, None, None, None], (1, 1, channels, 1)), dtype)
+    row = ops.convert_to_tensor(np.tile(taps[None, :, None, None], (1, 1, channels, 1)), dtype)
     return ops.depthwise_conv(ops.depthwise_conv(maps, column, padding="same"), row, padding="same")
 
 
@@ -204,7 +204,7 @@ def adjacency(labels, num_classes):
         [[2, 1], [1, 0]]
     """
     num_classes = checks.integer("num_classes", num_classes, 1)
-    labels = np.asarray(labels)
+    labels = checks.array("labels", labels)
     if num_classes <= IGNORE and (labels == IGNORE).any():
         return adjacency(np.where(labels == IGNORE, num_classes, labels), num_classes + 1)[:num_classes, :num_classes]
     labels = checks.label_maps("labels", labels, num_classes)
@@ -275,13 +275,17 @@ def posterior_class_matrix(prior, adjacency):
         float array (K, K), rows sum to one.
 
     Raises:
-        ValueError: if the objects are too small for the prior, so that a weight would be negative.
+        ValueError: if the objects are too small for the prior, so that a weight would be negative, or the prior expects
+            no finite error.
     """
-    matrix = _class_matrix("weighted_adjacent", prior.expected_error() * math.pi / 2, _counts(adjacency))
+    error = checked_prior(prior).expected_error()
+    if math.isinf(error):
+        raise ValueError(f"prior must have a shape of more than 1/2 to expect a finite error; got {prior.shape:g}")
+    matrix = _class_matrix("weighted_adjacent", error * math.pi / 2, _counts(adjacency))
     if (matrix < 0).any():
         j = int(np.argmin(np.diag(matrix)))
         raise ValueError(
-            f"prior must expect an error small beside the objects; {prior.expected_error():.2f} px "
+            f"prior must expect an error small beside the objects; {error:.2f} px "
             f"leaves class {j} the weight {matrix[j, j]:.2f}"
         )
     return matrix
@@ -289,10 +293,11 @@ def posterior_class_matrix(prior, adjacency):
 
 def _counts(adjacency):
     """A user's adjacency as a float array, if it is a square one of counts."""
-    counts = np.asarray(adjacency, float)
-    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not np.isfinite(counts).all() or (counts < 0).any():
-        raise ValueError(f"adjacency must be a square array of counts, 0 or more; got shape {counts.shape}")
-    return counts
+    what = "a square array of counts, 0 or more"
+    counts = checks.number_array("adjacency", adjacency, what, low=0.0)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
+        raise ValueError(f"adjacency must be {what}; got shape {counts.shape}")
+    return counts.astype(float)
 
 
 def _class_matrix(rule, rest, counts):
