@@ -1,7 +1,10 @@
 """Result rows on disk: whole, with what ran; damaged ones are skipped, not lost."""
 
+import io
 import json
+import os
 import re
+import zipfile
 from types import SimpleNamespace
 
 import keras
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 
 from thesis_lib import files, provenance
-from thesis_lib.study.rows import read_rows, read_scenes
+from thesis_lib.study.rows import read_row, read_rows, read_scenes
 
 
 def test_rows_are_written_whole_and_say_what_ran(tmp_path):
@@ -48,12 +51,31 @@ def test_a_record_names_the_accelerators_that_the_backend_sees(monkeypatch):
     assert re.fullmatch(r".+, \d+ cores, NVIDIA H200", provenance.record({})["machine"])
 
 
-def test_a_truncated_row_is_reported_and_skipped(tmp_path):
-    whole = '{"objective": "forward", "seed": 0}'
-    for name, content in (("a", whole), ("b", whole[:20]), ("c", "[1]"), ("d", "{}")):
+NOT_ROWS = {
+    '{"objective": "forw': "Unterminated string",
+    "[1]": "it does not hold a JSON object",
+    '[["objective", "forward"], ["seed", 0]]': "it does not hold a JSON object",
+    '{"seed": 0}': "it does not hold objective$",
+    "[" * 100_000: "recursion",
+    b"\xff\xfe": "utf-8",
+    "": "Expecting value",
+}
+
+
+@pytest.mark.parametrize("content", NOT_ROWS, ids=lambda content: repr(content[:25]))
+def test_a_row_that_is_not_whole_is_named_and_what_it_lacks(tmp_path, content):
+    path = tmp_path / "row.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=f"(?s){path} is no whole result row: .*{NOT_ROWS[content]}"):
+        read_row(path, ("objective", "seed"))
+
+
+def test_rows_that_are_not_whole_are_reported_and_skipped(tmp_path):
+    for name, content in (("a", '{"objective": "forward", "seed": 0}'), ("b", "{"), ("c", "{}")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "row.json").write_text(content)
-    with pytest.warns(UserWarning, match="is no whole result row and was skipped") as caught:
+    os.mkfifo(tmp_path / "row.json")  # to read it would wait for ever
+    with pytest.warns(UserWarning, match="is no whole result row: .*; the run was skipped") as caught:
         rows = read_rows(tmp_path)
     assert rows["run"].tolist() == ["a"] and len(caught) == 3
     with pytest.raises(FileNotFoundError, match="results must be a folder of runs; got '.*nowhere'"):
@@ -74,6 +96,42 @@ def test_scores_of_scenes_that_are_missing_or_damaged_are_reported_and_skipped(t
         scores = read_scenes(tmp_path, ["a", "b", "c", "d"])
     assert scores[0]["x"].sum() == 5000 * 4999 / 2 and scores[1:] == [None] * 3
     assert sum("holds no scores" in str(warning.message) for warning in caught) == 3
+
+
+def npz_of(header):
+    """The bytes of an .npz whose only array has this header and no numbers."""
+    stream, text = io.BytesIO(), header.encode()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    return stream.getvalue()
+
+
+def npz(save=np.savez, **arrays):
+    stream = io.BytesIO()
+    save(stream, **arrays)
+    return stream.getvalue()
+
+
+SHAPE = "{'descr': '<i8', 'fortran_order': False, 'shape': (%d,)}\n"
+NOT_SCENES = {
+    "lacks": (npz(dice=np.ones(3)), "it does not hold union, x$"),
+    "lengths": (npz(union=np.ones((3, 2)), x=np.ones(1)), r"its arrays must be of the same scenes; .*\(3,\).*\(1,\)"),
+    "number": (npz(union=np.ones((3, 2)), x=np.array(1.0)), "its arrays must be of the same scenes"),
+    "npy": (npz(lambda stream: np.save(stream, np.ones(3))), "it is a .npy file"),
+    "pickle": (npz(union=np.array([{}]), x=np.ones(1)), "allow_pickle=False"),
+    "huge": (npz_of(SHAPE % 10**14), "."),
+    "more than 64 bits": (npz_of(SHAPE % 10**24), "."),
+    "no header": (npz_of("(" * 100 + "\n"), "."),
+    "empty": (b"", "."),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_SCENES)
+def test_scores_of_scenes_that_lack_an_entry_or_are_of_several_numbers_of_scenes_are_skipped(tmp_path, kind):
+    content, reason = NOT_SCENES[kind]
+    (tmp_path / "scenes.npz").write_bytes(content)
+    with pytest.warns(UserWarning, match=f"(?s){tmp_path}/scenes.npz holds no scores of .*: .*{reason}"):
+        assert read_scenes(tmp_path, ["."], needed=("union", "x")) == [None]
 
 
 def test_runs_that_are_not_of_the_experiment_are_left_out_with_a_warning(tmp_path):

@@ -2,12 +2,38 @@
 
 import json
 import warnings
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+
+def read_row(path, needed=()):
+    """One result row.
+
+    Args:
+        path: of a `row.json`.
+        needed: entries that the row must hold.
+
+    Returns:
+        dict.
+
+    Raises:
+        ValueError: naming the file, if it cannot be read, is no JSON object or lacks a needed entry.
+    """
+    path = Path(path)
+    try:
+        if not path.is_file():
+            raise ValueError("it is no file")
+        row = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(row, dict):
+            raise ValueError("it does not hold a JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no whole result row: {error}") from error
+    lacking = [name for name in needed if name not in row]
+    if lacking:
+        raise ValueError(f"{path} is no whole result row: it does not hold {', '.join(lacking)}")
+    return row
 
 
 def read_rows(folder, needed=("objective", "seed"), runs=None):
@@ -38,12 +64,9 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
             others += 1
             continue
         try:
-            row = json.loads(path.read_text())
-            if not isinstance(row, dict) or not set(needed) <= row.keys():
-                raise ValueError(f"it does not hold {', '.join(needed)}")
-            rows.append({"run": path.parent.relative_to(folder).as_posix(), **row})
-        except (OSError, ValueError) as error:
-            warnings.warn(f"{path} is no whole result row and was skipped: {error}", stacklevel=2)
+            rows.append({"run": path.parent.relative_to(folder).as_posix(), **read_row(path, needed)})
+        except ValueError as error:
+            warnings.warn(f"{error}; the run was skipped", stacklevel=2)
     if others:
         warnings.warn(f"{others} runs in {folder} are not of the experiment and were left out", stacklevel=2)
     if not rows:
@@ -51,25 +74,44 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
     return pd.DataFrame(rows)
 
 
-def read_scenes(folder, runs):
+def read_scenes(folder, runs, needed=()):
     """The scores of every test scene of some runs: `scenes.npz` beside each `row.json`.
 
-    Files that are missing or damaged are reported in a warning.
+    Files that are missing or damaged, lack a needed array, or whose arrays are not all of the same scenes are reported
+    in a warning.
 
     Args:
         folder: path.
         runs: folders of the runs, relative to `folder`.
+        needed: names of arrays that each file must hold.
 
     Returns:
-        list with a dict of arrays for each run, or None for a run without a readable file.
+        list with a dict of arrays (scenes, ...) for each run, or None for a run without a readable file.
     """
     scores = []
     for run in runs:
         path = Path(folder) / run / "scenes.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                scores.append({name: file[name] for name in file.files})
-        except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            warnings.warn(f"{path} holds no scores of scenes and its run was skipped: {error}", stacklevel=2)
+            scores.append(_whole_scenes(path, needed))
+        except Exception as error:  # NumPy and zipfile raise errors of a dozen classes for damaged files
+            reason = str(error) or type(error).__name__
+            warnings.warn(f"{path} holds no scores of scenes and its run was skipped: {reason}", stacklevel=2)
             scores.append(None)
     return scores
+
+
+def _whole_scenes(path, needed):
+    if not path.is_file():
+        raise ValueError("it is no file")
+    file = np.load(path, allow_pickle=False)
+    if isinstance(file, np.ndarray):
+        raise ValueError("it is a .npy file, not .npz")
+    with file:
+        arrays = {name: file[name] for name in file.files}
+    lacking = [name for name in needed if name not in arrays]
+    if lacking:
+        raise ValueError(f"it does not hold {', '.join(lacking)}")
+    lengths = {name: array.shape[:1] for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"its arrays must be of the same scenes; their lengths are {lengths}")
+    return arrays
