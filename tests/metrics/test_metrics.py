@@ -132,7 +132,18 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
             lambda: summary.evaluate(LABELS, np.full(LABELS.shape + (2,), 0.5), 2),
             "background must be a whole number from 0 to 1; got 2",
         ),
-        (lambda: summary.evaluate(LABELS[:0], np.zeros((0, 4, 4, 2)), 0), "probabilities must be of one scene or more"),
+        (lambda: overlap.scores(LABELS, PREDICTED, 2, 2), "background must be a whole number from 0 to 1; got 2"),
+        (lambda: overlap.scores(LABELS, PREDICTED, 2, -1), "background must be a whole number from 0 to 1; got -1"),
+        (lambda: overlap.scores(LABELS, PREDICTED, 2.5), "num_classes must be a whole number from 1; got 2.5"),
+        (lambda: overlap.from_confusion(np.ones((2, 3))), r"counts must be a confusion matrix .* got shape \(2, 3\)"),
+        (lambda: overlap.from_confusion("ab"), "counts must be a confusion matrix .*; got 'ab'"),
+        (lambda: surface.scores(LABELS, PREDICTED, spacing="ab"), "spacing must be two lengths, .* got 'ab'"),
+        (
+            lambda: summary.evaluate(LABELS[:0], np.zeros((0, 4, 4, 2)), 0),
+            r"probabilities must be finite, .* and not empty; got shape \(0, 4, 4, 2\)",
+        ),
+        (lambda: summary.evaluate(LABELS, [["a"]], 0), r"probabilities must be finite, .*; got \[\['a'\]\]"),
+        (lambda: summary.evaluate([[[0, 1], [0]]], np.full((1, 2, 2, 2), 0.5), 0), "labels must be an array, its rows"),
         (lambda: surface.scores(LABELS, PREDICTED[0]), "must have the same shape"),
         (lambda: calibration.scores(LABELS, np.full(LABELS.shape + (2,), np.nan)), "probabilities must be finite"),
         (lambda: calibration.scores(LABELS, np.ones(LABELS.shape + (2,))), "sum to one"),
@@ -141,6 +152,18 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_probabilities_in_half_precision_score_as_those_in_single_precision():
+    """Log losses of a large scene add up to more than half precision can hold."""
+    generator = np.random.default_rng(0)
+    labels = np.zeros((1, 120, 120), int)
+    labels[:, 40:80, 40:80] = 1
+    probabilities = generator.dirichlet([0.1, 0.1], labels.shape).astype(np.float16)
+    row, scenes, _ = summary.evaluate(labels, probabilities, 0)
+    expected, of_scenes, _ = summary.evaluate(labels, probabilities.astype(np.float32), 0)
+    assert np.isfinite(scenes["log_loss"]).all() and scenes["log_loss"] == pytest.approx(of_scenes["log_loss"])
+    assert row == pytest.approx(expected, nan_ok=True)
 
 
 def test_scenes_without_any_object_have_numbers_and_no_median():

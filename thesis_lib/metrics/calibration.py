@@ -30,13 +30,7 @@ def scores(labels, probabilities, band=None):
     Raises:
         ValueError: if an argument is not of this kind.
     """
-    probabilities = np.asarray(probabilities)
-    if probabilities.ndim != 4 or not np.isfinite(probabilities).all() or probabilities.min() < 0:
-        raise ValueError(
-            f"probabilities must be finite, 0 or more, shape (N, H, W, K); got shape {probabilities.shape}"
-        )
-    if not np.allclose(probabilities.sum(-1), 1, atol=1e-3):
-        raise ValueError("probabilities must sum to one over the last axis (take the softmax of the logits first)")
+    probabilities = checked_probabilities(probabilities)
     labels = checks.label_maps("labels", labels, probabilities.shape[-1], ignore=IGNORE)
     checks.same_shape("labels", labels, "probabilities[..., 0]", probabilities[..., 0])
     counted = labels != IGNORE
@@ -53,6 +47,17 @@ def scores(labels, probabilities, band=None):
         "ece": float((curve["count"] * gaps).sum() / total) if total else float("nan"),
         "reliability": curve,
     }
+
+
+def checked_probabilities(probabilities):
+    """A user's probabilities (N, H, W, K) as an array in single precision at least: sums in half precision overflow."""
+    what = "finite, 0 or more, shape (N, H, W, K)"
+    found = checks.number_array("probabilities", probabilities, what, low=0.0)
+    if found.ndim != 4 or not found.size:
+        raise ValueError(f"probabilities must be {what}, and not empty; got shape {found.shape}")
+    if not np.allclose(found.sum(-1), 1, atol=1e-3):
+        raise ValueError("probabilities must sum to one over the last axis (take the softmax of the logits first)")
+    return found
 
 
 def per_pixel(labels, probabilities):

@@ -23,6 +23,7 @@ def confusion(labels, predictions, num_classes):
     Raises:
         ValueError: if the maps differ in shape or hold another class.
     """
+    num_classes = checks.integer("num_classes", num_classes, 1)
     labels = checks.label_maps("labels", labels, num_classes, ignore=IGNORE)
     predictions = checks.label_maps("predictions", predictions, num_classes)
     checks.same_shape("labels", labels, "predictions", predictions)
@@ -41,13 +42,21 @@ def scores(labels, predictions, num_classes, background=None):
     Returns:
         dict: accuracy; the means over classes mean_class_accuracy, miou, mean_dice; with a background also
         *_foreground, the means without it; class_accuracy, class_iou, class_dice (K,); confusion (K, K).
+
+    Raises:
+        ValueError: if the background is none of the classes, or an argument is not as for `confusion`.
     """
     return from_confusion(confusion(labels, predictions, num_classes), background)
 
 
 def from_confusion(counts, background=None):
     """What `scores` returns, from a confusion matrix (K, K)."""
-    counts = np.asarray(counts, float)
+    what = "a confusion matrix (K, K), counts of 0 or more"
+    counts = checks.number_array("counts", counts, what, low=0.0).astype(float)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
+        raise ValueError(f"counts must be {what}; got shape {counts.shape}")
+    if background is not None:
+        checks.integer("background", background, 0, len(counts) - 1)
     correct, true, predicted = np.diag(counts), counts.sum(1), counts.sum(0)
     with np.errstate(invalid="ignore"):  # an absent class has NaN
         of_classes = {

@@ -34,11 +34,8 @@ def evaluate(labels, probabilities, background):
     Raises:
         ValueError: if an argument is not of this kind.
     """
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
-    if probabilities.ndim != 4 or not len(probabilities):
-        raise ValueError(
-            f"probabilities must be of one scene or more, shape (N, H, W, K); got shape {probabilities.shape}"
-        )
+    probabilities = calibration.checked_probabilities(probabilities)
+    labels = checks.array("labels", labels)
     num_classes = probabilities.shape[-1]
     background = checks.integer("background", background, 0, num_classes - 1)
     predictions = probabilities.argmax(-1).astype(np.int16)

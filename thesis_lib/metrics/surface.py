@@ -38,9 +38,11 @@ def measure(labels, predictions, spacing=(1.0, 1.0), tolerance=1.0, background=N
     labels = checks.label_maps("labels", labels)
     predictions = checks.label_maps("predictions", predictions)
     checks.same_shape("labels", labels, "predictions", predictions)
-    if np.shape(spacing) != (2,):
-        raise ValueError(f"spacing must be two lengths, of rows and columns; got {spacing!r}")
-    spacing = [checks.real("spacing", float(length), 0.0, open_low=True) for length in spacing]
+    what = "two lengths, of rows and columns, more than 0"
+    lengths = checks.number_array("spacing", spacing, what).astype(float)
+    if lengths.shape != (2,) or lengths.min() <= 0:
+        raise ValueError(f"spacing must be {what}; got {spacing!r}")
+    spacing = lengths.tolist()
     tolerance = checks.real("tolerance", tolerance, 0.0)
     background = background_class(labels, background)
     rows = []
