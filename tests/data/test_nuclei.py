@@ -88,10 +88,10 @@ def test_a_bad_file_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"b.png and its file of objects must be as large as a.png, \(6, 6\); got"):
         load_nuclei(tmp_path)
     Image.fromarray(np.zeros((6, 6, 3), np.uint8)).save(tmp_path / "objects" / "b.png")
-    with pytest.raises(ValueError, match="objects/b.png must be a grey image of 16 or 8 bits; got RGB"):
+    with pytest.raises(ValueError, match="objects/b.png must hold numbers of objects from 0 to 65535, .* got mode RGB"):
         load_nuclei(tmp_path)
     (tmp_path / "objects" / "b.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match="objects/b.png is not a whole image file"):
+    with pytest.raises(ValueError, match="objects/b.png cannot be read as an image"):
         load_nuclei(tmp_path)
     (tmp_path / "objects" / "b.png").unlink()
     with pytest.raises(FileNotFoundError, match="objects/b.png must hold the numbers of nuclei; got no file"):

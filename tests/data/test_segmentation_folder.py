@@ -58,7 +58,7 @@ def test_what_does_not_fit_together_is_named(folder):
 def test_a_corrupt_file_a_missing_folder_and_a_link_outside_are_named(folder, tmp_path_factory):
     path = folder / "test" / "scene1.tiff"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match="scene1.tiff is not"):
+    with pytest.raises(ValueError, match="scene1.tiff cannot be read as an image"):
         load_segmentation_folder(folder).test.image(1)
     with pytest.raises(FileNotFoundError, match="data must be a folder of images and masks; got"):
         load_segmentation_folder(folder / "nowhere")
@@ -176,7 +176,7 @@ def test_a_damaged_image_of_any_part_is_named_before_training(folder):
     Image.fromarray(np.zeros((21, 30, 3), np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[:-900])  # its head is whole
     splits = load_segmentation_folder(folder)
-    with pytest.raises(ValueError, match="test/scene1.tiff is not a whole image file"):
+    with pytest.raises(ValueError, match="test/scene1.tiff cannot be read as an image"):
         warn_of_absent_classes(splits)
 
 

@@ -2,13 +2,46 @@
 
 import io
 import os
+import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-MODES = {"RGB": 3, "L": 1, "colours": 3, "index": 1}
+from thesis_lib.data.reading import regular
+
+MODES = {"RGB": 3, "L": 1, "colours": 3, "index": 1, "objects": 1}
+HIGHEST = {"index": 255, "objects": 65535}
 Image.MAX_IMAGE_PIXELS = None  # rasters of 10,000 x 10,000 px are what this is for
+
+# How masks may be stored, so that Pillow hands over what is stored; the tests try a file of each kind.
+KINDS = ("PNG", "TIFF", "BMP", "GIF")
+COMPRESSIONS = (  # of TIFF; that of WebP may be lossy, and nothing in Pillow tells
+    "raw",
+    "tiff_ccitt",
+    "group3",
+    "group4",
+    "tiff_lzw",
+    "tiff_adobe_deflate",
+    "tiff_deflate",
+    "tiff_raw_16",
+    "packbits",
+    "lzma",
+    "zstd",
+)
+GREY = re.compile(r"(1|L|LX)(?:;([24]?)(I?)R?)?")  # Pillow's raw modes; "L;4I": grey, of 4 bits, 0 is white
+OTHER_NUMBERS = re.compile(r"P(;[124])?R?|P;R|PX|I;.*|F;32.*")
+COLOUR_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "F")  # and those that start with I
+PHOTOMETRIC, WHITE_IS_ZERO, PALETTE = 262, 0, 3  # of TIFF: what numbers stand for; RGB is 2
+SAMPLE_FORMAT, SIGNED = 339, 2
+
+STORED = {  # what a mask must hold
+    "colours": "colours of 8 bits a band, stored without losses",
+    "index": "class numbers from 0 to 255, as a grey or palette image stored without losses, "
+    "where label_class_dict.csv gives no colours",
+    "objects": "numbers of objects from 0 to 65535, as a grey or palette image stored without losses",
+}
 
 
 def read_image(content, mode="RGB", name=None, size=None):
@@ -16,60 +49,91 @@ def read_image(content, mode="RGB", name=None, size=None):
 
     Grey, palette and black-and-white images are converted. Transparent pixels become black; a fourth band counts as
     transparency. 16-bit values are scaled to 8 bits (65535 is white), and so are floating-point values, which must lie
-    in 0-1 or 0-255. An image whose EXIF data says that it lies on its side is turned upright.
+    in 0-1 or 0-255. An image whose EXIF data says that it lies on its side is turned upright. Of an animation, the
+    first picture is read.
+
+    A mask must be stored without losses: as PNG, BMP, GIF or TIFF, the latter not compressed by JPEG or WebP. JPEG
+    2000 and WebP are refused, as Pillow does not say whether they lost anything, and so are animations.
 
     Args:
         content: the file's path, or its bytes.
-        mode: what to read: "RGB" or "L" (grey); "colours" (of a mask: RGB as stored, whatever is transparent; 16-bit
-            images must hold 8-bit values exactly); or "index" (of a mask: the numbers that a grey or palette image
-            stores).
+        mode: what to read: "RGB" or "L" (grey); "colours" (of a mask: RGB as shown, whatever is transparent; 16-bit
+            images must hold 8-bit values exactly); or "index" or "objects" (of a mask: the numbers that a grey or
+            palette image stores, whatever they are shown as, of at most 8 or 16 bits).
         name: what errors call it; the path if None.
         size: (H, W) to resize to, px; as it is if None.
 
     Returns:
-        uint8 (H, W, 3), or (H, W, 1) for "L" and "index".
+        uint8 (H, W, 3), or (H, W, 1) for "L" and "index"; uint16 (H, W, 1) for "objects".
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: naming the file, if it is no whole image file, or not of this mode.
+        ValueError: naming the file, if it cannot be read as an image, or not in this mode.
 
     Example:
         image = read_image("photograph.jpg")
     """
     name = content if name is None else name
-    try:
-        with (
-            io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb") as file,
-            Image.open(file) as picture,
-        ):
-            _single(picture)
-            if mode == "colours" and _is_deep(picture):
-                raise Unsupported("colours of 8 bits a band; got 16, of which the lower eight could not be read")
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            picture = _numbers(picture) if mode == "index" else _as_mode(picture, mode)
-            if size is not None:
-                picture = picture.resize(tuple(size)[::-1], Image.Resampling.BILINEAR)
-    except FileNotFoundError:
-        raise
-    except Unsupported as error:
-        raise ValueError(f"{name} must hold {error}") from None
-    except Exception as error:  # Pillow raises many kinds for damaged files
-        raise ValueError(f"{name} is not a whole image file: {error}") from error
-    return np.asarray(picture).reshape(picture.height, picture.width, MODES[mode])
+    with _opened(content, name) as picture:
+        _single(picture)
+        raw_modes = _raw_modes(picture)
+        if mode in STORED:
+            _check_lossless(picture, STORED[mode])
+        if mode == "colours":
+            _check_colours(picture, raw_modes)
+        picture.load()
+        is_signed = picture.format == "TIFF" and picture.tag_v2.get(SAMPLE_FORMAT, ())[:1] == (SIGNED,)
+        is_inverted = picture.format == "TIFF" and picture.tag_v2.get(PHOTOMETRIC, 0) == WHITE_IS_ZERO
+        ImageOps.exif_transpose(picture, in_place=True)
+        if mode in HIGHEST:
+            picture = _numbers(picture, mode, raw_modes, is_signed)
+        else:
+            picture = _as_mode(picture, mode, is_inverted, any(raw.startswith("RGBa") for raw in raw_modes))
+        if size is not None:
+            picture = picture.resize(tuple(size)[::-1], Image.Resampling.BILINEAR)
+        return np.asarray(picture).reshape(picture.height, picture.width, MODES[mode])
 
 
 class Unsupported(ValueError):
-    """What a whole image file should hold, and what it holds instead."""
+    """What an image file should hold, and what it holds instead."""
 
 
-def _is_deep(picture):
-    """Whether Pillow is about to cut bands of 16 bits to 8 bits, as it does but for grey images."""
-    if picture.mode.startswith("I"):
-        return False
+@contextmanager
+def _opened(content, name):
+    """The open Pillow image of a path or of bytes; every error within names the file."""
+    with io.BytesIO(content) if isinstance(content, bytes) else open(regular(content), "rb") as file:
+        try:
+            with Image.open(file) as picture:
+                yield picture
+        except Unsupported as error:
+            raise ValueError(f"{name} must hold {error}") from None
+        except Image.UnidentifiedImageError:
+            raise ValueError(f"{name} cannot be read as an image: {_why_unidentified(file)}") from None
+        except Exception as error:  # Pillow raises many kinds for damaged files
+            raise ValueError(f"{name} cannot be read as an image: {error}") from error
+
+
+def _why_unidentified(file):
+    """Why Pillow does not open a file: it tells a kind that it does not read from a damaged one only when asked."""
+    file.seek(0)
+    head = file.read(16)
+    if not head:
+        return "the file is empty"
+    for kind, (factory, accept) in Image.OPEN.items():
+        if accept is not None and accept(head) is True:
+            file.seek(0)
+            try:
+                factory(file, "")
+            except Exception as error:
+                unsupported = re.search("unknown|unsupported|not supported", str(error), re.IGNORECASE)
+                return f"{kind} {'of an unsupported sort' if unsupported else 'damaged at its start'}: {error}"
+    return "not of a supported kind, such as PNG, TIFF, JPEG or BMP, or damaged at its start"
+
+
+def _raw_modes(picture):
+    """Pillow's names of how pixels are stored, before it decodes them."""
     stored = [tile.args if isinstance(tile.args, tuple) else (tile.args,) for tile in picture.tile]
-    modes = [args[0] for args in stored if args]
-    return any(isinstance(mode, str) and ";16" in mode for mode in modes)
+    return {args[0] for args in stored if args and isinstance(args[0], str)}
 
 
 def _single(picture):
@@ -83,24 +147,64 @@ def _single(picture):
         picture.seek(0)
 
 
-def _numbers(picture):
-    accepted = (
-        "class numbers from 0 to 255, as a grey or palette image stored without losses, "
-        "where label_class_dict.csv gives no colours"
-    )
-    if picture.format == "JPEG":
-        raise Unsupported(f"{accepted}; got a JPEG")
+def _check_lossless(picture, accepted):
+    """Raise unless a mask is stored exactly, and Pillow reads what is stored."""
+    kind = picture.format
+    if kind not in KINDS:
+        raise Unsupported(f"{accepted}, as {', '.join(KINDS)}; got a {kind} file")
+    if kind == "TIFF" and picture.info.get("compression") not in COMPRESSIONS:
+        raise Unsupported(f"{accepted}; got a TIFF compressed by {picture.info.get('compression')}")
+    if kind == "TIFF" and picture.tag_v2.get(PHOTOMETRIC, 0) > PALETTE:
+        raise Unsupported(
+            f"{accepted}; got a TIFF of other colours than RGB, photometric {picture.tag_v2[PHOTOMETRIC]}"
+        )
+    if kind != "TIFF" and getattr(picture, "n_frames", 1) > 1:
+        raise Unsupported(f"one picture; got a {kind} of {picture.n_frames} frames: store them one by one")
+    if kind == "BMP" and picture.mode in ("1", "L"):
+        _check_grey_bmp(picture, accepted)
+
+
+def _check_grey_bmp(picture, accepted):
+    """Raise where Pillow takes the bits of a BMP with a grey palette for those of a pixel of 1 or 8 bits."""
+    picture.fp.seek(14)
+    header = picture.fp.read(16)
+    bits = int.from_bytes(header[10:12] if header[0] == 12 else header[14:16], "little")
+    is_run_length = any(tile.codec_name == "bmp_rle" for tile in picture.tile)
+    if bits != {"1": 1, "L": 8}[picture.mode] or (picture.mode == "1" and is_run_length):
+        raise Unsupported(f"{accepted}; got a BMP of {bits} bits with a grey palette")
+
+
+def _check_colours(picture, raw_modes):
+    """Raise if colours would be converted from other values, or cut from 16 bits to 8, as Pillow does but for grey."""
+    if picture.mode not in COLOUR_MODES and not picture.mode.startswith("I"):
+        raise Unsupported(f"{STORED['colours']}; got mode {picture.mode}")
+    if not picture.mode.startswith("I") and any(";16" in raw and raw != "BGR;16" for raw in raw_modes):
+        raise Unsupported("colours of 8 bits a band; got 16, of which the lower eight could not be read")
+
+
+def _numbers(picture, mode, raw_modes, is_signed):
+    """The numbers that a grey or palette image stores; Pillow inverts and scales some as they are shown."""
     values = np.asarray(picture)
     if values.ndim != 2:
         raise Unsupported(
-            f"{accepted}; got mode {picture.mode}. If it shows classes in colours, the table must list them"
+            f"{STORED[mode]}; got mode {picture.mode}. If it shows classes in colours, the table must list them"
         )
-    if not ((values >= 0) & (values <= 255) & (values == np.rint(values))).all():
-        raise Unsupported(f"{accepted}; got values from {values.min():g} to {values.max():g}")
-    return Image.fromarray(values.astype(np.uint8))
+    for raw in raw_modes:  # one, or none of a GIF
+        grey = GREY.fullmatch(raw)
+        if grey:
+            highest = 2 ** int(grey[2] or (1 if grey[1] == "1" else 8)) - 1
+            values = values.astype(np.uint8) * (255 if picture.mode == "1" else 1) // (255 // highest)
+            values = highest - values if grey[3] else values
+        elif not OTHER_NUMBERS.fullmatch(raw):
+            raise Unsupported(f"{STORED[mode]}; got pixels stored as {raw}")
+    if is_signed and picture.mode == "L":  # Pillow takes -1 for 255
+        values = values.astype(np.uint8).view(np.int8)
+    if not ((values >= 0) & (values <= HIGHEST[mode]) & (values == np.rint(values))).all():
+        raise Unsupported(f"{STORED[mode]}; got values from {values.min():g} to {values.max():g}")
+    return Image.fromarray(values.astype(np.uint16 if mode == "objects" else np.uint8))
 
 
-def _as_mode(picture, mode):
+def _as_mode(picture, mode, is_inverted, is_premultiplied):
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, float)
         if mode == "colours":  # exactly, or a class would be taken for another
@@ -113,7 +217,10 @@ def _as_mode(picture, mode):
             white = 65535
         if not (values >= 0).all() or not (values <= white).all():
             raise Unsupported(f"values from 0 to {white}; got {values.min():g} to {values.max():g}")
+        values = white - values if is_inverted else values  # which Pillow does for 8 bits alone
         picture = Image.fromarray(np.rint(values * 255 / white).astype(np.uint8))
+    if mode == "colours" and is_premultiplied and picture.getextrema()[3][0] < 255:
+        raise Unsupported(f"{STORED['colours']}; got colours multiplied by a transparency")
     if mode != "colours" and (picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info):
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
@@ -121,16 +228,26 @@ def _as_mode(picture, mode):
     return picture if picture.mode == mode else picture.convert(mode)  # a copy of a large raster costs its memory twice
 
 
+def image_head(path):
+    """What the head of an image file says.
+
+    Returns:
+        ((H, W), orientation): the size of the image as `read_image` returns it, px, and the EXIF orientation, 1-8; 1 is
+        stored upright.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the file.
+    """
+    with _opened(path, path) as picture:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        is_turned = picture.format != "TIFF" and orientation >= 5  # Pillow turns the size of a TIFF itself
+        shape = (picture.width, picture.height) if is_turned else (picture.height, picture.width)
+        return shape, orientation if orientation in range(1, 9) else 1
+
+
 def image_shape(path):
     """(H, W) of an image as `read_image` returns it, px, from the head of its file."""
-    try:
-        with Image.open(path) as picture:
-            turned = False
-            if picture.format != "TIFF":  # Pillow turns the size of a TIFF itself
-                turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-            return (picture.width, picture.height) if turned else (picture.height, picture.width)
-    except Exception as error:
-        raise ValueError(f"{path} is not a whole image file: {error}") from error
+    return image_head(path)[0]
 
 
 def write_image(array, path):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from thesis_lib import checks, paths
 from thesis_lib.data.image_io import read_image
@@ -93,14 +92,7 @@ def _folder(path):
 def _read_objects(file):
     if not file.is_file():
         raise FileNotFoundError(f"{file} must hold the numbers of nuclei; got no file")
-    try:
-        with Image.open(file) as picture:
-            numbers = np.asarray(picture)
-    except Exception as error:  # Pillow raises many kinds for damaged files
-        raise ValueError(f"{file} is not a whole image file: {error}") from error
-    if numbers.ndim != 2 or numbers.dtype.kind not in "iu":
-        raise ValueError(f"{file} must be a grey image of 16 or 8 bits; got {picture.mode}")
-    return numbers.astype(np.uint16)
+    return read_image(file, "objects")[..., 0]
 
 
 def _blocks(array, side):

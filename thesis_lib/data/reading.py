@@ -1,0 +1,85 @@
+"""Files that a user gives: regular ones alone, tables of a bounded size, names in one Unicode form, errors in one."""
+
+import stat
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+MOST_NAMED = 12  # errors in one message
+TABLE_BYTES = 2**26  # of a table that a person wrote
+
+
+def regular(path):
+    """The path, if it is a file that ends: a pipe would be waited for, a device never ends.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the path.
+    """
+    kind = Path(path).stat().st_mode
+    if not stat.S_ISREG(kind):
+        raise ValueError(f"{path} must be a file; got a {'folder' if stat.S_ISDIR(kind) else 'pipe or device'}")
+    return path
+
+
+def within(root, path):
+    """The path, unless it is a link that leads outside the folder `root`, or nowhere."""
+    try:
+        is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{path} is a link that leads nowhere") from error
+    if not is_inside:
+        raise ValueError(f"{path} is a link that leads outside {root}")
+    return path
+
+
+def table_bytes(path):
+    """The content of a CSV file, of 64 MiB at most."""
+    with open(regular(path), "rb") as file:
+        return bounded(file, path)
+
+
+def bounded(file, name):
+    """The content of an open file, of 64 MiB at most."""
+    content = file.read(TABLE_BYTES + 1)
+    if len(content) > TABLE_BYTES:
+        raise ValueError(f"{name} must be a table of at most {TABLE_BYTES >> 20} MiB; it is larger")
+    return content
+
+
+def same_form(name):
+    """A name as it is compared: in Unicode's form NFC (a Mac writes another one), with "/" between folders."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/")
+
+
+def in_words(messages):
+    """The first dozen of some messages, and how many more there are."""
+    text = "; ".join(messages[:MOST_NAMED])
+    return text if len(messages) <= MOST_NAMED else f"{text}; and {len(messages) - MOST_NAMED} more"
+
+
+def raise_all(errors):
+    """Raise one error that holds the messages of all, unless there is none."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ValueError(f"{len(errors)} files cannot be used: {in_words([str(error) for error in errors])}")
+
+
+def attempt(read, item):
+    """(read(item), None), or (None, the error) where the item cannot be read."""
+    try:
+        return read(item), None
+    except (ValueError, OSError) as error:
+        return None, error
+
+
+def read_all(read, items):
+    """[read(item) for each of the items], on all cores.
+
+    Raises:
+        ValueError: naming all that cannot be read, or the first dozen and how many more there are.
+    """
+    with ThreadPoolExecutor() as pool:
+        pairs = list(pool.map(lambda item: attempt(read, item), items))
+    raise_all([error for _, error in pairs if error])
+    return [result for result, _ in pairs]
