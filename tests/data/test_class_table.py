@@ -91,3 +91,13 @@ def test_the_line_of_a_wrong_class_table_is_named(tmp_path, rows, message):
 def test_a_class_table_may_have_other_columns_and_begin_with_a_mark(tmp_path):
     (tmp_path / "t.csv").write_text("id,r,g,b,name\n7, 1,2,3,roof\n\n", encoding="utf-8-sig")
     assert read_class_table(tmp_path / "t.csv") == ClassTable(("roof",), ((1, 2, 3),))
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [(b"\n" * (2**26 + 1), "must be a table of at most 64 MiB"), (b"\n" * 10**7, "rows times columns must be at most")],
+)
+def test_a_table_of_nothing_but_lines_does_not_fill_the_memory(tmp_path, content, message):
+    (tmp_path / "classes.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_class_table(tmp_path / "classes.csv")

@@ -34,9 +34,9 @@ def tiff(values, bits=8, photometric=1, sample_format=1, fill_order=1, order="<"
         entries[tag] = struct.pack(f"{order}HHII", tag, 4, 1, value)
     palette = b""
     if photometric == 3:
-        palette = np.random.default_rng(1).integers(0, 65536, 3 * 2**bits).astype(f"{order}u2").tobytes()
+        palette = np.random.default_rng(1).integers(0, 65536, 3 * 2 ** min(bits, 8)).astype(f"{order}u2").tobytes()
         after = 8 + data.size + 2 + 12 * (len(entries) + 1) + 4
-        entries[320] = struct.pack(f"{order}HHII", 320, 3, 3 * 2**bits, after)
+        entries[320] = struct.pack(f"{order}HHII", 320, 3, 3 * 2 ** min(bits, 8), after)
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + data.size)
     table = struct.pack(f"{order}H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries))
     return head + data.tobytes() + table + struct.pack(f"{order}I", 0) + palette
@@ -48,14 +48,14 @@ READ = {  # bits, photometric, sample format
 }
 
 
+FORMATS = [(bits, sample_format) for bits in (1, 2, 4, 8, 16, 32, 64) for sample_format in (1, 2)]
+
+
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("fill_order", [1, 2])
-@pytest.mark.parametrize("sample_format", [1, 2, 3])
 @pytest.mark.parametrize("photometric", [0, 1, 3])
-@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16, 32, 64])
+@pytest.mark.parametrize("bits, sample_format", [*FORMATS, (16, 3), (32, 3), (64, 3)])
 def test_an_uncompressed_tiff(bits, photometric, sample_format, fill_order, order):
-    if (sample_format == 3 and bits < 16) or (photometric == 3 and bits > 8):
-        pytest.skip("there is no such TIFF")
     stored = np.random.default_rng(0).integers(0, min(2**bits, 100), (9, 13))
     content = tiff(stored, bits, photometric, sample_format, fill_order, order)
     try:
@@ -150,7 +150,7 @@ def test_other_kinds(kind, options):
             continue
         written += 1
         if (kind, options) in OTHERS or (kind == "BMP" and mode == "P black and white"):
-            with pytest.raises(ValueError, match="a must hold class numbers .* stored without losses"):
+            with pytest.raises(ValueError, match="a must hold (class numbers .* without losses|an image of another)"):
                 read_image(content, "index", "a")
         elif kind == "GIF" and mode == "1":  # stored as 0 and 255
             np.testing.assert_array_equal(read_image(content, "index", "a")[..., 0], 255 * stored)

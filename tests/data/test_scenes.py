@@ -243,3 +243,12 @@ def test_wrong_values_are_named(kaggle, tmp_path, monkeypatch):
     assert len(load_scenes(6).train) == 4
     monkeypatch.setenv("THESIS_DATA", "elsewhere/data")
     assert paths.data_folder() == REPOSITORY / "elsewhere" / "data"
+
+
+def test_labels_of_grey_levels_are_no_classes_unless_named(tmp_path):
+    images, labels = np.zeros((3, 4, 4)), np.uint8((0, 200))[np.arange(48).reshape(3, 4, 4) % 2]
+    np.savez(tmp_path / "a.npz", images=images, labels=labels)
+    with pytest.raises(ValueError, match="must hold class numbers 0, 1, 2, ... unless class_names .*; got 0, 200"):
+        load_npz(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", images=images, labels=labels // 100, class_names=["a", "b", "c"])
+    assert load_npz(tmp_path / "a.npz").num_classes == 3

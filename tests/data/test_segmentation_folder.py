@@ -1,3 +1,6 @@
+import os
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -88,6 +91,89 @@ def test_masks_of_0_and_255_alone_show_one_object_where_no_table_says_otherwise(
     write_table(tmp_path, "name\nground\nroof\n")  # class numbers, of which 255 is none
     with pytest.raises(ValueError, match="masks must hold class numbers, .* 0 and 255 alone"):
         warn_of_absent_classes(load_segmentation_folder(tmp_path))
+
+
+def folder_of_masks(folder, masks, images=None):
+    """A plain folder of masks (H, W) and black images, or the given ones."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    for i, mask in enumerate(masks):
+        image = np.full(mask.shape, i, np.uint8) if images is None else images[i]
+        Image.fromarray(image).save(folder / "images" / f"{i}.png")
+        Image.fromarray(mask).save(folder / "masks" / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize("numbers", [(0, 127, 255), (0, 200), (0, 100, 200), (2, 2)])
+def test_masks_of_grey_levels_are_no_class_numbers_where_no_table_lists_them(tmp_path, numbers):
+    masks = np.uint8(numbers)[np.arange(3 * 64).reshape(3, 8, 8) % len(numbers)]
+    folder_of_masks(tmp_path, masks)
+    with pytest.raises(ValueError, match=r"masks in .* unless label_class_dict.csv \(name,r,g,b\) lists"):
+        load_segmentation_folder(tmp_path)
+    rows = [f"class {k},{number},{number},{number}\n" for k, number in enumerate(sorted(set(numbers)))]
+    write_table(tmp_path, "name,r,g,b\n" + "".join(rows))
+    mask = load_segmentation_folder(tmp_path).train.mask(0)
+    assert np.array_equal(np.unique(numbers)[mask], masks[int(load_segmentation_folder(tmp_path).train.images[0].stem)])
+
+
+def test_pixels_of_no_class_are_warned_of_where_no_table_says_so(tmp_path):
+    masks = np.uint8((0, 1, 255))[np.arange(3 * 64).reshape(3, 8, 8) % 3]
+    with pytest.warns(UserWarning, match="hold 255 beside class numbers: it stands for no class, and is not learned"):
+        assert load_segmentation_folder(folder_of_masks(tmp_path, masks)).num_classes == 2
+
+
+def test_all_damaged_files_of_all_parts_are_named_at_once(folder):
+    heads = [folder / "train" / "scene0.png", folder / "test_labels" / "scene1.tiff"]
+    for path in heads:
+        path.write_bytes(b"no image")
+    ends = [folder / "val" / "scene1.tiff", folder / "train_labels_b" / "scene2.png"]
+    for path in ends:
+        path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(ValueError, match="4 files cannot be used") as raised:
+        load_segmentation_folder(folder)
+    assert all(str(path) in str(raised.value) for path in heads + ends)
+
+
+def test_the_first_dozen_damaged_files_are_named_and_the_others_counted(tmp_path):
+    drawn_by_two(tmp_path, 20)
+    for path in (tmp_path / "images").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="20 files cannot be used: .*11.png cannot be read .*; and 8 more"):
+        load_segmentation_folder(tmp_path)
+
+
+def test_masks_that_are_not_turned_as_their_images_are_warned_of(tmp_path):
+    folder_of_masks(tmp_path, np.zeros((3, 8, 8), np.uint8))
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    for i in range(2):
+        Image.new("L", (8, 8), i).save(tmp_path / "images" / f"{i}.png", exif=orientation)
+    with pytest.warns(UserWarning, match="EXIF data turn 2 images, but not their masks"):
+        load_segmentation_folder(tmp_path)
+    Image.new("L", (8, 6)).save(tmp_path / "images" / "0.png", exif=orientation)
+    Image.new("L", (8, 6)).save(tmp_path / "masks" / "0.png")
+    with pytest.raises(ValueError, match=r"\(8, 6\) px; got \(6, 8\); EXIF data turn the image, but not the mask"):
+        load_segmentation_folder(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["images/0.png", "masks/0.png", "label_class_dict.csv"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, path):
+    folder_of_masks(tmp_path, np.zeros((3, 8, 8), np.uint8))
+    (tmp_path / path).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / path)
+    with pytest.raises(ValueError, match=f"{path} must be a file; got a pipe or device"):
+        load_segmentation_folder(tmp_path)
+
+
+def test_names_are_the_same_in_either_form_of_unicode(tmp_path):
+    folder_of_masks(tmp_path, np.zeros((3, 8, 8), np.uint8))
+    (tmp_path / "masks").rename(tmp_path / unicodedata.normalize("NFD", "masks_Zoë"))
+    (tmp_path / "images" / "0.png").rename(tmp_path / "images" / unicodedata.normalize("NFC", "Grün.png"))
+    drawn = tmp_path / unicodedata.normalize("NFD", "masks_Zoë")
+    (drawn / "0.png").rename(drawn / unicodedata.normalize("NFD", "Grün.png"))
+    write_table(tmp_path, unicodedata.normalize("NFD", "name\nWiese\nBäume\n"))
+    splits = load_segmentation_folder(tmp_path, classes=[unicodedata.normalize("NFC", "Bäume")])
+    assert len(splits.train) == 1 and list(splits.train.masks) == [unicodedata.normalize("NFC", "Zoë")]
 
 
 def drawn_by_two(folder, count=7):

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data.csv_table import read_csv_table
+from thesis_lib.data.reading import same_form, table_bytes
 from thesis_lib.labels import IGNORE
 
 BAND = 1 << 20  # pixels that are looked up at a time: a whole raster would need 20 bytes a pixel
@@ -114,6 +114,7 @@ class ClassTable:
             return self, numbers
         if not isinstance(names, (list, tuple)):
             raise ValueError(f"classes must be a list of names, of {', '.join(self.names)}; got {names!r}")
+        names = [same_form(name) if isinstance(name, str) else name for name in names]
         for name in names:
             checks.one_of("classes", name, self.names)
         _check_different("classes", names)
@@ -144,6 +145,34 @@ def _check_different(what, values):
         raise ValueError(f"{what} must all be different; got {repeated[0]!r} twice")
 
 
+def numbered_classes(name, numbers, listed_in):
+    """The classes 0..K - 1 of label maps, where no table lists them.
+
+    Args:
+        name: what errors call the label maps.
+        numbers: those that occur, without IGNORE.
+        listed_in: what errors call the place where classes can be listed.
+
+    Returns:
+        ClassTable; at least two classes.
+
+    Raises:
+        ValueError: if most numbers up to the highest do not occur: 0, 127 and 254, for example, are colours.
+
+    Example:
+        `numbered_classes("masks", [0, 1, 3], "label_class_dict.csv")`, of the classes "0", "1", "2" and "3"
+    """
+    numbers = sorted({int(number) for number in numbers})
+    count = max([1, *numbers]) + 1
+    if 2 * len(numbers) < count and count > 2:
+        some = ", ".join(map(str, numbers[:12])) + (", ..." if len(numbers) > 12 else "")
+        raise ValueError(
+            f"{name} must hold class numbers 0, 1, 2, ... unless {listed_in} lists the classes; "
+            f"got {some}, of which most numbers in between are missing"
+        )
+    return ClassTable(tuple(str(k) for k in range(count)))
+
+
 def read_class_table(path):
     """Read the classes from a CSV file.
 
@@ -158,7 +187,7 @@ def read_class_table(path):
         ValueError: naming the file, the line, and what is wrong with it.
     """
     try:
-        return _class_table(*read_csv_table(Path(path).read_bytes()))
+        return _class_table(*read_csv_table(table_bytes(path)))
     except ValueError as error:
         raise ValueError(f"{path} must be a table of classes, name, r, g, b: {error}") from error
 

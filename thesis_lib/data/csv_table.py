@@ -5,11 +5,16 @@ import re
 
 import pandas as pd
 
+from thesis_lib.data.reading import same_form
+
+MOST_CELLS = 10_000_000
+
 
 def read_csv_table(content):
     """Read every cell as text, exactly as it is written: "NA", "None" and "01" stay so.
 
-    Spaces around cells and empty rows are dropped. A row may lack commas at its end, or have too many there.
+    Text becomes Unicode's form NFC. Spaces around cells and empty rows are dropped. A row may lack commas at its end,
+    or have too many there.
 
     Args:
         content: the file's bytes, UTF-8 with or without a byte order mark.
@@ -22,8 +27,12 @@ def read_csv_table(content):
     Raises:
         ValueError: saying what is wrong; the caller names the file.
     """
-    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    widest = 1 + max(line.count(",") for line in text.split("\n"))  # pandas would take the first row's width for all
+    text = same_form(content.decode("utf-8-sig")).replace("\r\n", "\n").replace("\r", "\n")
+    rows, widest = text.count("\n") + 1, 1
+    if rows <= MOST_CELLS:
+        widest += max(line.count(",") for line in text.split("\n"))  # pandas would take the first row's width for all
+    if rows * widest > MOST_CELLS:
+        raise ValueError(f"rows times columns must be at most {MOST_CELLS:,}; got {rows:,} rows of up to {widest:,}")
     try:
         cells = pd.read_csv(
             io.StringIO(text),

@@ -76,6 +76,7 @@ def read_image(content, mode="RGB", name=None, size=None):
     name = content if name is None else name
     with _opened(content, name) as picture:
         _single(picture)
+        _check_grey_bmp(picture)
         raw_modes = _raw_modes(picture)
         if mode in STORED:
             _check_lossless(picture, STORED[mode])
@@ -160,18 +161,18 @@ def _check_lossless(picture, accepted):
         )
     if kind != "TIFF" and getattr(picture, "n_frames", 1) > 1:
         raise Unsupported(f"one picture; got a {kind} of {picture.n_frames} frames: store them one by one")
-    if kind == "BMP" and picture.mode in ("1", "L"):
-        _check_grey_bmp(picture, accepted)
 
 
-def _check_grey_bmp(picture, accepted):
-    """Raise where Pillow takes the bits of a BMP with a grey palette for those of a pixel of 1 or 8 bits."""
+def _check_grey_bmp(picture):
+    """Raise where Pillow takes the pixels of a BMP with a grey palette for ones of 1 or 8 bits, which they are not."""
+    if picture.format != "BMP" or picture.mode not in ("1", "L"):
+        return
     picture.fp.seek(14)
     header = picture.fp.read(16)
     bits = int.from_bytes(header[10:12] if header[0] == 12 else header[14:16], "little")
     is_run_length = any(tile.codec_name == "bmp_rle" for tile in picture.tile)
     if bits != {"1": 1, "L": 8}[picture.mode] or (picture.mode == "1" and is_run_length):
-        raise Unsupported(f"{accepted}; got a BMP of {bits} bits with a grey palette")
+        raise Unsupported(f"an image of another kind, such as PNG; got a BMP of {bits} bits with a grey palette")
 
 
 def _check_colours(picture, raw_modes):

@@ -46,9 +46,9 @@ def bounded(file, name):
     return content
 
 
-def same_form(name):
-    """A name as it is compared: in Unicode's form NFC (a Mac writes another one), with "/" between folders."""
-    return unicodedata.normalize("NFC", name).replace("\\", "/")
+def same_form(text):
+    """Text as it is compared: in Unicode's form NFC, as a Mac names files in another one."""
+    return unicodedata.normalize("NFC", text)
 
 
 def in_words(messages):

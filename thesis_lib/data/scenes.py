@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.data.class_table import numbered_classes
 from thesis_lib.labels import IGNORE, background_class
 
 
@@ -143,7 +144,7 @@ def load_npz(path):
         raise ValueError(f"{path}: labels must be of two classes or more; got {np.unique(labels).tolist()}")
     if names and len(names) != num_classes:
         raise ValueError(f"{path}: class_names must name all {num_classes} classes; got {len(names)} names")
-    names = names or tuple(str(k) for k in range(num_classes))
+    names = names or numbered_classes(f"{path}: labels", [*np.unique(labels), background], "class_names").names
     return Scenes(as_uint8_images(f"{path}: images", images), labels, num_classes, background, names)
 
 

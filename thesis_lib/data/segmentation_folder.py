@@ -1,7 +1,6 @@
 """Folders of images and masks for segmentation: which files belong together, and whether they can be used."""
 
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data import image_io
-from thesis_lib.data.class_table import ClassTable, read_class_table
+from thesis_lib.data.class_table import ClassTable, numbered_classes, read_class_table
 from thesis_lib.data.rasters import Rasters, RasterSplits
+from thesis_lib.data.reading import raise_all, read_all, same_form, within
 from thesis_lib.data.splits import HELD, in_parts
 from thesis_lib.labels import IGNORE
 
@@ -34,7 +34,10 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
 
     `label_class_dict.csv` lists the classes, with the columns name, r, g, b: masks are images in these colours. Without
     r, g, b, or without the file, masks hold class numbers: they are grey or palette images, and 255 is no class. If
-    there is no file and all masks hold 0 and 255 alone, 255 is an object.
+    there is no file and all masks hold 0 and 255 alone, 255 is an object. Masks are stored without losses, see
+    `read_image`.
+
+    Images that EXIF data turn are read upright; where their masks are not turned, a warning says so.
 
     For cross-validation, `folds` disjoint test sets take up all images of the folder, whatever its layout. 15% of the
     images outside the test set validate. Training images are then in random order, so the first ones are a sample.
@@ -53,8 +56,9 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
 
     Raises:
         FileNotFoundError, ValueError: naming the folder or file: no such layout, an image without a mask or the
-            reverse, two files of one name, sizes that differ, a file or link that leads outside the folder; folds that
-            the images are too few for.
+            reverse, two files of one name, a file or link that leads outside the folder; all files that are damaged or
+            whose sizes differ; numbers that look like colours, without a file that lists them; folds that the images
+            are too few for.
 
     Example:
         splits = load_segmentation_folder("my_images", classes=["building"])
@@ -64,7 +68,8 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
         raise FileNotFoundError(f"data must be a folder of images and masks; got {str(root)!r}, which is none")
     root = Path(root)
     checks.integer("seed", seed, 0)
-    table = read_class_table(_within(root, root / TABLE)) if (root / TABLE).is_file() else None
+    has_table = (root / TABLE).exists() or (root / TABLE).is_symlink()
+    table = read_class_table(within(root, root / TABLE)) if has_table else None
     if (root / "train").is_dir():
         files = _layout_with_parts(root)
         if folds is not None:
@@ -74,8 +79,9 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
         files = _random(root, images, masks, seed) if folds is None else _folds(images, masks, seed, folds, fold)
     else:
         raise FileNotFoundError(f"{root} must hold train/ and train_labels/ (and val, test), or images/ and masks/")
+    _check_heads(files, "colours" if table and table.colours else "index")
     if table is None:
-        table = _numbered_classes(files)
+        table = _numbered_classes(root, files)
     told_apart, numbers = table.select(classes)
     parts = {part: Rasters(images, masks, table, numbers, unknown) for part, (images, masks) in files.items()}
     return RasterSplits(**parts, classes=told_apart)
@@ -147,7 +153,7 @@ def _pairs(root, images, masks):
     folders = {"": masks}
     for path in sorted(root.glob(f"{masks}_?*")):
         if path.is_dir():
-            folders[path.name.removeprefix(f"{masks}_")] = path.name
+            folders[same_form(path.name.removeprefix(f"{masks}_"))] = path.name
     if len(folders) > 1 and not (root / masks).is_dir():
         del folders[""]
     mask_paths = {}
@@ -157,25 +163,48 @@ def _pairs(root, images, masks):
         if unpaired:
             here, there = (images, folder) if unpaired[0] in image_paths else (folder, images)
             raise ValueError(f"{root}: {here}/{unpaired[0]} has no partner in {there}/ ({len(unpaired)} such files)")
-        for name, path in image_paths.items():
-            shape, mask_shape = image_io.image_shape(path), image_io.image_shape(drawn[name])
-            if shape != mask_shape:
-                raise ValueError(
-                    f"{drawn[name]} must be as large as its image {path.name}, {shape} px; got {mask_shape}"
-                )
         mask_paths[annotator] = tuple(drawn[name] for name in image_paths)
     return tuple(image_paths.values()), mask_paths
 
 
-def _within(root, path):
-    """The path, unless it is a link that leads outside the folder, or nowhere."""
+def _check_heads(files, mode):
+    """Raise if files are damaged or masks are not as large as their images; warn of masks that are not turned.
+
+    Args:
+        files: {part: (images, {annotator: masks})}, paths.
+        mode: of `read_image`, for masks.
+    """
+    images = [path for part, _ in files.values() for path in part]
+    masks = [path for _, of_part in files.values() for drawn in of_part.values() for path in drawn]
     try:
-        is_inside = path.resolve(strict=True).is_relative_to(root.resolve())
-    except (OSError, RuntimeError) as error:
-        raise ValueError(f"{path} is a link that leads nowhere") from error
-    if not is_inside:
-        raise ValueError(f"{path} is a link that leads outside {root}")
-    return path
+        heads = dict(zip(images + masks, read_all(image_io.image_head, images + masks)))
+    except (ValueError, OSError):  # one error should name the files whose heads are whole, but the rest is not, too
+        read_all(lambda job: _decode(*job), [(path, "RGB") for path in images] + [(path, mode) for path in masks])
+        raise
+    errors, unturned = [], []
+    for part, of_part in files.values():
+        for image, mask in [pair for drawn in of_part.values() for pair in zip(part, drawn)]:
+            (shape, orientation), (mask_shape, mask_orientation) = heads[image], heads[mask]
+            if shape != mask_shape:
+                is_turned = orientation >= 5 and shape == mask_shape[::-1]
+                hint = "; EXIF data turn the image, but not the mask" if is_turned else ""
+                errors.append(
+                    ValueError(f"{mask} must be as large as its image {image.name}, {shape} px; got {mask_shape}{hint}")
+                )
+            elif orientation not in (1, mask_orientation):
+                unturned.append(image)
+    raise_all(errors)
+    if unturned:
+        warnings.warn(
+            f"EXIF data turn {len(unturned)} images, but not their masks, which must show the turned images; "
+            f"{unturned[0]} is one",
+            stacklevel=3,
+        )
+
+
+def _decode(path, mode):
+    """Raise if a file cannot be read."""
+    image_io.read_image(path, mode)
 
 
 def _image_files(root, folder):
@@ -186,26 +215,34 @@ def _image_files(root, folder):
     for path in sorted((root / folder).iterdir()):
         if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
             continue
-        _within(root, path)
-        if path.stem in files:
-            raise ValueError(f"{root / folder} must hold each name once; got {files[path.stem].name} and {path.name}")
-        files[path.stem] = path
+        within(root, path)
+        name = same_form(path.stem)
+        if name in files:
+            raise ValueError(f"{root / folder} must hold each name once; got {files[name].name} and {path.name}")
+        files[name] = path
     if not files:
         raise FileNotFoundError(f"{root / folder} must hold images ({', '.join(ENDINGS)})")
     return files
 
 
-def _numbered_classes(files):
+def _numbered_classes(root, files):
     """ClassTable of 0..K - 1, by the numbers that occur in the masks of any part and annotator; BINARY of 0 and 255."""
-    occurs = np.zeros(256, bool)
-    for _, masks in files.values():
-        for paths in masks.values():
-            for path in paths:
-                occurs[np.unique(image_io.read_image(path, "index"))] = True
+    paths = [path for _, masks in files.values() for drawn in masks.values() for path in drawn]
+    occurs = np.any(read_all(_numbers_in_mask, paths), axis=0)
     if _is_binary(occurs):
         return BINARY
-    highest = int(np.flatnonzero(occurs[:IGNORE]).max(initial=0))
-    return ClassTable(tuple(str(k) for k in range(max(highest + 1, 2))))
+    classes = numbered_classes(f"masks in {root}", np.flatnonzero(occurs[:IGNORE]), f"{TABLE} (name,r,g,b)")
+    if occurs[IGNORE]:
+        warnings.warn(
+            f"masks in {root} hold {IGNORE} beside class numbers: it stands for no class, and is not learned",
+            stacklevel=3,
+        )
+    return classes
+
+
+def _numbers_in_mask(path):
+    """Whether each number occurs in a mask, boolean (256,)."""
+    return np.bincount(image_io.read_image(path, "index").ravel(), minlength=256) > 0
 
 
 def _is_binary(occurs):
@@ -216,24 +253,23 @@ def _is_binary(occurs):
 def warn_of_absent_classes(splits, annotators=("",)):
     """Warn, once for all, of the classes that no training mask of some annotators holds.
 
-    Every image and every mask is read once, on all cores, so that an error names a damaged file before the training.
+    Every image and every mask is read once, on all cores, so that one error names all damaged files before training.
 
     Args:
         splits: RasterSplits.
         annotators: names; "" is that of the plain masks.
 
     Raises:
-        ValueError: naming the file, or if masks without colours hold 0 and 255 (to ignore) alone.
+        ValueError: naming the files, or if masks without colours hold 0 and 255 (to ignore) alone.
     """
-    occurs = np.zeros(256, bool)  # in these training masks
-    with ThreadPoolExecutor() as pool:
-        for part in (splits.train, splits.validation, splits.test):
-            numbers = range(len(part))
-            list(pool.map(partial(_decode, part), numbers))
-            for annotator in part.masks:
-                classes = list(pool.map(partial(_classes_in_mask, part, annotator), numbers))
-                if part is splits.train and annotator in annotators:
-                    occurs |= np.any(classes, axis=0)
+    jobs = []
+    for part in (splits.train, splits.validation, splits.test):
+        jobs += [partial(_decode, path, "RGB") for path in part.images]
+        for annotator in part.masks:
+            is_counted = part is splits.train and annotator in annotators
+            jobs += [partial(_classes_in_mask, part, annotator, i, is_counted) for i in range(len(part))]
+    classes = [classes for classes in read_all(lambda job: job(), jobs) if classes is not None]
+    occurs = np.any(classes, axis=0) if classes else np.zeros(256, bool)  # in these training masks
     if splits.classes.colours is None and _is_binary(occurs):
         raise ValueError(NO_OBJECT)
     absent = [name for k, name in enumerate(splits.classes.names) if not occurs[k]]
@@ -241,11 +277,7 @@ def warn_of_absent_classes(splits, annotators=("",)):
         warnings.warn(f"no training mask holds the class {', '.join(absent)}; its scores will be absent", stacklevel=2)
 
 
-def _decode(rasters, i):
-    """Raise ValueError if an image is damaged."""
-    rasters.image(i)
-
-
-def _classes_in_mask(rasters, annotator, i):
-    """Whether each class occurs in a mask, boolean (256,)."""
-    return np.bincount(rasters.mask(i, annotator).ravel(), minlength=256) > 0
+def _classes_in_mask(rasters, annotator, i, is_counted):
+    """Whether each class occurs in a mask, boolean (256,); None, unless it counts."""
+    classes = rasters.mask(i, annotator)
+    return np.bincount(classes.ravel(), minlength=256) > 0 if is_counted else None
