@@ -1,8 +1,11 @@
 """Folders that can be written to, and files that are written whole or not at all."""
 
+import errno
 import json
 import math
 import os
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +31,66 @@ def writable_folder(folder):
     return folder
 
 
+@contextmanager
+def whole(path):
+    """Write a file whole or not at all, whatever happens meanwhile.
+
+    Args:
+        path: of the file; what stood there stays until the new file is complete.
+
+    Yields:
+        Path of a hidden file beside it, with the same ending, to write instead. It takes the file's place in one step,
+        if it was written at all.
+
+    Raises:
+        OSError: naming the file where no space is left.
+
+    Example:
+        >>> with whole("scores.npz") as partial:
+        ...     np.savez(partial, scores=scores)
+    """
+    path = Path(path)
+    partial = path.with_name(f".partial.{path.name}")
+    partial.unlink(missing_ok=True)  # of a process that was killed
+    try:
+        yield partial
+        if partial.exists():
+            with open(partial, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+    except BaseException as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or _is_full(path)
+        partial.unlink(missing_ok=True)
+        if full and isinstance(error, Exception):
+            raise OSError(errno.ENOSPC, f"no space is left to write {path}; what was there is unchanged") from error
+        raise
+
+
+def _is_full(path):
+    return shutil.disk_usage(path.parent).free < 4096
+
+
 def write_json(path, content):
     """Write a JSON file whole or not at all; NaN and infinity become null."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(_plain(content), indent=1, allow_nan=False) + "\n")
-    os.replace(partial, path)
+    write_text(path, json.dumps(_plain(content), indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path, text):
+    """Write a text file whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(text)
+
+
+def write_csv(path, table, **options):
+    """Write a DataFrame as CSV, whole or not at all; options: of `DataFrame.to_csv`, without its index."""
+    with whole(path) as partial:
+        table.to_csv(partial, **{"index": False, **options})
+
+
+def write_arrays(path, **arrays):
+    """Write arrays to an .npz file, compressed, whole or not at all."""
+    with whole(path) as partial:
+        np.savez_compressed(partial, **arrays)
 
 
 def _plain(value):

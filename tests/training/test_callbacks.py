@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from thesis_lib.data import splits
 from thesis_lib.metrics import summary
 from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.targets import objectives
-from thesis_lib.training.callbacks import Checkpoint, _best_so_far, _whole, callbacks, ended
+from thesis_lib.training.callbacks import callbacks
 from thesis_lib.training.optimization import learning_rate, use_xla
 
 STEP = Path(__file__).with_name("backend_step.py")
@@ -77,78 +76,7 @@ def test_a_run_leaves_its_best_model_its_log_and_tensorboard_files(tmp_path):
     assert len(log) == 3 and {"loss", "val_loss", "learning_rate"} <= set(log.columns)
     best = keras.saving.load_model(tmp_path / "best.keras")
     assert best.evaluate(images, labels, batch_size=8, verbose=0) == pytest.approx(log["val_loss"].min(), rel=1e-3)
-    assert list((tmp_path / "tensorboard").rglob("events*")) and not (tmp_path / "backup").exists()
-
-
-KILLED = """
-import os, sys
-sys.path.insert(0, {tests!r})
-import keras
-from test_callbacks import small_model, small_problem
-from thesis_lib.training.callbacks import callbacks
-from thesis_lib.data.batches import SceneBatches
-
-class Kill(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch == int(sys.argv[1]):
-            os._exit(9)
-
-images, labels = small_problem()
-model = small_model()
-batches = SceneBatches(images, labels, 3, seed=0)
-model.fit(batches, validation_data=(images, labels), epochs=4, verbose=0, shuffle=False,
-          callbacks=[*callbacks({folder!r}, tensorboard=False, batches=batches), Kill()])
-"""
-
-
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """The folder of a training that was killed in its second epoch."""
-    folder = tmp_path_factory.mktemp("killed")
-    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
-    assert subprocess.run([sys.executable, "-c", script, "1"], capture_output=True).returncode == 9
-    assert _whole(folder / "backup") and not ended(folder, None)
-    return folder
-
-
-def test_a_killed_run_resumes_where_it_was(killed, tmp_path):
-    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
-    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
-    best_before = pd.read_csv(tmp_path / "log.csv")["val_loss"].min()
-    subprocess.run([sys.executable, "-c", script, "99"], check=True, capture_output=True)
-    log = pd.read_csv(tmp_path / "log.csv")
-    assert log["epoch"].tolist() in ([0, 1, 2, 3], [0, 1, 1, 2, 3])  # the killed epoch may be done again
-    assert _best_so_far(tmp_path / "log.csv", "val_loss", "min") <= best_before
-    assert not (tmp_path / "backup").exists()
-    whole = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "whole"))
-    subprocess.run([sys.executable, "-c", whole, "99"], check=True, capture_output=True)
-    expected = pd.read_csv(tmp_path / "whole" / "log.csv")
-    np.testing.assert_allclose(log.drop_duplicates("epoch", keep="last")["val_loss"], expected["val_loss"], rtol=1e-4)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.keras", "ended", "log.csv", "run.json", "whole"]
-    assert ended(tmp_path, None) and not ended(tmp_path, {"objective": "dice"})
-
-
-def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path):
-    (tmp_path / "best.keras").write_text("the one before")
-    checkpoint = Checkpoint(tmp_path / "best.keras", save_best_only=True, monitor="val_loss", mode="min")
-    checkpoint.set_model(small_model())
-    keras.callbacks.ModelCheckpoint.on_epoch_end(checkpoint, 0, {"val_loss": 1.0})  # all but the renaming
-    assert (tmp_path / "best.keras").read_text() == "the one before"
-    checkpoint.on_epoch_end(0, {"val_loss": 0.5})
-    assert keras.saving.load_model(tmp_path / "best.keras").count_params() == small_model().count_params()
-
-
-@pytest.mark.parametrize("damage", ["other run", "weights", "metadata"])
-def test_a_backup_that_is_damaged_or_of_another_run_is_not_used(killed, tmp_path, damage):
-    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
-    if damage == "weights":
-        weights = tmp_path / "backup" / "latest.weights.h5"
-        weights.write_bytes(weights.read_bytes()[:2000])
-    elif damage == "metadata":
-        (tmp_path / "backup" / "training_metadata.json").write_text("{")
-    with pytest.warns(UserWarning, match="backup is damaged or of a run with other parameters; training starts afresh"):
-        callbacks(tmp_path, run={"objective": "dice"} if damage == "other run" else None)
-    assert not (tmp_path / "backup").exists() and (tmp_path / "backup.old" / "latest.weights.h5").exists()
+    assert list((tmp_path / "tensorboard").rglob("events*")) and not (tmp_path / "state.npz").exists()
 
 
 def test_a_new_run_in_an_old_folder_starts_afresh(tmp_path):
@@ -245,7 +173,7 @@ def followed(folder, patience, monitor, values, schedule="cosine", mode="min"):
 def test_the_epoch_with_the_largest_score_is_kept_when_that_is_asked_for(tmp_path):
     epochs, kept = followed(tmp_path, 2, "val_iou", (0.2, 0.7, 0.5, 0.6, 0.9), schedule="plateau", mode="max")
     assert epochs == 4 and kept[0] < kept[1] == kept[2] == kept[3]  # two epochs without a better one end the training
-    assert _best_so_far(tmp_path / "log.csv", "val_iou", "max") == 0.7
+    assert pd.read_csv(tmp_path / "log.csv")["val_iou"].max() == 0.7
     with pytest.raises(ValueError, match="mode must be one of max, min; got 'most'"):
         callbacks(tmp_path / "other", 3, mode="most")
 

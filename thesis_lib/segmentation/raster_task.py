@@ -18,6 +18,7 @@ from thesis_lib.data.crops import Crops, RasterTiles, SceneRasters
 from thesis_lib.data.image_io import image_shape
 from thesis_lib.data.rasters import Rasters
 from thesis_lib.data.segmentation_folder import load_segmentation_folder, warn_of_absent_classes
+from thesis_lib.files import write_arrays
 from thesis_lib.labels import IGNORE
 from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.prediction import choose_threshold, score_drawings, score_rasters
@@ -357,5 +358,5 @@ class RasterTask:
             if old.stem.rpartition("_")[0] not in names:
                 old.unlink()  # an earlier run's, of other images
         arrays = {f"{name} of {annotator}": values for annotator, one in others.items() for name, values in one.items()}
-        np.savez_compressed(Path(folder) / "scenes.npz", raster=images.index.to_numpy(str), **dict(images), **arrays)
+        write_arrays(Path(folder) / "scenes.npz", raster=images.index.to_numpy(str), **dict(images), **arrays)
         return Scores({**images.mean().to_dict(), **row}, images, classes)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from thesis_lib import checks, provenance
 from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.files import writable_folder, write_json
+from thesis_lib.files import writable_folder, write_csv, write_json
 from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
 from thesis_lib.parameters import default, documented
 from thesis_lib.segmentation.networks import NETWORKS
@@ -151,7 +151,6 @@ class Run(Settings):
         model.compile(keras.optimizers.Adam(rate), loss, metrics=self.task.metrics(), jit_compile=use_xla(self.xla))
         given = {"run": identity, "batches": training, "network": network, "keep": self.keep, **self.task.watched()}
         keep = callbacks(folder, self.patience, self.schedule, **given)
-        (folder / "row.json").unlink(missing_ok=True)  # its scores are not those of what is trained now
         # The batches have an order of their own, which a training that resumes takes up; Keras would draw another.
         options = {"epochs": self.epochs, "callbacks": keep, "verbose": progress, "shuffle": False}
         model.fit(training, validation_data=validation, **options)
@@ -215,9 +214,9 @@ class Run(Settings):
         """`Scores` of the trained network on the test images; writes `row.json` and the scores of each image."""
         network = self.trained_network()
         scores = self.task.score(network, self.folder)
-        scores.images.to_csv(self.folder / "scores.csv")
+        write_csv(self.folder / "scores.csv", scores.images, index=True)
         if scores.classes is not None:
-            scores.classes.to_csv(self.folder / "classes.csv")
+            write_csv(self.folder / "classes.csv", scores.classes, index=True)
         write_json(self.folder / "row.json", self.row(scores, network))
         return scores
 

@@ -13,6 +13,7 @@ from thesis_lib.annotation.simulated import Population, annotator
 from thesis_lib.data.batches import SceneBatches
 from thesis_lib.data.crops import Crops, SceneRasters
 from thesis_lib.data.splits import load_scenes
+from thesis_lib.files import write_arrays
 from thesis_lib.metrics import calibration, summary
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.scores import Scores
@@ -158,8 +159,8 @@ class SceneTask:
             row |= {name: float(per_scene[name].mean()) for name in OF_ANNOTATION}
         classes = probabilities.argmax(-1).astype(np.uint8)
         foreground = np.rint(255 * (1 - probabilities[..., self.background])).astype(np.uint8)
-        np.savez_compressed(Path(folder) / "scenes.npz", **per_scene)
-        np.savez_compressed(Path(folder) / "predictions.npz", classes=classes, foreground=foreground)
+        write_arrays(Path(folder) / "scenes.npz", **per_scene)
+        write_arrays(Path(folder) / "predictions.npz", classes=classes, foreground=foreground)
         images = pd.DataFrame({name: values for name, values in per_scene.items() if values.ndim == 1})
         return Scores(row, images.rename_axis("scene"), probabilities=probabilities, reliability=reliability)
 
