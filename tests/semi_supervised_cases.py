@@ -43,14 +43,14 @@ def batch(labelled=4, unlabelled=6, seed=0):
     }
 
 
-def network(dropout=0.0, norm=False, seed=0):
+def network(dropout=0.0, norm=False, seed=0, classes=K):
     keras.utils.set_random_seed(seed)
     body = [keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(8, activation="tanh")]
     if norm:
         body.append(layers.BatchNormalization(momentum=0.5))
     if dropout:
         body.append(layers.Dropout(dropout))
-    return keras.Sequential([*body, layers.Dense(K)])
+    return keras.Sequential([*body, layers.Dense(classes)])
 
 
 def compiled(model, optimizer=None):

@@ -51,6 +51,10 @@ IMAGES = np.zeros((3, 2, 2, 1))
     "call, message",
     [
         (lambda: choose_labelled([-1, -1], 1, 0), "labels must hold a label for some images; none has one"),
+        (lambda: choose_labelled(["a", "b"], 1, 0), r"labels must be whole numbers of shape \(N,\); got shape \(2,\)"),
+        (lambda: choose_labelled([0.5, 1.0], 1, 0), "labels must be whole numbers .*float64"),
+        (lambda: Batches([1, 2], [0, 1], IMAGES, 1, 1), r"labelled must be images \(N, H, W, C\); got list"),
+        (lambda: Batches(IMAGES[..., 0], [0, 1, 0], IMAGES[..., 0], 1, 1), r"got shape \(3, 2, 2\)"),
         (lambda: choose_labelled([0, 0, 1], 1, 0), "count of labelled images must be .* from 2 to 3; got 1"),
         (lambda: choose_labelled([0, 0, 1], 4, 0), "count of labelled images must be .* from 2 to 3; got 4"),
         (lambda: choose_labelled([0] * 9 + [1], 8, 0), "8 asks for 4 of class 1, which has 1"),
@@ -59,7 +63,14 @@ IMAGES = np.zeros((3, 2, 2, 1))
         (lambda: Batches(IMAGES[:2], [0, -1], IMAGES, 1, 1), "without a label among the labelled"),
         (lambda: Batches(IMAGES[:2], [[0], [1]], IMAGES, 1, 1), r"labels must be whole numbers of .*shape \(2, 1\)"),
         (lambda: Batches(IMAGES[:2], [0.5, 1], IMAGES, 1, 1), "labels must be whole numbers .*float64"),
-        (lambda: Batches(IMAGES[:2], [0, 1], IMAGES[..., 0], 1, 1), r"labelled ones, \(2, 2, 1\), .*got \(3, 2, 2\)"),
+        (
+            lambda: Batches(IMAGES[:2], [0, 1], IMAGES[..., 0], 1, 1),
+            r"unlabelled must be images .*got shape \(3, 2, 2\)",
+        ),
+        (
+            lambda: Batches(IMAGES[:2], [0, 1], IMAGES[:, :1], 1, 1),
+            r"labelled ones, \(2, 2, 1\), .*got \(3, 1, 2, 1\)",
+        ),
         (lambda: Batches(IMAGES[:2], [0, 1], IMAGES[:0], 1, 1), r"and not empty; got \(0, 2, 2, 1\)"),
         (lambda: Batches(IMAGES[:2], [0, 1], IMAGES, 3, 1), "batch_size must be .* 1 to 2, .* labelled images; got 3"),
         (

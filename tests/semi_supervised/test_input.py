@@ -6,7 +6,15 @@ import pytest
 from keras import layers
 from semi_supervised_cases import SHAPE, batch, compiled, network
 
-from thesis_lib.semi_supervised import FixMatch, MeanTeacher, MixMatch, PiModel, TemporalEnsembling, VirtualAdversarial
+from thesis_lib.semi_supervised import (
+    FixMatch,
+    MeanTeacher,
+    MixMatch,
+    PiModel,
+    Supervised,
+    TemporalEnsembling,
+    VirtualAdversarial,
+)
 from thesis_lib.semi_supervised.batches import Batches
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 
@@ -31,6 +39,9 @@ def two_outputs():
             "classifier must be .* functional or sequential and built",
         ),
         (lambda: PiModel(two_outputs()), "classifier must be a keras.Model, .* to logits"),
+        (lambda: PiModel(network(classes=1)), "classifier must have logits of two classes or more; it has 1"),
+        (lambda: PiModel(network(), augment="flip"), "augment must be a Keras layer or None; got 'flip'"),
+        (lambda: FixMatch(network(), strong=len), "strong must be a Keras layer or None; got .*len"),
         (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, inf\); got -1.0"),
         (lambda: TemporalEnsembling(network(), 10, decay=1.0), r"decay must be a finite number in \[0, 1\); got 1.0"),
         (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\); got 1.5"),
@@ -47,6 +58,24 @@ def two_outputs():
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("make", [Supervised, MeanTeacher, lambda net: TemporalEnsembling(net, 12)])
+@pytest.mark.parametrize(
+    "name, value", [("class_weight", {0: 100.0, 1: 0.0}), ("sample_weight", [1.0]), ("y", [0]), ("batch_size", 2)]
+)
+def test_what_fit_could_not_honour_is_refused(make, name, value):
+    inputs = batch(labelled=6)
+    batches = Batches(inputs["labelled"], np.arange(6) % 3, inputs["unlabelled"], 2, 2)
+    with pytest.raises(ValueError, match=f"{name} must be left out: batches hold labels and have a size; got"):
+        compiled(make(network())).fit(batches, verbose=0, **{name: value})
+
+
+def test_labels_or_weights_beside_a_batch_are_refused():
+    inputs = batch()
+    for beside in ([inputs["labels"]], [None, np.ones(len(inputs["labels"]))]):
+        with pytest.raises(ValueError, match='batches must hold their labels as "labels"'):
+            compiled(PiModel(network())).train_on_batch(inputs, *beside)
 
 
 def test_more_images_than_averages_are_named():

@@ -66,9 +66,12 @@ def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_
     later = Run(**settings, output=str(tmp_path))  # in another session
     assert later.predict(path) == pytest.approx(predicted) and later.scores() == pytest.approx(scores)
     with pytest.raises(
-        ValueError, match=r"image must be a path or an array of shape \(24, 24, 3\); got shape \(9, 9\)"
+        ValueError, match=r"image must be a path or an array .* of shape \(24, 24, 3\); got shape \(9, 9\)"
     ):
         run.predict(np.zeros((9, 9)))
+    for wrong in ([[1], [1, 2]], np.full((24, 24, 3), np.nan), np.full((24, 24, 3), 256.0)):
+        with pytest.raises(ValueError, match="image must be "):
+            run.predict(wrong)
 
 
 def test_a_row_has_the_entries_of_the_committed_rows(faces):
@@ -122,10 +125,11 @@ def test_strong_augmentation_varies_in_more_than_one_way():
 
 
 def test_labelled_and_unlabelled_images_are_apart_and_as_many_as_asked():
-    labelled, rest = Run(data="faces", labels=10, unlabelled=30).training_images()
+    small = {"data": "faces", "batch_size": 5, "unlabelled_batch_size": 20}
+    labelled, rest = Run(**small, labels=10, unlabelled=30).training_images()
     assert len(labelled) == 10 and len(rest) == 30 and not set(labelled.images.files) & set(rest.images.files)
     with pytest.raises(ValueError, match="unlabelled must be None where all images keep their label; got 30"):
-        Run(data="faces", labels=None, unlabelled=30).training_images()
+        Run(**small, labels=None, unlabelled=30).training_images()
     everything = Run(data="faces", labels=None)
     labelled, same = everything.training_images()
     assert len(labelled) == len(same) == len(everything.splits.train)
@@ -231,6 +235,13 @@ def test_a_batch_larger_than_its_set_is_named_and_the_earlier_row_stays(name, la
             {"network": "mlp", "weights": "imagenet"},
             "weights must be None, or for .* resnet .*; got 'imagenet' for mlp",
         ),
+        ({"labels": 10, "batch_size": 11}, "batch_size must be .* 1 to 10, the number of labelled images; got 11"),
+        (
+            {"unlabelled": 50, "unlabelled_batch_size": 51},
+            "unlabelled_batch_size must be .* 1 to 50, the number of unlabelled images; got 51",
+        ),
+        ({"data": "digits", "table": "mine.csv"}, "table must be left at 'labels.csv' where .*; got 'mine.csv'"),
+        ({"data": "digits", "size": 64}, "size must be left at 32 where the data are no folder or zip file; got 64"),
         ({"network": "resnet", "weights": False}, "weights must be None, or for .* resnet .*; got False for resnet"),
     ],
 )

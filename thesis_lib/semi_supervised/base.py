@@ -10,6 +10,8 @@ from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
 from thesis_lib.training.callbacks import InOrder
 
 PARTS = ("classifier", "augment", "weight")
+PARTS_OF_LOSS = ("supervised_loss", "unsupervised_loss")  # of a training step
+UNUSED = ("y", "sample_weight", "class_weight", "batch_size")  # by fit, as batches hold all
 
 
 class Finite(keras.callbacks.Callback):
@@ -47,12 +49,13 @@ class SemiSupervised(keras.Model):
     labelled images alone.
 
     Args:
-        classifier: functional or sequential keras.Model, built, from images (N, H, W, C) to logits (N, K).
+        classifier: functional or sequential keras.Model, built, from images (N, H, W, C) to logits (N, K) of two
+            classes or more.
         augment: a Keras layer that draws a random variation of images; None: no variation.
         weight: of the unsupervised loss: a number, 0 or more, or a ramp of `thesis_lib.semi_supervised.ramps`.
 
     Raises:
-        ValueError: if the classifier is no such model, or the weight is negative.
+        ValueError: if the classifier is no such model, augment is neither a layer nor None, or the weight is negative.
     """
 
     soft_labels = False  # whether the supervised loss takes probabilities (N, K) instead of classes (N,)
@@ -66,12 +69,14 @@ class SemiSupervised(keras.Model):
                 "classifier must be a keras.Model, functional or sequential and built, from images to logits (N, K); "
                 f"got {classifier!r}"
             )
+        if shape[1] < 2:  # the softmax of one logit is always one
+            raise ValueError(f"classifier must have logits of two classes or more; it has {shape[1]}")
         self.classifier = classifier
-        self.augment = augment
+        self.augment = checked_layer("augment", augment)
         self.weight = weight if isinstance(weight, (LinearRamp, SigmoidRamp)) else checks.real("weight", weight, 0.0)
         self.num_classes = shape[1]
         self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
-        self.loss_parts = [keras.metrics.Mean("supervised_loss"), keras.metrics.Mean("unsupervised_loss")]
+        self.loss_parts = [keras.metrics.Mean(name) for name in PARTS_OF_LOSS]
         self.built = True  # its parts are
 
     @property
@@ -99,26 +104,33 @@ class SemiSupervised(keras.Model):
         """
         raise NotImplementedError
 
-    def fit(self, x=None, *args, callbacks=None, **options):
+    def fit(self, x=None, y=None, *, callbacks=None, **options):
         """Train as `keras.Model.fit` does, on batches of labelled and unlabelled images.
 
+        The batches hold labels and have a size, so there are no y, sample_weight, class_weight or batch_size. For
+        classes that count unequally, compile with a loss that weighs them.
         `Batches` draw a new order for each epoch from their own seed, whether the training began at that epoch
         (`initial_epoch`) or before it. Keras's own shuffling would depend on how many random numbers a method draws.
 
         Raises:
-            ValueError: if x is no such batches, if `Batches` do not label an image of each of the classifier's K
-                classes or label one of another class, or if the loss or a weight is no longer finite.
+            ValueError: if x is no such batches or one of these arguments is given, if `Batches` do not label an image
+                of each of the classifier's K classes or label one of another class, or if the loss or a weight is no
+                longer finite.
         """
         own = [Finite()]
         if x is None or hasattr(x, "shape"):
             raise ValueError(
                 f"x must be batches of labelled and unlabelled images, such as `Batches`; got {type(x).__name__}"
             )
+        for name in UNUSED:
+            value = y if name == "y" else options.get(name)
+            if value is not None:
+                raise ValueError(f"{name} must be left out: batches hold labels and have a size; got {value!r}")
         if isinstance(x, Batches):
             self._check_classes(x.labels)
             own.append(InOrder(x))
             options = {"shuffle": False, **options}
-        return super().fit(x, *args, callbacks=[*own, *keras.tree.flatten(callbacks or [])], **options)
+        return super().fit(x, callbacks=[*own, *keras.tree.flatten(callbacks or [])], **options)
 
     def _check_classes(self, labels):
         outputs = f"the classifier's {self.num_classes}"
@@ -139,6 +151,8 @@ class SemiSupervised(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         if not isinstance(y_pred, dict):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
+        if y is not None or sample_weight is not None:
+            raise ValueError('batches must hold their labels as "labels", with neither y nor sample_weight beside them')
         supervised = super().compute_loss(x, y_pred["labels"], y_pred["logits"], None, training)
         unsupervised = self.unsupervised_loss(x, y_pred)
         weight = self.weight if isinstance(self.weight, float) else self.weight(self.step)
@@ -150,7 +164,10 @@ class SemiSupervised(keras.Model):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if isinstance(y_pred, dict):
             y, y_pred = y_pred["labels"], y_pred["logits"]
-        return super().compute_metrics(x, y, y_pred, sample_weight)
+            return super().compute_metrics(x, y, y_pred, sample_weight)
+        # Plain images have no parts of the loss; those of the last training step would be reported as theirs.
+        values = super().compute_metrics(x, y, y_pred, sample_weight)
+        return {name: value for name, value in values.items() if name not in PARTS_OF_LOSS}
 
     def save_own_variables(self, store):
         """Save also the state of every random part, which Keras leaves out: a loaded model draws the same numbers."""
@@ -175,3 +192,10 @@ class SemiSupervised(keras.Model):
     def from_config(cls, config):
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in PARTS}
         return cls(**{**config, **parts})
+
+
+def checked_layer(name, layer):
+    """A Keras layer, or None."""
+    if layer is not None and not isinstance(layer, keras.layers.Layer):
+        raise ValueError(f"{name} must be a Keras layer or None; got {layer!r}")
+    return layer

@@ -20,7 +20,7 @@ def choose_labelled(labels, count, seed):
     Raises:
         ValueError: if there are fewer labelled images than `count`, or a class has too few.
     """
-    labels = np.asarray(labels)
+    labels = _whole_numbers(labels)
     classes = np.unique(labels[labels >= 0])
     if not len(classes):
         raise ValueError("labels must hold a label for some images; none has one")
@@ -38,6 +38,13 @@ def choose_labelled(labels, count, seed):
             )
         chosen.append(generator.choice(candidates, wanted, replace=False))
     return np.sort(np.concatenate(chosen))
+
+
+def _whole_numbers(labels):
+    found = checks.array("labels", labels)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise ValueError(f"labels must be whole numbers of shape (N,); got shape {found.shape}, {found.dtype}")
+    return found
 
 
 class Batches(keras.utils.PyDataset):
@@ -63,15 +70,16 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, labelled, labels, unlabelled, batch_size, unlabelled_batch_size, seed=0, **options):
         super().__init__(**options)
-        self.labels = np.asarray(labels)
-        if not len(labelled) or len(labelled) != len(self.labels):
+        for name, images in (("labelled", labelled), ("unlabelled", unlabelled)):
+            if len(getattr(images, "shape", ())) != 4:
+                got = f"shape {tuple(images.shape)}" if hasattr(images, "shape") else type(images).__name__
+                raise ValueError(f"{name} must be images (N, H, W, C); got {got}")
+        labels = checks.array("labels", labels)
+        if not len(labelled) or labels.shape[:1] != (len(labelled),):
             raise ValueError(
-                f"labelled and labels must be as many, and not empty; got {len(labelled)} and {len(self.labels)}"
+                f"labelled and labels must be as many, and not empty; got {len(labelled)} and {labels.size}"
             )
-        if self.labels.ndim != 1 or self.labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"labels must be whole numbers of shape (N,); got shape {self.labels.shape}, {self.labels.dtype}"
-            )
+        self.labels = _whole_numbers(labels)
         if self.labels.min() < 0:
             raise ValueError("labels must be classes, 0 or more; got an image without a label among the labelled ones")
         if not len(unlabelled) or tuple(unlabelled.shape[1:]) != tuple(labelled.shape[1:]):

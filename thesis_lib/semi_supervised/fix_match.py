@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.semi_supervised.base import SemiSupervised
+from thesis_lib.semi_supervised.base import SemiSupervised, checked_layer
 from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
 from thesis_lib.semi_supervised.unsupervised import cross_entropy, most_probable, probabilities
 
@@ -24,7 +24,7 @@ class FixMatch(SemiSupervised):
 
     def __init__(self, classifier, augment=None, strong=None, weight=1.0, threshold=0.95, decay=0.999, **options):
         super().__init__(classifier, augment, weight, **options)
-        self.strong = strong
+        self.strong = checked_layer("strong", strong)
         self.threshold = checks.real("threshold", threshold, 0.0, 1.0)
         self.decay = checked_decay(decay)
         self.ema = ema_copy(classifier)

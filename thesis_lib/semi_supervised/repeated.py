@@ -54,13 +54,19 @@ def repeat(run, seeds, splits, curve=False):
 
     Args:
         run: `Run`; its own seed is not used.
-        seeds: whole numbers, 0 or more.
+        seeds: list of different whole numbers, 0 or more.
         splits: the images, `ImageSplits`.
         curve: whether to score the first run after each epoch on validation images.
 
     Returns:
         Repeated.
+
+    Raises:
+        ValueError: if there is no seed, or one twice.
     """
+    seeds = checks.array("seeds", seeds)
+    if seeds.ndim != 1 or not len(seeds) or len(np.unique(seeds)) < len(seeds):
+        raise ValueError(f"seeds must be a list of different whole numbers, one or more; got {seeds.tolist()!r}")
     runs = [replace(run, seed=seed) for seed in seeds]
     scored = None
     for one in runs:

@@ -15,7 +15,7 @@ from thesis_lib.data.image_io import read_image
 from thesis_lib.data.image_table import ImageTable
 from thesis_lib.models.mlp import pretrain
 from thesis_lib.models.resnet import BLOCKS
-from thesis_lib.parameters import boolean, check, choice, documented, other, real, whole
+from thesis_lib.parameters import boolean, check, choice, documented, other, real, refuse, whole
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
@@ -25,7 +25,8 @@ from thesis_lib.semi_supervised.unsupervised import probabilities
 from thesis_lib.training.callbacks import Checkpoint
 
 __all__ = ["METHODS", "METHOD_SETTINGS", "NETWORKS", "PRETRAINED", "Run"]
-OF_FILES = ("table", "file_column", "label_column", "skip_damaged", "workers", "output")  # in no row
+OF_TABLE = ("table", "file_column", "label_column", "skip_damaged")  # of a folder or zip file, as is size
+OF_FILES = (*OF_TABLE, "workers", "output")  # in no row
 
 
 def _name(name, value):
@@ -103,6 +104,14 @@ class Run:
             object.__setattr__(self, "weight", METHODS[self.method].weight)
         if self.width is None:
             object.__setattr__(self, "width", network.width)
+        if self.labels is not None:
+            checks.integer("batch_size", self.batch_size, 1, self.labels, of="labelled images")
+        if self.unlabelled is not None:
+            checks.integer(
+                "unlabelled_batch_size", self.unlabelled_batch_size, 1, self.unlabelled, of="unlabelled images"
+            )
+        if self.data in NAMES:
+            refuse(self, ("size", *OF_TABLE), "where the data are no folder or zip file")
         if network.dropout is None and self.dropout is not None:
             raise ValueError(
                 f"dropout must be None for the network {self.network}, which has none to choose; got {self.dropout!r}"
@@ -128,7 +137,7 @@ class Run:
 
         Images in files are decoded once, so that no training ends by a damaged one.
         """
-        of_table = {name: getattr(self, name) for name in OF_FILES[:4]}
+        of_table = {name: getattr(self, name) for name in OF_TABLE}
         splits = load_images(self.data, size=(self.size, self.size), **of_table)
         if not self.skip_damaged:
             splits.check()
@@ -292,10 +301,10 @@ class Run:
         *size, channels = self.splits.image_shape
         if isinstance(image, (str, Path)):
             image = read_image(image, "RGB" if channels == 3 else "L", size=size)
-        if np.shape(image) != self.splits.image_shape:
-            raise ValueError(
-                f"image must be a path or an array of shape {self.splits.image_shape}; got shape {np.shape(image)}"
-            )
-        predicted = keras.ops.convert_to_numpy(probabilities(logits(self.model, np.asarray(image)[None])))[0]
+        what = f"a path or an array of values 0-255 of shape {self.splits.image_shape}"
+        image = checks.number_array("image", image, what, low=0.0)
+        if image.shape != self.splits.image_shape or image.max() > 255:
+            raise ValueError(f"image must be {what}; got shape {image.shape}, values up to {image.max():g}")
+        predicted = keras.ops.convert_to_numpy(probabilities(logits(self.model, image[None])))[0]
         order = np.argsort(-predicted, kind="stable")
         return {self.splits.class_names[k]: float(predicted[k]) for k in order}

@@ -5,6 +5,8 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import f1_score, log_loss
 
+from thesis_lib import checks
+
 
 def logits(model, images):
     """Logits of a model, or a network, for images (an array or an `ImageTable`): float32 (N, K).
@@ -13,7 +15,8 @@ def logits(model, images):
     """
     batch_size = max(32, 2**17 // int(np.prod(images.shape[1:3])))
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-    return np.concatenate([keras.ops.convert_to_numpy(model(part, training=False)) for part in parts])
+    of_parts = [keras.ops.convert_to_numpy(model(part, training=False)) for part in parts]
+    return np.concatenate(of_parts).astype(np.float32)
 
 
 def scores(model, images):
@@ -36,6 +39,7 @@ def confidence(predicted, labels, margin=0.2):
     Returns:
         dict: mean entropy (nats), share of predictions with a smaller margin, log loss (nats).
     """
+    checks.real("margin", margin, 0.0, 1.0)
     second, first = np.sort(predicted, axis=-1)[:, -2:].T
     return {
         "mean entropy (nats)": float(stats.entropy(predicted, axis=-1).mean()),

@@ -33,14 +33,14 @@ class TemporalEnsembling(SemiSupervised):
         self.ema = self.add_weight(shape=(self.num_images, self.num_classes), name="ema", **frozen)
         self.visits = self.add_weight(shape=(self.num_images,), name="visits", **frozen)
 
-    def fit(self, x=None, *args, **options):
+    def fit(self, x=None, y=None, **options):
         """As `SemiSupervised.fit`; raises ValueError if the batches hold more images than there are averages."""
         if isinstance(x, Batches) and len(x.labelled) + len(x.unlabelled) > self.num_images:
             raise ValueError(
                 f"num_images must be at least {len(x.labelled) + len(x.unlabelled)}, "
                 f"that of the labelled and unlabelled images; got {self.num_images}"
             )
-        return super().fit(x, *args, **options)
+        return super().fit(x, y, **options)
 
     def unsupervised_loss(self, inputs, outputs):
         index = ops.concatenate([inputs["labelled_index"], inputs["unlabelled_index"]])
