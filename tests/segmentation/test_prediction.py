@@ -135,6 +135,21 @@ def test_a_network_that_diverged_and_a_wrong_background_are_named_not_scored(tmp
         prediction.score_rasters(Diverged(), splits.test, splits.classes, tmp_path, tolerance=-1)
 
 
+def test_what_would_be_scored_wrongly_is_refused_before_a_file_is_written(splits, tmp_path):
+    options = {"tile": 32, "margin": 2, "blend": 4}
+    score = partial(prediction.score_rasters, threshold(), classes=splits.classes, folder=tmp_path / "out", **options)
+    with pytest.raises(ValueError, match="threshold must be a whole number from 1 to 255; got 0.5"):
+        score(splits.test, threshold=0.5)
+    with pytest.raises(ValueError, match="rasters must hold an image or more; got none"):
+        score(splits.test[:0])
+    for background in (-1, 3):
+        with pytest.raises(ValueError, match=f"background must be a whole number from 0 to 2; got {background}"):
+            prediction.choose_threshold(threshold(), splits.train, splits.classes, "", background, **options)
+    with pytest.raises(ValueError, match="background must be a whole number from 0 to 254; got -1"):
+        prediction.score_drawings(splits.test, "", "", background=-1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_edge_of_what_is_ignored_is_no_surface(tmp_path):
     """Half of a disc of 60 px is not labelled; the other half is predicted 6 px too large, wherever the labels end."""
     rows, columns = np.indices((200, 200)) - 100

@@ -161,7 +161,7 @@ def score_rasters(model, rasters, classes, folder, background=0, tolerance=3.0, 
     Args:
         model, rasters, classes, folder, background, judge, options: of `predict_rasters`.
         tolerance: of the surface Dice, px.
-        threshold: a further one, in 255ths, see `choose_threshold`.
+        threshold: a further one, in 255ths, 1 to 255, see `choose_threshold`; None: no other.
 
     Returns:
         (DataFrame, DataFrame). The first has a row a raster: log_loss (nats), brier and ece over its pixels; with a
@@ -171,6 +171,10 @@ def score_rasters(model, rasters, classes, folder, background=0, tolerance=3.0, 
         The second has a row a class: iou, dice and accuracy over all rasters (NaN for a class that is absent).
     """
     checks.real("tolerance", tolerance, 0.0)
+    if threshold is not None:
+        checks.integer("threshold", threshold, 1, 255)
+    if not len(rasters):
+        raise ValueError("rasters must hold an image or more; got none")
     rows, total = {}, 0
     for one in predict_rasters(model, rasters, classes, folder, background, judge, **options):
         total = total + overlap.confusion(one.mask[None], one.classes[None], len(classes.names))
@@ -198,6 +202,8 @@ def score_drawings(rasters, annotator, judge, background=0, tolerance=3.0):
         (px) and surface_dice; boundary_bias, the mean displacement of its boundary, px, positive where it is drawn too
         large; volume_ratio, drawn over true area. Without an object they are NaN.
     """
+    checks.integer("background", background, 0, IGNORE - 1)
+    checks.real("tolerance", tolerance, 0.0)
     rows = {}
     for i in range(len(rasters)):
         drawn = rasters.mask(i, annotator)
@@ -228,7 +234,11 @@ def choose_threshold(model, rasters, classes, judge, background=0, **options):
 
     Returns:
         int, in 255ths, 1 to 255; `HALF` where no mask holds an object.
+
+    Raises:
+        ValueError: if the background is no class of the table, or as `predict_rasters`.
     """
+    checks.integer("background", background, 0, len(classes.names) - 1)
     of_rasters = []
     for i in range(len(rasters)):
         one = _predict(model, rasters, i, classes, background, judge, (None, blur), options)

@@ -29,10 +29,9 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
     Raises:
         ValueError: naming what does not fit, or the image whose logits are not finite.
     """
-    channels = getattr(model, "input_shape", (None,))[-1]
-    if len(image.shape) != 3 or not min(image.shape) or channels not in (None, image.shape[-1]):
-        raise ValueError(f"image must be (H, W, {channels or 'C'}); got shape {tuple(image.shape)}")
-    height, width = image.shape[:2]
+    if not hasattr(model, "predict_on_batch"):
+        raise ValueError(f"model must be a keras.Model from images to logits (N, H, W, K); got {model!r}")
+    height, width = _checked_size(model, image)
     check(tile, margin, blend)
     checks.integer("batch_size", batch_size, 1)
     stride = tile - 2 * margin - blend
@@ -62,6 +61,17 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
             kept[tile - done :] = 0
 
 
+def _checked_size(model, image):
+    """Height and width of an image that the model takes."""
+    shape, kind = getattr(image, "shape", None), np.dtype(getattr(image, "dtype", "O")).kind
+    of_model = getattr(model, "input_shape", (None,))
+    channels = of_model[-1] if isinstance(of_model, tuple) else None
+    if shape is None or len(shape) != 3 or not min(shape) or channels not in (None, shape[-1]) or kind not in "buif":
+        got = type(image).__name__ if shape is None else f"shape {tuple(shape)}, {image.dtype}"
+        raise ValueError(f"image must be an array of numbers (H, W, {channels or 'C'}); got {got}")
+    return shape[:2]
+
+
 def check(tile, margin, blend):
     """Raise ValueError unless an image can be covered by such tiles, see `bands`."""
     checks.integer("tile", tile, 1)
@@ -73,7 +83,7 @@ def check(tile, margin, blend):
 
 def predict(model, image, **options):
     """The most probable class of every pixel, uint8 (H, W); options of `bands`; of a model of at most 256 classes."""
-    classes = np.empty(image.shape[:2], np.uint8)
+    classes = np.empty(_checked_size(model, image), np.uint8)
     for top, probabilities in bands(model, image, **options):
         if probabilities.shape[-1] > 256:
             raise ValueError(f"model must have at most 256 classes; it has {probabilities.shape[-1]}")
@@ -103,4 +113,11 @@ def _probabilities(model, image, top, lefts, tile, batch_size):
         part = np.asarray(image[top : top + tile, left : left + tile])
         small = min(part.shape[:2]) < tile
         patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric") if small else part
-    return ops.convert_to_numpy(ops.softmax(model.predict_on_batch(patches), axis=-1))[: len(lefts)]
+    logits = model.predict_on_batch(patches)
+    shape = np.shape(logits) if hasattr(logits, "shape") else None
+    if shape is None or len(shape) != 4 or shape[:3] != patches.shape[:3] or shape[3] < 2:
+        raise ValueError(
+            f"model must give logits of two classes or more for every pixel, {patches.shape[:3]} + (K,); "
+            f"got {type(logits).__name__ if shape is None else shape}"
+        )
+    return ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32"), axis=-1))[: len(lefts)]
