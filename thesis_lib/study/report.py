@@ -5,21 +5,16 @@ from disk, needs no network (formulas are MathML) and reads on a phone. The runs
 """
 
 import html
-import json
-import re
 import sys
-from functools import partial
+from urllib.parse import quote
 
 import pandas as pd
 
-from thesis_lib.extras import extra
+from thesis_lib.files import whole
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import experiments
-
-with extra("notebooks"):
-    import nbformat
-    from latex2mathml.converter import convert
-    from nbconvert import HTMLExporter
+from thesis_lib.study.notebook_html import notebook_as_html
+from thesis_lib.study.rows import read_row
 
 SHOWN = (  # columns of the table of runs, where a row has them
     "objective",
@@ -35,6 +30,8 @@ SHOWN = (  # columns of the table of runs, where a row has them
     "error_percent",
     "f1",
 )
+COSTS = {"seconds": "s", "memory, MB": "max_rss"}  # columns of Snakemake's benchmark files
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 0 1rem; color: #1a1a1a; }
 img { max-width: 100%; height: auto; } pre { overflow-x: auto; background: #f6f6f6; padding: .6rem; font-size: .8rem; }
@@ -46,115 +43,129 @@ nav a { display: inline-block; margin-right: 1rem; } .failed { color: #b00020; f
 """
 
 
-def formulas_as_mathml(markdown):
-    """Markdown with $...$ and $$...$$ replaced by MathML, which browsers show without a script."""
-    markdown = re.sub(r"\$\$(.+?)\$\$", partial(_mathml, display="block"), markdown, flags=re.DOTALL)
-    return re.sub(r"\$([^$\n]+?)\$", partial(_mathml, display="inline"), markdown)
-
-
-def _mathml(formula, display):
-    return convert(formula.group(1).strip(), display=display)
-
-
-def notebook_as_html(path):
-    """The body of an executed notebook as HTML, its code folded away and its figures embedded."""
-    notebook = nbformat.read(path, as_version=4)
-    parts = []
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = formulas_as_mathml(cell.source)
-        one = nbformat.v4.new_notebook(cells=[cell], metadata=notebook.metadata)
-        if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-            parts.append(f"<details class=code><summary>code</summary><pre>{html.escape(cell.source)}</pre></details>")
-        exporter = HTMLExporter(
-            template_name="basic",
-            exclude_input=cell.cell_type == "code",
-            exclude_input_prompt=True,
-            exclude_output_prompt=True,
-            exclude_anchor_links=True,
-        )
-        body, _ = exporter.from_notebook_node(one)
-        parts.append(body)
-    return "\n".join(parts)
-
-
 def page(title, body):
-    """A whole HTML document."""
+    """A whole HTML document, in which no script runs and nothing is fetched."""
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body>{body}</body></html>\n"
     )
 
 
 def runs_table(folder, expected):
-    """The table of runs as HTML, with links to their pages, time and memory; and the list of those without a result."""
+    """The table of runs as HTML, with links to their pages, time and memory, and what of them is missing.
+
+    Args:
+        folder: of the report; the runs are in its folder `runs`.
+        expected: names of the runs.
+
+    Returns:
+        HTML, and a list of sentences, each with a file's name: runs without a result, and files that cannot be read.
+    """
     rows, missing = [], []
     for name in expected:
         run = folder / "runs" / name
-        try:
-            row = dict(json.loads((run / "row.json").read_text()))
-        except (OSError, ValueError, TypeError):
-            missing.append(name)
+        if not (run / "row.json").is_file():
+            missing.append(f"{_shown(run / 'papermill.log')} says why there is no result")
             continue
-        rows.append({"run": _link(run), **{k: row[k] for k in SHOWN if k in row}, **_cost(run / "benchmark.tsv")})
+        try:
+            row = read_row(run / "row.json")
+        except ValueError as error:
+            missing.append(_shown(error))
+            continue
+        link, faults = _link(run)
+        cost, of_cost = _cost(run / "benchmark.tsv")
+        missing += faults + of_cost
+        rows.append({"run": link, **{k: _cell(row[k]) for k in SHOWN if k in row}, **cost})
     table = pd.DataFrame(rows).to_html(
         escape=False, index=False, border=0, na_rep="", float_format=lambda v: f"{v:.3g}"
     )
     return (table if rows else "<p>No run has a result.</p>"), missing
 
 
-def _link(run):
-    """The run's name, linked to a page made of its executed notebook if that is here."""
-    name = html.escape(run.name)
+def _cell(value):
+    """A value of a row for the table: a number, or text with HTML's characters escaped."""
+    return value if value is None or type(value) in (int, float) else html.escape(str(value))
+
+
+def _shown(text):
+    """A path or a sentence with one, in which paths start at the repository."""
+    return str(text).replace(f"{REPOSITORY}/", "")
+
+
+def _body(path):
+    """A notebook as HTML, or None, and a list of sentences of what of it cannot be shown."""
     try:
-        body = notebook_as_html(run / "notebook.ipynb")
-    except (OSError, nbformat.reader.NotJSONError):
-        return name
-    (run / "notebook.html").write_text(page(run.name, body))
-    return f'<a href="{(run / "notebook.html").relative_to(REPOSITORY / "reports").as_posix()}">{name}</a>'
+        body, broken = notebook_as_html(path)
+    except ValueError as error:
+        return None, [_shown(error)]
+    return body, [f"{_shown(path)} has a formula that cannot be read: {formula}" for formula in broken]
+
+
+def _link(run):
+    """The run's name, linked to a page made of its executed notebook if that is here, and what cannot be shown."""
+    name, target = html.escape(run.name), run / "notebook.html"
+    if not (run / "notebook.ipynb").is_file():
+        return name, []
+    body, faults = _body(run / "notebook.ipynb")
+    if body is None:
+        return name, faults
+    try:
+        _write(target, page(run.name, body))
+    except OSError as error:
+        return name, [*faults, f"{_shown(target)} cannot be written: {error.strerror}"]
+    return f'<a href="{quote(target.relative_to(run.parents[2]).as_posix())}">{name}</a>', faults
 
 
 def _cost(path):
-    """Seconds and memory from Snakemake's benchmark file, if it is here."""
+    """Seconds and memory from Snakemake's benchmark file, if it is here, and what of it cannot be read."""
+    if not path.is_file():
+        return {}, []
     try:
-        cost = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
-    except (OSError, ValueError, IndexError):
-        return {"seconds": None, "memory, MB": None}
-    return {"seconds": cost["s"], "memory, MB": cost["max_rss"]}
+        first = pd.read_csv(path, sep="\t", na_values="-").iloc[0]
+        return {title: float(first[column]) for title, column in COSTS.items()}, []
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        accepted = f"a table with numbers in the columns {', '.join(COSTS.values())}"
+        return {}, [f"{_shown(path)} must be {accepted}; {type(error).__name__}: {error}"]
+
+
+def _write(path, text):
+    """Write HTML, whole or not at all; characters that UTF-8 does not have become question marks."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="replace")
 
 
 def main(profile):
-    """Write reports/index.html for a profile; returns the number of runs and notebooks without a result."""
+    """Write reports/index.html for a profile; returns the number of results that are missing or cannot be shown."""
     folder = REPOSITORY / "reports" / profile
     experiment = experiments.read(REPOSITORY / "experiments" / f"{profile}.yaml")
-    shown = sorted([*experiment.notebooks, experiment.comparison])
     table, missing = runs_table(folder, experiment.runs)
-    logs = [folder / "runs" / name / "papermill.log" for name in missing]
-    bodies = []
-    for name in shown:
-        path = folder / f"{name}.ipynb"
-        if path.exists():
-            bodies.append(f'<section id="{name}">{notebook_as_html(path)}</section>')
+    bodies, links = [], []
+    for name in sorted([*experiment.notebooks, experiment.comparison]):
+        path, escaped = folder / f"{name}.ipynb", html.escape(name)
+        links.append(f'<a href="#{escaped}">{escaped}</a>')
+        if path.is_file():
+            body, faults = _body(path)
+            bodies.append(f'<section id="{escaped}">{body or ""}</section>')
+            missing += faults
         else:
-            logs.append(folder / f"{name}.log")
-    failed = "".join(f"<li class=failed>{html.escape(log.relative_to(REPOSITORY).as_posix())}</li>" for log in logs)
-    links = "".join(f'<a href="#{name}">{name}</a>' for name in shown)
-    links += f'<a href="#runs">{experiment.run}, all runs</a>'
+            missing.append(f"{_shown(folder / name)}.log says why there is no result")
+    links.append(f'<a href="#runs">{html.escape(experiment.run)}, all runs</a>')
     head = (
         "<h1>Training image models when labels are imprecise or missing</h1>"
-        f"<p>The profile <b>{html.escape(profile)}</b>, computed on this machine.</p><nav>{links}</nav>"
+        f"<p>The profile <b>{html.escape(profile)}</b>, computed on this machine.</p><nav>{''.join(links)}</nav>"
     )
-    if failed:
-        head += f"<p class=failed>Without a result; what went wrong stands in:</p><ul>{failed}</ul>"
+    if missing:
+        items = "".join(f"<li class=failed>{html.escape(sentence)}</li>" for sentence in missing)
+        head += f"<p class=failed>Missing, or not shown whole:</p><ul>{items}</ul>"
     runs = f'<section id="runs"><h1>Every training run</h1><p>Each links to its executed notebook.</p>{table}</section>'
     target = REPOSITORY / "reports" / "index.html"
-    target.write_text(page("Imprecise and missing labels", head + "".join(bodies) + runs))
-    for log in logs:
-        print(f"failed: {log.relative_to(REPOSITORY)}", file=sys.stderr)
+    _write(target, page("Imprecise and missing labels", head + "".join(bodies) + runs))
+    for sentence in missing:
+        print(f"failed: {sentence}", file=sys.stderr)
     print(f"The report is in {target.relative_to(REPOSITORY)}")
-    return len(logs)
+    return len(missing)
 
 
 if __name__ == "__main__":
