@@ -12,7 +12,7 @@ OPTIONS = --cores $$(($(JOBS) * $(THREADS))) --config profile=$(PROFILE) threads
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup profile cores report lint test reference results notebooks resume lab bench clean lock
+.PHONY: setup profile cores report lint test reference results notebooks resume lab bench kills clean lock
 
 setup: .venv/ready
 
@@ -87,6 +87,10 @@ lab: setup
 
 bench: setup
 	$(BIN)/python benchmarks/bench.py
+
+# Kill a small training 50 times, at random: does it end as if it had not been killed?
+kills: setup
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python benchmarks/kills.py 50
 
 # Keeps the versions that are locked; `uv pip compile --upgrade` with the same options takes the newest.
 lock:
