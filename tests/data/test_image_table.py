@@ -1,6 +1,8 @@
 """Folders and zip files of images with a table of labels."""
 
+import os
 import shutil
+import unicodedata
 import zipfile
 from pathlib import Path
 from unittest.mock import Mock
@@ -172,6 +174,11 @@ def test_a_link_that_leads_outside_is_refused(folder, tmp_path_factory):
     write(folder, "file,label\nlink.png,cat\n")
     with pytest.raises(ValueError, match="link that leads outside"):
         load_image_table(folder)
+    outside = secret.with_name("labels.csv")
+    (folder / "labels.csv").rename(outside)
+    (folder / "labels.csv").symlink_to(outside)
+    with pytest.raises(ValueError, match="labels.csv is a link that leads outside"):
+        load_image_table(folder)
 
 
 def test_the_contents_of_a_zip_file_are_listed_once(folder, tmp_path_factory, monkeypatch):
@@ -202,9 +209,9 @@ def test_listing_many_files_opens_and_asks_for_none_of_them(tmp_path, monkeypatc
 
     monkeypatch.setattr(Path, "read_bytes", recorded)
     table = load_image_table(tmp_path, size=(2, 2))
-    assert len(table) == 2000 and read == ["labels.csv"]
+    assert len(table) == 2000 and not read
     table[[5, 7]]
-    assert read == ["labels.csv", "5.png", "7.png"]
+    assert read == ["5.png", "7.png"]
 
 
 def test_images_without_a_label_train(folder):
@@ -219,3 +226,83 @@ def test_images_without_a_label_train(folder):
     write(folder, "file,label\na.png,cat\ne.tif,cat\nf.bmp,dog\nd.png,cat\n")
     with pytest.raises(ValueError, match="at least 3 images of each class, .*; 'dog' has 1"):
         load_images(folder)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "a.png"])
+def test_a_pipe_is_refused_and_not_waited_for(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(ValueError, match=f"{name} must be a file; got a pipe or device"):
+        load_image_table(folder).check()
+
+
+def test_the_first_dozen_damaged_images_of_all_parts_are_named(folder):
+    names = [f"{i:02}.png" for i in range(30)]
+    for i, name in enumerate(names):
+        Image.new("L", (4, 4), i).save(folder / name)
+    write(folder, "file,label\n" + "".join(f"{name},{'ab'[i % 2]}\n" for i, name in enumerate(names)))
+    splits = load_images(folder)
+    damaged = [part.images.files[0] for part in (splits.train, splits.validation, splits.test)]
+    for name in damaged:
+        (folder / name).write_bytes(b"")
+    with pytest.raises(ValueError, match="3 of 30 images cannot be read") as raised:
+        splits.check()
+    assert all(name in str(raised.value) for name in damaged)
+    for name in names:
+        (folder / name).write_bytes(b"")
+    with pytest.raises(ValueError, match="30 of 30 images cannot be read .*; and 18 more"):
+        splits.check()
+
+
+def test_what_is_no_image_is_not_called_damaged(folder):
+    (folder / "a.png").write_bytes(b"%PDF-1.7 of another kind")
+    with pytest.raises(ValueError, match="a.png cannot be read as an image: not of a supported kind"):
+        load_image_table(folder)[[0]]
+
+
+def test_a_compressed_folder_reads_like_the_folder(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("zip") / "photographs.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.rglob("*.*"):
+            archive.write(file, f"photographs/{file.relative_to(folder)}")
+            archive.writestr(f"__MACOSX/photographs/._{file.name}", b"\0\5\x16\7")
+    assert np.array_equal(load_image_table(path)[:], load_image_table(folder)[:])
+
+
+def test_names_are_the_same_in_either_form_of_unicode_and_with_either_slash(folder):
+    (folder / "a.png").rename(folder / "deep" / unicodedata.normalize("NFD", "Käfer.png"))
+    rows = (
+        "deep\\" + unicodedata.normalize("NFC", "Käfer.png") + ",Tür",
+        "d.png," + unicodedata.normalize("NFD", "Tür"),
+    )
+    (folder / "labels.csv").write_text("file,label\n" + "\n".join(rows), encoding="utf-8")
+    table = load_image_table(folder)
+    assert table.class_names == (unicodedata.normalize("NFC", "Tür"),) and len(table[:]) == 2
+    write(folder, "file,label\n..\\secret.png,dog\n")
+    with pytest.raises(ValueError, match="file must be a path below"):
+        load_image_table(folder)
+
+
+def test_a_columns_name_may_be_a_number(folder):
+    write(folder, "file,2024,01\na.png,cat,dog\n")
+    assert load_image_table(folder, label_column=2024).class_names == ("cat",)
+    with pytest.raises(ValueError, match="must have the column '1' once; .*papermill's -r, not -p, keeps the zeros"):
+        load_image_table(folder, label_column=1)
+    with pytest.raises(ValueError, match="label_column must be a column's name; got 1.5"):
+        load_image_table(folder, label_column=1.5)
+
+
+def test_a_folder_for_each_class_is_a_table(tmp_path):
+    for name in ("cat/1.png", "cat/2.png", "dog/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / name)
+    (tmp_path / "cat" / "3.heic").write_bytes(b"of another kind")
+    (tmp_path / "dog" / ".DS_Store").write_bytes(b"hidden")
+    with pytest.warns(UserWarning, match="1 files below .* do not end like images: cat/3.heic"):
+        table = load_image_table(tmp_path)
+    assert table.files.tolist() == ["cat/1.png", "cat/2.png", "dog/1.jpg"] and table.labels.tolist() == [0, 0, 1]
+    assert table.class_names == ("cat", "dog")
+    (tmp_path / "dog" / "large").mkdir()
+    (tmp_path / "dog" / "1.jpg").rename(tmp_path / "dog" / "large" / "1.jpg")
+    with pytest.raises(FileNotFoundError, match="one folder for each class; got 'dog/large/1.jpg'"):
+        load_image_table(tmp_path)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from thesis_lib import checks, paths
 from thesis_lib.data import digits
-from thesis_lib.data.image_table import ImageTable, load_image_table
+from thesis_lib.data.image_table import ImageTable, check_images, load_image_table
 from thesis_lib.data.splits import in_parts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
@@ -82,10 +82,9 @@ class ImageSplits:
         return tuple(self.train.images.shape[1:])
 
     def check(self):
-        """Decode every image in a file once, so that no training ends by a damaged one: see `ImageTable.check`."""
-        for part in (self.train, self.validation, self.test):
-            if isinstance(part.images, ImageTable):
-                part.images.check()
+        """Decode every image in a file once, so that no training ends by a damaged one: see `check_images`."""
+        images = [part.images for part in (self.train, self.validation, self.test)]
+        check_images([table for table in images if isinstance(table, ImageTable)])
 
 
 def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
@@ -98,8 +97,8 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
             "mnist", "cifar10", "svhn": the full sets. MNIST and CIFAR-10 come through Keras (MNIST also from
                 `mnist.npz`), SVHN from train_32x32.mat and test_32x32.mat; files lie under THESIS_DATA. Their own test
                 images are the test images; 5,000 of the others, drawn with `seed`, are the validation images;
-            a path to a folder or zip file with a table of labels, see `load_image_table`; a relative path starts at the
-                repository.
+            a path to a folder or zip file with a table of labels or a folder for each class, see `load_image_table`; a
+                relative path starts at the repository.
         seed: of the split. Files and digits are split 70 / 15 / 15% within each class; images without a label are
             training images.
         size, mode, columns: of `load_image_table`, for a path.

@@ -194,15 +194,19 @@ def _numbers(picture, mode, raw_modes, is_signed):
         grey = GREY.fullmatch(raw)
         if grey:
             highest = 2 ** int(grey[2] or (1 if grey[1] == "1" else 8)) - 1
-            values = values.astype(np.uint8) * (255 if picture.mode == "1" else 1) // (255 // highest)
+            if values.dtype == bool:  # of 1 bit
+                values = values.astype(np.uint8)
+            elif highest < 255:
+                values = values // (255 // highest)
             values = highest - values if grey[3] else values
         elif not OTHER_NUMBERS.fullmatch(raw):
             raise Unsupported(f"{STORED[mode]}; got pixels stored as {raw}")
     if is_signed and picture.mode == "L":  # Pillow takes -1 for 255
         values = values.astype(np.uint8).view(np.int8)
-    if not ((values >= 0) & (values <= HIGHEST[mode]) & (values == np.rint(values))).all():
+    is_whole = values.dtype.kind != "f" or (values == np.rint(values)).all()
+    if not is_whole or values.min() < 0 or values.max() > HIGHEST[mode]:
         raise Unsupported(f"{STORED[mode]}; got values from {values.min():g} to {values.max():g}")
-    return Image.fromarray(values.astype(np.uint16 if mode == "objects" else np.uint8))
+    return Image.fromarray(values.astype(np.uint16 if mode == "objects" else np.uint8, copy=False))
 
 
 def _as_mode(picture, mode, is_inverted, is_premultiplied):

@@ -1,4 +1,4 @@
-"""A folder (or zip file) of images with a CSV table of file names and labels; an image is read when it is asked for."""
+"""A folder (or zip file) of images with a class each, by a CSV table or by folders; an image is read when asked for."""
 
 import os
 import warnings
@@ -10,10 +10,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from thesis_lib import checks
 from thesis_lib.data import image_io
 from thesis_lib.data.csv_table import read_csv_table
+from thesis_lib.data.reading import attempt, bounded, in_words, regular, same_form, table_bytes, within
+
+TABLE = "labels.csv"
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class ImageTable:
 
     Args:
         root: the folder or zip file.
-        files: names below it, str (N,).
+        files: names below it, str (N,), as the folder or zip file has them.
         labels: int (N,), -1 for images without one.
         class_names: K names; label k is class_names[k].
         size: (H, W) that every image is resized to, px.
         mode: "RGB" or "L", that every image is converted to.
+        groups: what the column `group` says of each image, str (N,), "" for nothing; None without the column.
+        parts: what the column `split` says of each image, "train", "validation" or "test"; None without the column.
     """
 
     root: Path
@@ -38,6 +44,8 @@ class ImageTable:
     class_names: tuple
     size: tuple
     mode: str
+    groups: np.ndarray | None = None
+    parts: np.ndarray | None = None
 
     dtype = np.dtype(np.uint8)  # of the images
 
@@ -51,7 +59,8 @@ class ImageTable:
 
     def part(self, numbers):
         """The ImageTable of some images."""
-        return replace(self, files=self.files[numbers], labels=self.labels[numbers])
+        columns = {name: getattr(self, name) for name in ("files", "labels", "groups", "parts")}
+        return replace(self, **{name: values[numbers] for name, values in columns.items() if values is not None})
 
     def __getitem__(self, numbers):
         files = np.atleast_1d(self.files[numbers])
@@ -63,33 +72,33 @@ class ImageTable:
     def errors(self):
         """Decode every image once: a list of (N,) error messages, None for an image that can be read."""
 
-        def error_of(number):
-            try:
-                self[[number]]
-            except (ValueError, OSError) as error:
-                return str(error)
-            return None
-
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(error_of, range(len(self))))
+            errors = pool.map(lambda number: attempt(self.__getitem__, [number])[1], range(len(self)))
+            return [error and str(error) for error in errors]
 
     def check(self):
-        """Decode every image once, so that no training ends by a damaged one.
+        """Decode every image once, so that no training ends by a damaged one: see `check_images`."""
+        check_images([self])
 
-        Raises:
-            ValueError: naming the first image that cannot be decoded, and how many there are.
-        """
-        errors = [error for error in self.errors() if error]
-        if errors:
-            raise ValueError(
-                f"{len(errors)} of {len(self)} images cannot be read (skip_damaged leaves them out): {errors[0]}"
-            )
+
+def check_images(tables):
+    """Decode every image of some `ImageTable`s once.
+
+    Raises:
+        ValueError: naming the images that cannot be decoded, or the first dozen, and how many there are.
+    """
+    errors = [error for table in tables for error in table.errors() if error]
+    if errors:
+        total = sum(map(len, tables))
+        raise ValueError(
+            f"{len(errors)} of {total} images cannot be read (skip_damaged leaves them out): {in_words(errors)}"
+        )
 
 
 def _bytes(root, name):
     """The content of the file `name` below a folder or in a zip file."""
     if root.is_dir():
-        return (root / name).read_bytes()
+        return regular(root / name).read_bytes()
     try:
         return _archive(root).read(name)
     except Exception as error:  # of several kinds, none of which names the file
@@ -110,19 +119,33 @@ def _opened(root, changed, process):
 
 
 def load_image_table(
-    root, table="labels.csv", file_column="file", label_column="label", size=(32, 32), mode="RGB", skip_damaged=False
+    root,
+    table=TABLE,
+    file_column="file",
+    label_column="label",
+    size=(32, 32),
+    mode="RGB",
+    skip_damaged=False,
+    group_column="group",
+    split_column="split",
 ):
     """Read a table of images with a class each.
 
+    Where there is no labels.csv, a folder for each class is the table: all images in `root`/cat/ are of the class cat.
+
     Args:
-        root: a folder, or a zip file, with the images and the table in it.
+        root: a folder, or a zip file, with the images and the table in it; all of it may lie in one folder below.
         table: the CSV's name below it, UTF-8, with a header.
         file_column, label_column: the columns with each image's name below `root` and its label; an empty label marks
             an image without one.
         size: (H, W) px to resize to.
         mode: "RGB" or "L" (grey); palette, grey, transparent and 16-bit images are converted.
         skip_damaged: decode every image once and leave out, with a warning, those that cannot be read. Otherwise such
-            an image raises when it is read, and `ImageTable.check` looks for one.
+            an image raises when it is read, and `ImageTable.check` looks for them.
+        group_column: the column with what images have in common, a patient or a place: `load_images` keeps those of one
+            group in one part. It may be missing; None: it does not count.
+        split_column: the column that says train, validation (or val) or test. It may be missing; None: it does not
+            count.
 
     Returns:
         ImageTable; class_names are the labels that occur, sorted.
@@ -137,46 +160,138 @@ def load_image_table(
     size = tuple(checks.integer("size", n, 1) for n in size)
     checks.one_of("mode", mode, ("RGB", "L"))
     checks.boolean("skip_damaged", skip_damaged)
-    listed = _list_files(root)
-    if table not in listed:
+    columns = {"file": file_column, "label": label_column, "group": group_column, "split": split_column}
+    columns = {kind: _column_name(f"{kind}_column", name, kind in OPTIONAL) for kind, name in columns.items()}
+    listed = _without_top_folder(_list_files(root), table)
+    if table in listed:
+        name = root / listed[table]
+        rows = _columns(name, _table_bytes(root, listed[table]), columns)
+        _check_files(name, root, rows["file"], listed)
+    elif table == TABLE:
+        rows = _class_folders(root, listed)
+    else:
         raise FileNotFoundError(f"{root} must hold the table {table!r} of file names and labels")
-    rows = _columns(f"{root / table}", _bytes(root, table), file_column, label_column)
-    _check_files(f"{root / table}", root, rows["file"], listed)
     class_names = tuple(sorted(set(rows["label"]) - {""}))
     if not class_names:
-        raise ValueError(f"{root / table} must give some images a label; column {label_column!r} is empty")
+        raise ValueError(f"{root / table} must give some images a label; column {columns['label']!r} is empty")
     numbers = {name: k for k, name in enumerate(class_names)} | {"": -1}
     labels = rows["label"].map(numbers).to_numpy(int)
-    images = ImageTable(root, rows["file"].to_numpy(object), labels, class_names, size, mode)
+    files = rows["file"].map(listed).to_numpy(object)
+    groups, parts = (rows[kind].to_numpy(object) if kind in rows else None for kind in OPTIONAL)
+    images = ImageTable(root, files, labels, class_names, size, mode, groups, parts)
     return _without_damaged(images) if skip_damaged else images
 
 
+OPTIONAL = ("group", "split")  # columns
+PARTS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+
+
+def _column_name(name, value, is_optional):
+    """A column's name as text: papermill makes a number of 2024."""
+    if value is None and is_optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise ValueError(f"{name} must be a column's name; got {value!r}")
+    return same_form(str(value))
+
+
+def _key(name):
+    """A file's name as it is compared: in one Unicode form, with "/" between folders."""
+    return same_form(name).replace("\\", "/")
+
+
 def _list_files(root):
-    """Names of all files below a folder or in a zip file, with "/" between folders."""
+    """The names of all files below a folder or in a zip file, by these names as they are compared."""
     if root.is_dir():
-        files = set()
-        for folder, _, names in os.walk(root):
+        names = set()
+        for folder, _, here in os.walk(root):
             below = PurePosixPath(Path(folder).relative_to(root).as_posix())
-            files.update(str(below / name) for name in names)
-        return files
-    if not root.is_file() or not zipfile.is_zipfile(root):
+            names.update(str(below / name) for name in here)
+    elif not root.is_file() or not zipfile.is_zipfile(root):
         raise FileNotFoundError(f"data must be a folder or a zip file of images; got {str(root)!r}, which is neither")
+    else:
+        try:
+            names = {name for name in _archive(root).namelist() if not name.endswith("/")}
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"data must be a whole zip file; {root} is damaged: {error}") from error
+    listed = {}
+    for name in sorted(names):
+        other = listed.setdefault(_key(name), name)
+        if other != name:
+            raise ValueError(f"{root} must hold each name once, in one Unicode form; got {other!r} and {name!r}")
+    return listed
+
+
+def _is_hidden(name):
+    """Whether a system made a file: a Mac's zip files have a folder __MACOSX beside the images."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+
+
+def _without_top_folder(listed, table):
+    """The files by their names below the folder that holds all of them, if there is one, as "compress folder" makes."""
+    while table not in listed:
+        tops = {name.partition("/")[0] if "/" in name else "" for name in listed if not _is_hidden(name)}
+        if len(tops) != 1 or "" in tops:
+            break
+        start = f"{tops.pop()}/"
+        listed = {name.removeprefix(start): file for name, file in listed.items() if name.startswith(start)}
+    return listed
+
+
+def _class_folders(root, listed):
+    """DataFrame with the columns file and label, of images in a folder for each class."""
+    names = sorted(name for name in listed if not _is_hidden(name))
+    Image.init()
+    images = [name for name in names if PurePosixPath(name).suffix.lower() in Image.registered_extensions()]
+    elsewhere = [name for name in images if name.count("/") != 1]
+    labels = [name.partition("/")[0] for name in images]
+    if elsewhere or len(set(labels)) < 2:
+        found = repr(elsewhere[0]) if elsewhere else f"{len(set(labels))} such folders"
+        raise FileNotFoundError(
+            f"{root} must hold the table {TABLE!r} of file names and labels, or images in one folder for each class; "
+            f"got {found}"
+        )
+    others = sorted(set(names) - set(images))
+    if others:
+        warnings.warn(f"{len(others)} files below {root} do not end like images: {in_words(others)}", stacklevel=4)
+    return pd.DataFrame({"file": images, "label": labels})
+
+
+def _table_bytes(root, name):
+    """The content of a table below a folder or in a zip file."""
+    if root.is_dir():
+        return table_bytes(within(root, root / name))
     try:
-        return set(_archive(root).namelist())
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"data must be a whole zip file; {root} is damaged: {error}") from error
+        file = _archive(root).open(name)
+    except Exception as error:  # of several kinds, none of which names the file
+        raise ValueError(f"{root / name} cannot be read: {error}") from error
+    with file:
+        return bounded(file, root / name)
 
 
-def _columns(name, content, file_column, label_column):
-    """DataFrame with the columns file and label; its index holds the lines of the table."""
+def _columns(name, content, columns):
+    """DataFrame with the columns file and label, and group and split if there; its index holds the table's lines.
+
+    Args:
+        name, content: of the table.
+        columns: {"file": the column's name, ...}.
+    """
     try:
         head, rows = read_csv_table(content)
     except ValueError as error:
         raise ValueError(f"{name} must be a CSV table in UTF-8: {error}") from error
-    for column in (file_column, label_column):
+    columns = {
+        kind: column
+        for kind, column in columns.items()
+        if kind not in OPTIONAL or (column is not None and (column in head or column != kind))
+    }
+    for column in columns.values():
         if head.count(column) != 1:
-            columns = ", ".join(map(repr, head)) or "none"
-            raise ValueError(f"{name} must have the column {column!r} once; it has {columns}")
+            known = ", ".join(map(repr, head)) or "none"
+            raise ValueError(
+                f"{name} must have the column {column!r} once; it has {known}"
+                + ("; papermill's -r, not -p, keeps the zeros before a number" if column.isdecimal() else "")
+            )
     if rows.empty:
         raise ValueError(f"{name} must name at least one image; it has no rows")
     too_long = rows[(rows.iloc[:, len(head) :] != "").any(axis=1)]
@@ -185,22 +300,33 @@ def _columns(name, content, file_column, label_column):
             f"{name}, row {too_long.index[0]}: there must be no more than {len(head)} values; "
             f"got {','.join(too_long.iloc[0]).rstrip(',')!r}"
         )
-    files, labels = rows[head.index(file_column)], rows[head.index(label_column)]
-    return pd.DataFrame({"file": files.map(lambda file: str(PurePosixPath(file)) if file else ""), "label": labels})
+    rows = pd.DataFrame({kind: rows[head.index(column)] for kind, column in columns.items()})
+    rows["file"] = rows["file"].map(lambda file: str(PurePosixPath(_key(file))) if file else "")
+    if "split" in rows:
+        rows["split"] = _parts(name, rows["split"])
+    return rows
+
+
+def _parts(name, splits):
+    """What the column `split` says, with one name for each part."""
+    parts = splits.str.lower().map(PARTS)
+    for line, value in splits[parts.isna()].items():
+        raise ValueError(f"{name}, row {line}: split must be train, validation or test; got {value!r}")
+    return parts
 
 
 def _check_files(name, root, files, listed):
     seen = set()
     for line, file in files.items():
         path = PurePosixPath(file)
-        if not file or path.is_absolute() or ".." in path.parts or "\\" in file:
+        if not file or path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{name}, row {line}: file must be a path below {root}; got {file!r}")
         if file in seen:
             raise ValueError(f"{name}, row {line}: {file!r} is named twice")
         if file not in listed:
             raise FileNotFoundError(f"{name}, row {line}: {file!r} is not in {root}")
-        if root.is_dir() and (root / file).is_symlink() and not (root / file).resolve().is_relative_to(root.resolve()):
-            raise ValueError(f"{name}, row {line}: {file!r} is a link that leads outside {root}")
+        if root.is_dir() and (root / listed[file]).is_symlink():
+            within(root, root / listed[file])
         seen.add(file)
 
 
@@ -211,5 +337,5 @@ def _without_damaged(table):
     if len(messages) == len(table):
         raise ValueError(f"{table.root} holds no image that can be read; {messages[0]}")
     if messages:
-        warnings.warn(f"{len(messages)} of {len(table)} images were left out; {messages[0]}", stacklevel=3)
+        warnings.warn(f"{len(messages)} of {len(table)} images were left out; {in_words(messages)}", stacklevel=3)
     return table.part(np.array([error is None for error in errors]))

@@ -242,7 +242,14 @@ def _numbered_classes(root, files):
 
 def _numbers_in_mask(path):
     """Whether each number occurs in a mask, boolean (256,)."""
-    return np.bincount(image_io.read_image(path, "index").ravel(), minlength=256) > 0
+    return _occurring(image_io.read_image(path, "index"))
+
+
+def _occurring(values):
+    """Whether each number occurs in an array, boolean (256,); `numpy.bincount` would need 8 bytes a pixel."""
+    occurs = np.zeros(256, bool)
+    occurs[np.unique(values)] = True
+    return occurs
 
 
 def _is_binary(occurs):
@@ -280,4 +287,4 @@ def warn_of_absent_classes(splits, annotators=("",)):
 def _classes_in_mask(rasters, annotator, i, is_counted):
     """Whether each class occurs in a mask, boolean (256,); None, unless it counts."""
     classes = rasters.mask(i, annotator)
-    return np.bincount(classes.ravel(), minlength=256) > 0 if is_counted else None
+    return _occurring(classes) if is_counted else None
