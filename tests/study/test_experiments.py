@@ -32,17 +32,77 @@ def test_an_experiment_file_becomes_named_runs(tmp_path):
         experiments.read(tmp_path / "e.yaml")
     (tmp_path / "e.yaml").write_text("notebooks:\n  # 01_boundary_prior: {}\ngrid: []")
     assert experiments.read(tmp_path / "e.yaml").notebooks == {}
-    for wrong in (
-        "grid",
-        "parameters: {}",
-        ":\n- ]",
-        "grid: [{objective: forward}]",
-        "grid: [{a: [..]}]",
-        "grid: [{a: [x], b: [y-z]}, {a: [x-y], b: [z]}]",
-    ):
-        (tmp_path / "e.yaml").write_text(wrong)
-        with pytest.raises(ValueError, match="e.yaml must be a YAML file with"):
-            experiments.runs(tmp_path / "e.yaml")
+
+
+ONE = "grid: [{objective: [one_hot]}]"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "the file must be a mapping whose keys are text; got None"),
+        ("grid", "the file must be a mapping .*; got 'grid'"),
+        ("[1]", r"the file must be a mapping .*; got \[1\]"),
+        (f"1: 2\n{ONE}", "the file must be a mapping whose keys are text"),
+        (":\n- ]", "the file must be readable YAML; ParserError"),
+        ("parameters: !!python/object:os.system {}", "the file must be readable YAML; ConstructorError"),
+        ("[" * 10**4, "the file must be readable YAML; RecursionError"),
+        ("parameters: {}", "grid must be a list of crossings, .*; got None"),
+        ("grid: {objective: [one_hot]}", "grid must be a list of crossings"),
+        ("grid: [[one_hot]]", r"each crossing of grid must be a mapping .*; got \['one_hot'\]"),
+        ("grid: [{}]", "each crossing of grid must have an axis or more; got none"),
+        (f"paramters: {{epochs: 3}}\n{ONE}", "its keys must be known ones, such as parameters; got 'paramters'"),
+        (f"parameters: [epochs]\n{ONE}", r"parameters must be a mapping whose keys are text; got \['epochs'\]"),
+        (f"parameters:\n{ONE}", "parameters must be a mapping whose keys are text; got None"),
+        (f"parameters: {{epochs: 3, epochs: 9}}\n{ONE}", "keys must be given once .*; got 'epochs' twice .* line 1"),
+        (f"{ONE}\n{ONE}", "keys must be given once in a mapping; got 'grid' twice"),
+        (
+            f"parameters: {{epoch: 3}}\n{ONE}",
+            "parameters of 03_train_segmentation must be known .* epochs; got 'epoch'",
+        ),
+        (f"parameters: {{output: here}}\n{ONE}", "parameters of 03_train_segmentation must .*; got 'output'"),
+        (f"parameters: {{settings: {{}}}}\n{ONE}", "parameters of 03_train_segmentation must .*; got 'settings'"),
+        ("grid: [{objectve: [one_hot]}]", "must be known ones, such as objective; got 'objectve'"),
+        ("grid: [{case: {a: {sigma: 1}}}]", "parameters of 03_train_segmentation must be known .*; got 'sigma'"),
+        ("run: 09_train_few_labels\ngrid: [{objective: [one_hot]}]", "of 09_train_few_labels must .*; got 'objective'"),
+        ("notebooks: {01_boundary_prior: {sigmas: 3}}\ngrid: []", "of 01_boundary_prior must .* sigma; got 'sigmas'"),
+        ("notebooks: {01_boundary_prior: [3]}\ngrid: []", r"01_boundary_prior must be a mapping .*; got \[3\]"),
+        ("notebooks: [01_boundary_prior]\ngrid: []", "notebooks must be a mapping whose keys are text"),
+        ("run: ../notebooks/03_train_segmentation\ngrid: []", "run must name notebooks that are in notebooks/"),
+        ("run: [1]\ngrid: []", r"run must name notebooks that are in notebooks/; got \[1\]"),
+        ("grid: [{objective: forward}]", "objective must be a list of values or a mapping .*; got 'forward'"),
+        ("grid: [{objective: []}]", r"objective must be a list of values .* not empty; got \[\]"),
+        ("grid: [{case: {a: 3}}]", "a of case must be a mapping whose keys are text; got 3"),
+        ("grid: [{case: {no: {seed: 1}}}]", "case must have names that are text or numbers; got False"),
+        ("grid: [{objective: [..]}]", "every run must have a name of its own, of letters, .*; got '..'"),
+        ("grid: [{seed: [1, 1]}]", "every run must have a name of its own; got 'seed1' twice"),
+        (
+            "grid: [{case: {x: {}}, target: {y-z: {}}}, {case: {x-y: {}}, target: {z: {}}}]",
+            "every run must have a name of its own; got 'x-y-z' twice",
+        ),
+    ],
+)
+def test_what_a_sweep_gets_wrong_is_refused_with_its_file_and_key(tmp_path, text, message):
+    (tmp_path / "e.yaml").write_text(text)
+    with pytest.raises(ValueError, match=f"e.yaml: {message}|e.yaml: .*{message}"):
+        experiments.read(tmp_path / "e.yaml")
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "e.yaml").write_bytes(b"grid: [\xff]")
+    for path in (tmp_path / "e.yaml", tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(ValueError, match=f"{path.name}: the file must be readable YAML"):
+            experiments.read(path)
+
+
+def test_merged_mappings_may_repeat_a_key(tmp_path):
+    """`<<` takes over another mapping, of which a key may be given anew; so do mappings that are merged in turn."""
+    (tmp_path / "e.yaml").write_text(
+        "grid:\n- case:\n    a: &a {epochs: 1, seed: 0}\n    b: &b {<<: *a, seed: 1}\n    c: {<<: *b, seed: 2}\n"
+    )
+    assert experiments.runs(tmp_path / "e.yaml") == {
+        name: {"epochs": 1, "seed": seed} for seed, name in enumerate("abc")
+    }
 
 
 def test_the_sample_sweep_runs_each_target_with_two_seeds():
