@@ -1,6 +1,7 @@
 """One run: its parameters are checked, and it trains, scores, predicts and writes its row."""
 
 import json
+import os
 import re
 
 import keras
@@ -9,7 +10,7 @@ import papermill
 import pytest
 from scipy.special import softmax
 
-from thesis_lib import parameters, paths
+from thesis_lib import files, parameters, paths
 from thesis_lib.data import load_images, read_image
 from thesis_lib.semi_supervised import Run
 from thesis_lib.semi_supervised.networks import augmentation
@@ -49,7 +50,7 @@ def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_
     run = Run(**settings, output=str(tmp_path))
     (tmp_path / "row.json").write_text("of an earlier training")
     model = run.train()
-    assert model is run.model and not (tmp_path / "row.json").exists()
+    assert model is run.model and (tmp_path / "row.json").read_text() == "of an earlier training"
     scores = run.scores()
     written = json.loads((tmp_path / "row.json").read_text())
     assert {name: written[name] for name in scores} == scores and "output" not in written
@@ -198,6 +199,35 @@ def test_threads_that_read_files_change_nothing(faces):
     one, several = (run.train(splits=faces).get_weights() for run in runs)
     for a, b in zip(one, several):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+@pytest.mark.parametrize("method", ["mix_match", "mean_teacher", "temporal_ensembling"])
+def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(method, faces, tmp_path, monkeypatch):
+    settings = {**QUICK, "epochs": 3, "method": method, "network": "mlp"}
+    expected = Run(**settings, output=str(tmp_path / "whole"))
+    weights = expected.train(splits=faces).get_weights()
+    run, move, calls = Run(**settings, output=str(tmp_path / "run")), os.replace, []
+
+    def kill_at_the_second_state(source, target):
+        calls.append(target)
+        if [path.name for path in calls].count("state.npz") == 2:
+            raise Killed
+        move(source, target)
+
+    monkeypatch.setattr(files.os, "replace", kill_at_the_second_state)
+    with pytest.raises(Killed):
+        run.train(splits=faces)
+    monkeypatch.setattr(files.os, "replace", move)
+    assert len(run.log) == 1 and (tmp_path / "run/state.npz").exists()
+    again = run.train(splits=faces)
+    assert all(map(np.array_equal, again.get_weights(), weights))
+    assert (tmp_path / "run/log.csv").read_text() == (tmp_path / "whole/log.csv").read_text()
+    assert run.train(splits=faces) is not again  # taken as it is, from its file
+    assert all(map(np.array_equal, run.model.get_weights(), weights)) and list(run.log["epoch"]) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name, largest", [("batch_size", 10), ("unlabelled_batch_size", 58)])

@@ -1,5 +1,6 @@
 """One training with few labels, from its parameters to a row of results."""
 
+import hashlib
 import os
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -22,11 +23,14 @@ from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
 from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
 from thesis_lib.semi_supervised.scoring import logits, scores
 from thesis_lib.semi_supervised.unsupervised import probabilities
-from thesis_lib.training.callbacks import Checkpoint
+from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended
+from thesis_lib.training.state import TrainingState
 
 __all__ = ["METHODS", "METHOD_SETTINGS", "NETWORKS", "PRETRAINED", "Run"]
 OF_TABLE = ("table", "file_column", "label_column", "skip_damaged")  # of a folder or zip file, as is size
 OF_FILES = (*OF_TABLE, "workers", "output")  # in no row
+
+MODEL = "model.keras"  # in the output folder
 
 
 def _name(name, value):
@@ -196,23 +200,36 @@ class Run:
         model.optimizer.build(model.trainable_variables)  # TensorFlow traces a step that makes variables twice
         return model
 
-    def train(self, splits=None, callbacks=(), progress=0):
+    @property
+    def identity(self):
+        """All that the trained weights depend on; a training resumes only where this is the same."""
+        settings = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("workers", "output")}
+        return {**settings, "images": _fingerprint(self.splits.train)}
+
+    def train(self, splits=None, callbacks=(), progress=0, reuse=True):
         """Train the method; returns the trained keras.Model, which is also `model`.
 
-        The output folder gets model.keras after each epoch and log.csv, and loses the row of an earlier training when
-        this one starts.
+        The output folder gets model.keras and log.csv after each epoch. A training of the same run that was killed
+        there goes on as if it had not been.
 
         Args:
             splits: `ImageSplits`, if they were loaded before; None: those of `data`.
             callbacks: of `keras.Model.fit`.
             progress: 0: silent, 1: a progress bar, 2: a line an epoch.
+            reuse: take a training of the same run that ended in `output` as it is, unless callbacks are given; False
+                trains anew.
 
         Raises:
             ValueError: if a batch is larger than its set, or the loss stops being finite; the model that was saved by
                 then stays.
         """
         self._use(splits)
-        train = self.splits.train
+        train, kept = self.splits.train, []
+        if self.output is not None:
+            folder, identity = files.writable_folder(self.folder), self.identity
+            if reuse and not callbacks and ended(folder, identity, MODEL):
+                self.__dict__.pop("model", None)
+                return self.model
         labelled, rest = self._numbers()
         keras.utils.set_random_seed(self.seed)
         threads = (self.workers or os.cpu_count()) if isinstance(train.images, ImageTable) else 1
@@ -225,19 +242,17 @@ class Run:
             self.seed,
             workers=threads,
         )
+        if self.output is not None:
+            (folder / ENDED).unlink(missing_ok=True)
+            state = TrainingState(folder / STATE, folder / "log.csv", identity, first=1)
+            kept = [Checkpoint(folder / MODEL), state, Ended(folder, identity)]
         network = self.classifier(len(self.splits.class_names), self.splits.image_shape)
-        if self.network in PRETRAINED:
+        if self.network in PRETRAINED and not (kept and state.found):
             both = train.view(np.union1d(labelled, rest)).images
             pretrain(network, both, epochs=self.pretraining_epochs, seed=self.seed)
         model = self.compiled(network, len(labelled) + len(rest), self.epochs * len(batches))
-        if self.output is not None:
-            folder = files.writable_folder(self.folder)
-            callbacks = [*callbacks, Checkpoint(folder / "model.keras")]
-            (folder / "row.json").unlink(missing_ok=True)  # its scores are not those of what is trained now
-        model.fit(batches, epochs=self.epochs, callbacks=callbacks, verbose=progress)
+        model.fit(batches, epochs=self.epochs, callbacks=[*callbacks, *kept], verbose=progress)
         self.__dict__["model"] = model
-        if self.output is not None:
-            self.log.to_csv(folder / "log.csv", index=False)
         return model
 
     @property
@@ -252,13 +267,15 @@ class Run:
         Raises:
             FileNotFoundError: if there is neither.
         """
-        if self.output is None or not (self.folder / "model.keras").is_file():
+        if self.output is None or not (self.folder / MODEL).is_file():
             raise FileNotFoundError(f"output must hold a trained model: call train() first; got {self.output!r}")
-        return keras.saving.load_model(self.folder / "model.keras", compile=False)
+        return keras.saving.load_model(self.folder / MODEL, compile=False)
 
     @property
     def log(self):
         """The losses of the training: a DataFrame with a row for each epoch, counted from 1."""
+        if self.output is not None:
+            return pd.read_csv(self.folder / "log.csv")
         log = pd.DataFrame(self.model.history.history)
         log.insert(0, "epoch", np.arange(1, len(log) + 1))
         return log
@@ -308,3 +325,16 @@ class Run:
         predicted = keras.ops.convert_to_numpy(probabilities(logits(self.model, image[None])))[0]
         order = np.argsort(-predicted, kind="stable")
         return {self.splits.class_names[k]: float(predicted[k]) for k in order}
+
+
+def _fingerprint(images):
+    """A digest of training images and their labels, in hexadecimal; of files: their names, sizes and times."""
+    digest = hashlib.sha256(np.ascontiguousarray(images.labels))
+    if isinstance(images.images, ImageTable):
+        table = images.images
+        paths = [table.root] if table.root.is_file() else [table.root / name for name in table.files]
+        about = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        digest.update(repr((about, list(table.files))).encode())
+    else:
+        digest.update(np.ascontiguousarray(images.images))
+    return digest.hexdigest()

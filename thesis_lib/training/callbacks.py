@@ -136,13 +136,13 @@ class Ended(keras.callbacks.Callback):
         (self.folder / STATE).unlink(missing_ok=True)
 
 
-def ended(folder, run):
-    """Whether a training with `callbacks(folder, run=run)` came to its end there and left its best model.
+def ended(folder, run, model="best.keras"):
+    """Whether a training with `callbacks(folder, run=run)` came to its end there and left its model, a file's name.
 
     If so, a state that a kill at the very end left is taken away.
     """
     path = Path(folder) / ENDED
-    whole_run = (Path(folder) / "best.keras").exists() and path.is_file() and path.read_text() == _identity(run)
+    whole_run = (Path(folder) / model).exists() and path.is_file() and path.read_text() == _identity(run)
     if whole_run:
         (Path(folder) / STATE).unlink(missing_ok=True)
     return whole_run

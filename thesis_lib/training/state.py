@@ -28,10 +28,12 @@ class TrainingState(keras.callbacks.Callback):
         log: path of the log, a CSV file with a row an epoch.
         run: what the training depends on, a dict that JSON can hold.
         callbacks: those whose memory is kept.
+        first: number of the first epoch in the log.
     """
 
-    def __init__(self, path, log, run=None, callbacks=()):
+    def __init__(self, path, log, run=None, callbacks=(), first=0):
         super().__init__()
+        self.first = first
         self.path, self.log = Path(path), Path(log)
         self.run, self.remembering = json.dumps(run, sort_keys=True), list(callbacks)
         self.rows = []
@@ -54,7 +56,7 @@ class TrainingState(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = {name: float(value) for name, value in sorted((logs or {}).items())}
-        self.rows.append({"epoch": epoch, **row})
+        self.rows.append({"epoch": self.first + epoch, **row})
         memory = [{name: vars(one)[name] for name in REMEMBERED if name in vars(one)} for one in self.remembering]
         about = {"run": self.run, "log": self.rows, "callbacks": memory, "stopped": bool(self.model.stop_training)}
         arrays = {
