@@ -1,5 +1,6 @@
 """Images with a class each, split into training, validation and test images."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from PIL import Image
 
 from thesis_lib import checks, paths
 from thesis_lib.data import digits
+from thesis_lib.data.groups import declared, fill, together
 from thesis_lib.data.image_table import ImageTable, check_images, load_image_table
-from thesis_lib.data.splits import in_parts
+from thesis_lib.data.splits import counts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
 FACES = paths.REPOSITORY / "sample_data" / "faces"
@@ -100,7 +102,9 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
             a path to a folder or zip file with a table of labels or a folder for each class, see `load_image_table`; a
                 relative path starts at the repository.
         seed: of the split. Files and digits are split 70 / 15 / 15% within each class; images without a label are
-            training images.
+            training images. Files that are copies of each other, byte for byte, stay in one part, and so do images of
+            one group, where the table has a column `group`. Where it has a column `split`, nothing is drawn; copies
+            are then left out of training where validation or test images have them.
         size, mode, columns: of `load_image_table`, for a path.
 
     Returns:
@@ -117,8 +121,7 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
     if data == "digits":
         return _split(Images(*bundled_digits()), DIGITS, seed)
     if data == "faces":
-        table = load_image_table(FACES, size=(32, 32), mode="L")
-        return _split(Images(table, table.labels), table.class_names, seed)
+        return _split_table(load_image_table(FACES, size=(32, 32), mode="L"), seed)
     if data == "mnist":
         return _with_test_images(*digits.mnist(), DIGITS, seed)
     if data == "cifar10":
@@ -133,8 +136,7 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
             f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; "
             f"got {str(data)!r}, which is none of these"
         )
-    table = load_image_table(path, size=size, mode=mode, **columns)
-    return _split(Images(table, table.labels), table.class_names, seed)
+    return _split_table(load_image_table(path, size=size, mode=mode, **columns), seed)
 
 
 def bundled_digits():
@@ -199,18 +201,55 @@ def _with_test_images(train, test, class_names, seed):
     return ImageSplits(parts[0][train], parts[0][validation], parts[1], class_names)
 
 
-def _split(images, class_names, seed):
-    """Split 70 / 15 / 15% within each class, so that small classes are in every part."""
+def _split_table(table, seed):
+    """The ImageSplits of an ImageTable: as its column `split` says, or at random with groups and copies together."""
+    images, digests = Images(table, table.labels), table.digests()
+    if table.parts is not None:
+        parts = declared(table.parts, table.groups, digests, table.files)
+        for part in ("validation", "test"):
+            unlabelled = parts[part][table.labels[parts[part]] < 0]
+            if len(unlabelled):
+                raise ValueError(f"images of split {part} must have a label; {table.files[unlabelled[0]]!r} has none")
+        return ImageSplits(*(images[numbers] for numbers in parts.values()), table.class_names)
+    return _split(images, table.class_names, seed, together(digests, table.files, table.groups, labels=table.labels))
+
+
+def _split(images, class_names, seed, groups=None):
+    """Split 70 / 15 / 15% within each class, so that small classes are in every part.
+
+    Args:
+        images: Images.
+        class_names: K names.
+        seed: of the order.
+        groups: int (N,); images of one group go to one part. None: each image is a group of its own.
+
+    Returns:
+        ImageSplits; training images without a label whose group is in another part are left out.
+    """
     generator = np.random.default_rng(seed)
-    train, validation, test = [np.flatnonzero(images.labels < 0)], [], []
-    for k, name in enumerate(class_names):
-        order = generator.permutation(np.flatnonzero(images.labels == k))
-        if len(order) < 3:
+    groups = np.arange(len(images)) if groups is None else groups
+    orders = [generator.permutation(np.flatnonzero(images.labels == k)) for k in range(len(class_names))]
+    different = [len(np.unique(groups[order])) for order in orders]
+    for name, order, count in zip(class_names, orders, different):
+        if count < 3:
+            in_groups = f", in {count} groups" if count < len(order) else ""
             raise ValueError(
-                f"data must hold at least 3 images of each class, to train, validate and test; "
-                f"{name!r} has {len(order)}"
+                "data must hold at least 3 images of each class, to train, validate and test; "
+                f"{name!r} has {len(order)}{in_groups}"
             )
-        for part, numbers in zip((train, validation, test), in_parts(order)):
-            part.append(numbers)
-    parts = [images[np.sort(np.concatenate(part))] for part in (train, validation, test)]
-    return ImageSplits(*parts, class_names)
+    parts, part_of = ([], [], []), {}
+    for k in np.argsort(different, kind="stable"):  # a class of few groups has the least choice
+        placed = np.array([part_of.get(group, -1) for group in groups[orders[k]]])
+        sizes, filled = counts(len(placed)), [(placed == part).sum() for part in range(3)]
+        for part, numbers in enumerate(fill(orders[k][placed < 0], groups, sizes, filled)):
+            parts[part].extend([orders[k][placed == part], numbers])
+            part_of |= dict.fromkeys(groups[numbers].tolist(), part)
+            if not len(numbers) and not filled[part]:
+                raise ValueError(f"groups must leave each class in every part; {class_names[k]!r} is not in all")
+    unlabelled = np.flatnonzero(images.labels < 0)
+    is_free = np.array([part_of.get(group, 0) == 0 for group in groups[unlabelled]], bool)
+    if not is_free.all():
+        count = (~is_free).sum()
+        warnings.warn(f"{count} unlabelled images are left out: validation or test has their group", stacklevel=4)
+    parts[0].append(unlabelled[is_free])
+    return ImageSplits(*(images[np.sort(np.concatenate(part))] for part in parts), class_names)

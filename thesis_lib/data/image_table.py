@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from thesis_lib import checks
-from thesis_lib.data import image_io
+from thesis_lib.data import groups, image_io
 from thesis_lib.data.csv_table import read_csv_table
 from thesis_lib.data.reading import attempt, bounded, in_words, regular, same_form, table_bytes, within
 
@@ -68,6 +68,15 @@ class ImageTable:
         for image, name in zip(images, files):
             image[...] = image_io.read_image(_bytes(self.root, name), self.mode, self.root / name, self.size)
         return images
+
+    def digests(self):
+        """A digest of each file that has a copy, byte for byte; None for the others. Few files are read."""
+        if self.root.is_dir():
+            sizes = [(self.root / name).stat().st_size for name in self.files]
+        else:
+            members = [_archive(self.root).getinfo(name) for name in self.files]
+            sizes = [(member.file_size, member.CRC) for member in members]
+        return groups.digests_of_copies(sizes, lambda i: _bytes(self.root, self.files[i]))
 
     def errors(self):
         """Decode every image once: a list of (N,) error messages, None for an image that can be read."""
@@ -132,6 +141,7 @@ def load_image_table(
     """Read a table of images with a class each.
 
     Where there is no labels.csv, a folder for each class is the table: all images in `root`/cat/ are of the class cat.
+    A table `groups.csv` beside these folders may then have the columns file, group and split.
 
     Args:
         root: a folder, or a zip file, with the images and the table in it; all of it may lie in one folder below.
@@ -177,13 +187,12 @@ def load_image_table(
     numbers = {name: k for k, name in enumerate(class_names)} | {"": -1}
     labels = rows["label"].map(numbers).to_numpy(int)
     files = rows["file"].map(listed).to_numpy(object)
-    groups, parts = (rows[kind].to_numpy(object) if kind in rows else None for kind in OPTIONAL)
-    images = ImageTable(root, files, labels, class_names, size, mode, groups, parts)
+    optional = [rows[kind].to_numpy(object) if kind in rows else None for kind in OPTIONAL]
+    images = ImageTable(root, files, labels, class_names, size, mode, *optional)
     return _without_damaged(images) if skip_damaged else images
 
 
 OPTIONAL = ("group", "split")  # columns
-PARTS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
 
 def _column_name(name, value, is_optional):
@@ -251,10 +260,15 @@ def _class_folders(root, listed):
             f"{root} must hold the table {TABLE!r} of file names and labels, or images in one folder for each class; "
             f"got {found}"
         )
-    others = sorted(set(names) - set(images))
+    others = sorted(set(names) - set(images) - {groups.TABLE})
     if others:
         warnings.warn(f"{len(others)} files below {root} do not end like images: {in_words(others)}", stacklevel=4)
-    return pd.DataFrame({"file": images, "label": labels})
+    rows = {"file": images, "label": labels}
+    if groups.TABLE in listed:
+        content = _table_bytes(root, listed[groups.TABLE])
+        read = groups.read_groups(root / listed[groups.TABLE], content, [[name] for name in images])
+        rows |= {kind: values for kind, values in zip(OPTIONAL, read) if values is not None}
+    return pd.DataFrame(rows)
 
 
 def _table_bytes(root, name):
@@ -303,16 +317,8 @@ def _columns(name, content, columns):
     rows = pd.DataFrame({kind: rows[head.index(column)] for kind, column in columns.items()})
     rows["file"] = rows["file"].map(lambda file: str(PurePosixPath(_key(file))) if file else "")
     if "split" in rows:
-        rows["split"] = _parts(name, rows["split"])
+        rows["split"] = groups.parts_of(name, rows["split"])
     return rows
-
-
-def _parts(name, splits):
-    """What the column `split` says, with one name for each part."""
-    parts = splits.str.lower().map(PARTS)
-    for line, value in splits[parts.isna()].items():
-        raise ValueError(f"{name}, row {line}: split must be train, validation or test; got {value!r}")
-    return parts
 
 
 def _check_files(name, root, files, listed):

@@ -2,16 +2,17 @@
 
 import warnings
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.data import groups as grouping
 from thesis_lib.data import image_io
 from thesis_lib.data.class_table import ClassTable, numbered_classes, read_class_table
 from thesis_lib.data.rasters import Rasters, RasterSplits
-from thesis_lib.data.reading import raise_all, read_all, same_form, within
-from thesis_lib.data.splits import HELD, in_parts
+from thesis_lib.data.reading import raise_all, read_all, regular, same_form, table_bytes, within
+from thesis_lib.data.splits import HELD, counts
 from thesis_lib.labels import IGNORE
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
@@ -36,6 +37,11 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
     r, g, b, or without the file, masks hold class numbers: they are grey or palette images, and 255 is no class. If
     there is no file and all masks hold 0 and 255 alone, 255 is an object. Masks are stored without losses, see
     `read_image`.
+
+    Images that are copies of each other, byte for byte, stay in one part. With parts, copies are left out of training
+    where validation or test images have them. A table `groups.csv` with a row for each image, and the columns file and
+    group, says which images belong together, of one patient or place: they stay in one part, too. Its column split says
+    which part an image of the plain layout belongs to.
 
     Images that EXIF data turn are read upright; where their masks are not turned, a warning says so.
 
@@ -72,11 +78,12 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
     table = read_class_table(within(root, root / TABLE)) if has_table else None
     if (root / "train").is_dir():
         files = _layout_with_parts(root)
-        if folds is not None:
-            files = _folds(*_all_parts(root, files), seed, folds, fold)
+        files = (
+            _as_parts_say(root, files) if folds is None else _folds(root, *_all_parts(root, files), seed, folds, fold)
+        )
     elif (root / "images").is_dir():
         images, masks = _pairs(root, "images", "masks")
-        files = _random(root, images, masks, seed) if folds is None else _folds(images, masks, seed, folds, fold)
+        files = _random(root, images, masks, seed) if folds is None else _folds(root, images, masks, seed, folds, fold)
     else:
         raise FileNotFoundError(f"{root} must hold train/ and train_labels/ (and val, test), or images/ and masks/")
     _check_heads(files, "colours" if table and table.colours else "index")
@@ -101,8 +108,47 @@ def _random(root, images, masks, seed):
     """{part: (images, {annotator: masks})}, paths, of a random split."""
     if len(images) < 3:
         raise ValueError(f"{root}/images must hold at least 3 images, to train, validate and test; got {len(images)}")
-    order = np.random.default_rng(seed).permutation(len(images))
-    return {part: _some(images, masks, sorted(numbers)) for part, numbers in zip(PARTS, in_parts(order))}
+    groups, parts = _groups(root, images)
+    if parts is not None:
+        numbers = grouping.declared(parts, groups, _digests(images), images)
+    else:
+        order = np.random.default_rng(seed).permutation(len(images))
+        groups = grouping.together(_digests(images), images, groups)
+        numbers = dict(zip(PARTS, grouping.fill(order, groups, counts(len(order)))))
+    return {part: _some(images, masks, sorted(numbers[part])) for part in PARTS}
+
+
+def _as_parts_say(root, files):
+    """{part: (images, {annotator: masks})} without the copies in training that validation or test images have."""
+    images = [path for part, _ in files.values() for path in part]
+    groups, parts = _groups(root, images)
+    if parts is not None:
+        raise ValueError(f"{root / grouping.TABLE} must have no column split beside the folder train/")
+    parts = [part for part, (paths, _) in files.items() for _ in paths]
+    numbers = grouping.declared(parts, groups, _digests(images), images)
+    kept = {}
+    for part, (paths, masks) in files.items():
+        kept[part] = _some(paths, masks, [i - parts.index(part) for i in numbers[part]])
+    return kept
+
+
+def _groups(root, images):
+    """(groups, parts) that groups.csv gives the images, lists of text; None without such a column, or the file."""
+    path = root / grouping.TABLE
+    if not path.exists() and not path.is_symlink():
+        return None, None
+    known = []
+    for image in images:
+        below = PurePosixPath(same_form(image.relative_to(root).as_posix()))
+        known.append([str(below), str(below.with_suffix("")), below.name, below.stem])
+    return grouping.read_groups(path, table_bytes(within(root, path)), known)
+
+
+def _digests(images):
+    """A digest of each image that has a copy, byte for byte; None for the others."""
+    return grouping.digests_of_copies(
+        [path.stat().st_size for path in images], lambda i: regular(images[i]).read_bytes()
+    )
 
 
 def _some(images, masks, numbers):
@@ -132,18 +178,22 @@ def _all_parts(root, files):
     return tuple(images), masks
 
 
-def _folds(images, masks, seed, folds, fold):
+def _folds(root, images, masks, seed, folds, fold):
     """{part: (images, {annotator: masks})}, paths; of the disjoint test sets, `fold` is the test part."""
     checks.integer("folds", folds, 2, len(images), of="images")
     checks.integer("fold", fold, 0, folds - 1)
-    parts = np.array_split(np.random.default_rng(seed).permutation(len(images)), folds)
+    order, (groups, _) = np.random.default_rng(seed).permutation(len(images)), _groups(root, images)
+    groups = grouping.together(_digests(images), images, groups, folds)
+    parts = grouping.fill(order, groups, [len(part) for part in np.array_split(order, folds)])
     others = np.concatenate(parts[fold + 1 :] + parts[:fold])
-    if len(others) < 2:
+    if len(np.unique(groups[others])) < 2:
         raise ValueError(
-            f"folds must leave two images, to train and validate; {folds} of {len(images)} images leave {len(others)}"
+            "folds must leave two images, to train and validate, which are no copies nor of one group; "
+            f"{folds} of {len(images)} images leave {len(others)}"
         )
     held = max(round(HELD * len(others)), 1)
-    numbers = {"train": others[held:], "validation": sorted(others[:held]), "test": sorted(parts[fold])}
+    validation, train = grouping.fill(others, groups, [held, len(others) - held])
+    numbers = {"train": train, "validation": sorted(validation), "test": sorted(parts[fold])}
     return {part: _some(images, masks, numbers[part]) for part in PARTS}
 
 

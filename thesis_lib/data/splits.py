@@ -9,6 +9,7 @@ import numpy as np
 
 from thesis_lib import checks, paths
 from thesis_lib.data import digits, m2nist
+from thesis_lib.data.groups import digest, fill, of_copies, together
 from thesis_lib.data.nuclei import load_nuclei
 from thesis_lib.data.scenes import Scenes, load_npz, open_array
 
@@ -50,8 +51,9 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
             a half or a third of the resolution;
             a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels, see
                 `load_npz`; a relative path starts at the repository.
-        seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%.
-            Composed scenes and the sample share no digit between the splits. The sample's split is fixed.
+        seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%, copies of
+            one image in one part. Composed scenes and the sample share no digit between the splits. The sample's split
+            is fixed.
         train_scenes, validation_scenes, test_scenes: how many scenes of a split to use, the first ones; all if None.
 
     Returns:
@@ -108,12 +110,6 @@ def counts(total):
     return total - 2 * held, held, held
 
 
-def in_parts(order):
-    """An order, an array of 3 numbers or more, cut into training, validation and test numbers as `counts` says."""
-    train, validation, _ = counts(len(order))
-    return np.split(order, [train, train + validation])
-
-
 def _nuclei(name, seed):
     sample, shrink = NUCLEI.fullmatch(name).groups()
     nuclei = load_nuclei("sample" if sample else None, int(shrink or 1))
@@ -150,4 +146,5 @@ def _random(scenes, seed):
     if len(scenes) < 3:
         raise ValueError(f"data must hold at least 3 scenes, to train, validate and test; got {len(scenes)}")
     order = np.random.default_rng(seed).permutation(len(scenes))
-    return SceneSplits(*(scenes[part] for part in in_parts(order)))
+    groups = together(of_copies([digest(image) for image in scenes.images]), range(len(scenes)))
+    return SceneSplits(*(scenes[part] for part in fill(order, groups, counts(len(order)))))
