@@ -145,8 +145,11 @@ def test_a_killed_run_resumes_and_a_finished_one_is_taken_as_it_is(tmp_path):
     written = (run.folder / "best.keras").stat().st_mtime_ns
     run.train()
     assert (run.folder / "best.keras").stat().st_mtime_ns == written
+    assert not run.scored
+    run.scores()
+    assert run.scored
     run.train(reuse=False)
-    assert (run.folder / "best.keras").stat().st_mtime_ns > written
+    assert (run.folder / "best.keras").stat().st_mtime_ns > written and not run.scored
     assert run.identity != Run(**{**settings, "test_scenes": 3}).identity  # other data: such a run starts afresh
 
 

@@ -17,7 +17,7 @@ from thesis_lib.segmentation.raster_task import NO_PRIOR, RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
 from thesis_lib.targets.objectives import OBJECTIVES, objective
-from thesis_lib.training.callbacks import callbacks, ended
+from thesis_lib.training.callbacks import callbacks, ended, scored
 from thesis_lib.training.optimization import learning_rate, use_xla
 
 
@@ -160,6 +160,11 @@ class Run(Settings):
                 f"at {self.learning_rate!r} no epoch had a finite loss"
             )
         return self.trained_network()
+
+    @property
+    def scored(self):
+        """Whether the training that ended in `output` was scored to its end; see `scores`."""
+        return scored(self.folder)
 
     def log(self):
         """DataFrame with a row an epoch: loss, validation loss, learning rate."""

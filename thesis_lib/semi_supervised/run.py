@@ -23,7 +23,7 @@ from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
 from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
 from thesis_lib.semi_supervised.scoring import logits, scores
 from thesis_lib.semi_supervised.unsupervised import probabilities
-from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended
+from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended, scored
 from thesis_lib.training.state import TrainingState
 
 __all__ = ["METHODS", "METHOD_SETTINGS", "NETWORKS", "PRETRAINED", "Run"]
@@ -270,6 +270,11 @@ class Run:
         if self.output is None or not (self.folder / MODEL).is_file():
             raise FileNotFoundError(f"output must hold a trained model: call train() first; got {self.output!r}")
         return keras.saving.load_model(self.folder / MODEL, compile=False)
+
+    @property
+    def scored(self):
+        """Whether the training that ended in `output` was scored to its end; see `scores`."""
+        return self.output is not None and scored(self.folder)
 
     @property
     def log(self):

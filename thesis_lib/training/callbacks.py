@@ -148,5 +148,11 @@ def ended(folder, run, model="best.keras"):
     return whole_run
 
 
+def scored(folder):
+    """Whether `row.json` in a folder is of the training that ended there last: a kill while it scored leaves none."""
+    row, end = Path(folder) / "row.json", Path(folder) / ENDED
+    return row.is_file() and (not end.exists() or row.stat().st_mtime_ns >= end.stat().st_mtime_ns)
+
+
 def _identity(run):
     return json.dumps(run, sort_keys=True)
