@@ -58,21 +58,30 @@ def array(name, value):
         raise ValueError(f"{name} must be an array, its rows of one length; got {_short(value)}") from error
 
 
-def number_array(name, value, what="an array of finite numbers", low=-math.inf):
-    """`value` as a float array, in single precision at least, if it is an array of finite numbers, `low` or more.
+def class_count(name, value):
+    """`value` as an int, if it is a number of classes that a label map in 16 bits can hold."""
+    return integer(name, value, 1, 2**16)
+
+
+def number_array(name, value, what="an array of finite numbers", low=-math.inf, finite=True):
+    """`value` as a float array, in single precision at least, if it is an array of numbers, `low` or more.
 
     Args:
         name: of the argument, for the error.
         value: array or nested sequence.
         what: what is accepted, for the error.
         low: the least number.
+        finite: whether infinity and NaN are refused.
+
+    Returns:
+        NumPy array.
     """
     found = array(name, value)
     if found.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be {what}; got {_short(value)}")
     # Sums in half precision soon overflow.
     found = found.astype(np.result_type(found.dtype, np.float32), copy=False)
-    if not np.isfinite(found).all() or (found < low).any():
+    if (finite and not np.isfinite(found).all()) or (found < low).any():
         raise ValueError(f"{name} must be {what}; got {_short(value)}")
     return found
 

@@ -201,6 +201,14 @@ def test_a_prior_without_a_mean_expects_an_infinite_error():
     "call, message",
     [
         (lambda: BoundaryPrior.known(1e200), r"sigma must be a finite number in \[0, 1e\+06\]; got 1e\+200"),
+        (lambda: BoundaryPrior(shape=np.ones(2)), "shape must be a finite number .*; got array"),
+        (lambda: BoundaryPrior().update_correlated([1.0, 2.0], "2"), "redundancy must be a finite number .*; got '2'"),
+        (lambda: BoundaryPrior().inside_probability("a"), "signed_distance must be an array of numbers; got 'a'"),
+        (lambda: BoundaryPrior().sigma_density([[1], [1, 2]]), "sigma must be an array, its rows of one length"),
+        (
+            lambda: BoundaryPrior().fit_pair(np.zeros((3, 3), int), np.zeros((3, 3), int), population="no"),
+            "population must be True or False; got 'no'",
+        ),
         (lambda: BoundaryPrior().update([0.0, -1e200]), r"displacements must be within 1e\+06 px; got -1e\+200"),
         (lambda: BoundaryPrior.known(-1.0), "sigma must .*-1.0"),
         (lambda: BoundaryPrior.known(float("inf")), "sigma must .*inf"),

@@ -50,7 +50,7 @@ def two_outputs():
         (lambda: MixMatch(network(), views=0), "views must be a whole number from 1; got 0"),
         (lambda: VirtualAdversarial(network(), epsilon=-2), "epsilon must be .*; got -2"),
         (lambda: FixMatch(network(), threshold=2), "threshold must be .*; got 2"),
-        (lambda: TemporalEnsembling(network(), 0), "num_images must be a whole number from 1; got 0"),
+        (lambda: TemporalEnsembling(network(), 0), "num_images must be a whole number from 1 to 2147483647; got 0"),
         (lambda: LinearRamp(5, 4, 1.0), "end must be a whole number from 5; got 4"),
         (lambda: SigmoidRamp(0, 1.0), "length must be .*; got 0"),
     ],

@@ -8,7 +8,7 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import DisplacementField
 from thesis_lib.semi_supervised.virtual_adversarial import gradient
 from thesis_lib.targets import losses, objectives, smoothing
-from thesis_lib.targets.expectation import ForwardDice
+from thesis_lib.targets.expectation import ForwardDice, expected_labels
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
 
@@ -181,7 +181,16 @@ def test_every_objective_keeps_its_value_in_double_and_half_precision(name, floa
             lambda: losses.class_weights("largest", [[0, 1], [1]], 2, 0),
             "labels must be an array, its rows of one length",
         ),
-        (lambda: losses.class_weights("uniform", LABELS, "4", 0), "num_classes must be a whole number from 1; got '4'"),
+        (lambda: losses.class_weights("uniform", LABELS, "4", 0), "num_classes must be .* from 1 to 65536; got '4'"),
+        (
+            lambda: losses.class_weights("uniform", LABELS, 10**400, 0),
+            "num_classes must be .* from 1 to 65536; got 1000",
+        ),
+        (lambda: smoothing.blur(np.zeros((4, 4)), PRIOR), r"maps must be a float tensor \(N, H, W, K\); got \(4, 4\)"),
+        (lambda: smoothing.blur(np.zeros((1, 4, 4, 2)), 1.0), "prior must be a BoundaryPrior; got 1.0"),
+        (lambda: shifted("ab", PRIOR, 0), r"maps must be a float tensor \(N, H, W, K\); got str"),
+        (lambda: expected_labels("ab", np.zeros((1, 4, 4, 2)), PRIOR), r"labels must be .*; got shapes \(\) and"),
+        (lambda: expected_labels(LABELS, [0.5], PRIOR), r"probabilities must be a float tensor .*; got list"),
         (lambda: shifted(np.zeros((1, 4, 4, 2), "float32"), PRIOR, 2), "background must be a whole number from 0 to 1"),
     ],
 )

@@ -59,8 +59,9 @@ class BoundaryPrior:
 
     def __post_init__(self):
         checks.real("mean", self.mean, -LARGEST, LARGEST)
-        if math.inf in (self.mean_weight, self.shape):
-            if self.mean_weight != self.shape:
+        certain = [isinstance(one, float) and one == math.inf for one in (self.mean_weight, self.shape)]
+        if any(certain):
+            if not all(certain):
                 raise ValueError(
                     "mean_weight and shape must both be finite or both infinite (BoundaryPrior.known); "
                     f"got {self.mean_weight!r} and {self.shape!r}"
@@ -140,6 +141,7 @@ class BoundaryPrior:
         Returns:
             BoundaryPrior.
         """
+        redundancy = checks.real("redundancy", redundancy, 1.0)
         tau, tau_variance = autocorrelation_time(series), autocorrelation_time(series, squared=True)
         return self.update(series, redundancy * tau, redundancy * tau_variance)
 
@@ -211,7 +213,7 @@ class BoundaryPrior:
         Raises:
             ValueError: if no object is in both maps, or an argument is of another kind.
         """
-        if population:
+        if checks.boolean("population", population):
             return self._fit_pair_of_objects(first, second, background, search_radius)
         series = _measure(first, second, background, search_radius)
         difference = np.concatenate(series).mean()
@@ -280,7 +282,7 @@ class BoundaryPrior:
 
     def sigma_density(self, sigma):
         """Probability density of sigma, 1/px, at an array of values, px. Not defined for a prior that is certain."""
-        sigma = np.asarray(sigma, float)
+        sigma = checks.number_array("sigma", sigma, "an array of numbers", finite=False).astype(float)
         return stats.invgamma.pdf(sigma**2, self.shape, scale=self.scale) * 2 * sigma
 
     def inside_probability(self, signed_distance):
@@ -292,7 +294,8 @@ class BoundaryPrior:
         Returns:
             float array of the same shape.
         """
-        return self.predictive().cdf(np.asarray(signed_distance, float))
+        distance = checks.number_array("signed_distance", signed_distance, "an array of numbers", finite=False)
+        return self.predictive().cdf(distance.astype(float))
 
     def gaussians(self):
         """The predictive distribution without its bias, as a mixture of zero-mean Gaussians.

@@ -23,7 +23,7 @@ def confusion(labels, predictions, num_classes):
     Raises:
         ValueError: if the maps differ in shape or hold another class.
     """
-    num_classes = checks.integer("num_classes", num_classes, 1)
+    num_classes = checks.class_count("num_classes", num_classes)
     labels = checks.label_maps("labels", labels, num_classes, ignore=IGNORE)
     predictions = checks.label_maps("predictions", predictions, num_classes)
     checks.same_shape("labels", labels, "predictions", predictions)

@@ -74,7 +74,7 @@ def _checked_size(model, image):
 
 def check(tile, margin, blend):
     """Raise ValueError unless an image can be covered by such tiles, see `bands`."""
-    checks.integer("tile", tile, 1)
+    checks.integer("tile", tile, 1, 2**15)
     checks.integer("margin", margin, 0)
     checks.integer("blend", blend, 1)
     if tile <= 2 * (margin + blend):

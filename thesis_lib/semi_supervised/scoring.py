@@ -40,6 +40,13 @@ def confidence(predicted, labels, margin=0.2):
         dict: mean entropy (nats), share of predictions with a smaller margin, log loss (nats).
     """
     checks.real("margin", margin, 0.0, 1.0)
+    predicted = checks.number_array("predicted", predicted, low=0.0)
+    labels = checks.array("labels", labels)
+    if predicted.ndim != 2 or predicted.shape[1] < 2 or labels.shape != predicted.shape[:1]:
+        raise ValueError(
+            "predicted and labels must have shapes (N, K), of two classes or more, and (N,); "
+            f"got {predicted.shape} and {labels.shape}"
+        )
     second, first = np.sort(predicted, axis=-1)[:, -2:].T
     return {
         "mean entropy (nats)": float(stats.entropy(predicted, axis=-1).mean()),

@@ -27,7 +27,7 @@ class TemporalEnsembling(SemiSupervised):
 
     def __init__(self, classifier, num_images, augment=None, weight=1.0, decay=0.6, **options):
         super().__init__(classifier, augment, weight, **options)
-        self.num_images = checks.integer("num_images", num_images, 1)
+        self.num_images = checks.integer("num_images", num_images, 1, 2**31 - 1)
         self.decay = checked_decay(decay)
         frozen = {"initializer": "zeros", "trainable": False}
         self.ema = self.add_weight(shape=(self.num_images, self.num_classes), name="ema", **frozen)

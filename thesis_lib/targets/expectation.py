@@ -7,7 +7,7 @@ from keras import ops
 
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.targets.losses import TINY, ForwardLikelihood, SoftDice, labels_and_logits, one_hot
-from thesis_lib.targets.smoothing import blur
+from thesis_lib.targets.smoothing import blur, checked_maps
 
 
 def expected_labels(labels, probabilities, prior):
@@ -25,7 +25,11 @@ def expected_labels(labels, probabilities, prior):
 
     Returns:
         float (N, H, W, K); sums to one, or is 0 where no vote comes from.
+
+    Raises:
+        ValueError: if an argument is not of this kind.
     """
+    labels, _ = labels_and_logits(labels, checked_maps("probabilities", probabilities))
     drawn = ops.maximum(blur(probabilities, prior), TINY)
     votes = probabilities * blur(one_hot(labels, probabilities.shape[-1], drawn.dtype) / drawn, prior)
     return votes / ops.maximum(ops.sum(votes, axis=-1, keepdims=True), TINY)

@@ -43,7 +43,7 @@ def class_weights(rule, labels, num_classes, background):
         ValueError: if the rule is unknown, the background is no class, or labels has nothing to count.
     """
     checks.one_of("class_weights", rule, CLASS_WEIGHTS)
-    num_classes = checks.integer("num_classes", num_classes, 1)
+    num_classes = checks.class_count("num_classes", num_classes)
     checks.integer("background", background, 0, num_classes - 1)
     if rule == "uniform":
         return np.ones(num_classes)
@@ -89,10 +89,11 @@ def one_hot(labels, num_classes, dtype):
 def labels_and_logits(labels, logits):
     """Integer labels as int32 (N, H, W), and logits (N, H, W, K) in single precision at least."""
     logits = _logits(logits)
-    if not _fits(labels.shape, logits.shape[:-1]):
+    shape = getattr(labels, "shape", ())
+    if not _fits(shape, logits.shape[:-1]):
         raise ValueError(
             "labels must be integer class maps (N, H, W) beside logits (N, H, W, K); "
-            f"got shapes {tuple(labels.shape)} and {tuple(logits.shape)}"
+            f"got shapes {tuple(shape)} and {tuple(logits.shape)}"
         )
     return ops.cast(labels, "int32"), logits
 

@@ -13,6 +13,7 @@ from keras import ops
 from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.targets.losses import labels_and_logits, negative_log_likelihood
+from thesis_lib.targets.smoothing import checked_maps
 
 TAIL = 0.005  # of the probability; larger displacements count as the largest that is left
 
@@ -48,8 +49,10 @@ def shifted(maps, prior, background):
         tensor of the same shape; sums to one.
 
     Raises:
-        ValueError: if the background is no class of the maps.
+        ValueError: if an argument is not of this kind, or the background is no class of the maps.
     """
+    checked_maps("maps", maps)
+    checked_prior(prior)
     checks.integer("background", background, 0, maps.shape[-1] - 1)
     weights = shift_probabilities(prior)
     objects = ops.concatenate([maps[..., :background], maps[..., background + 1 :]], axis=-1)

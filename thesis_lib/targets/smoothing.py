@@ -162,8 +162,20 @@ def blur(maps, prior):
 
     Returns:
         tensor of the same shape.
+
+    Raises:
+        ValueError: if an argument is not of this kind.
     """
-    return sum(weight * _gaussian_blur(maps, sigma) for weight, sigma in prior.gaussians())
+    checked_maps("maps", maps)
+    return sum(weight * _gaussian_blur(maps, sigma) for weight, sigma in checked_prior(prior).gaussians())
+
+
+def checked_maps(name, maps):
+    """`maps`, if they have the shape (N, H, W, K)."""
+    shape = getattr(maps, "shape", None)
+    if shape is None or len(shape) != 4:
+        raise ValueError(f"{name} must be a float tensor (N, H, W, K); got {shape or type(maps).__name__}")
+    return maps
 
 
 def _gaussian_blur(maps, sigma):
@@ -203,7 +215,7 @@ def adjacency(labels, num_classes):
         >>> adjacency(np.array([[0, 0, 1]]), 2).tolist()
         [[2, 1], [1, 0]]
     """
-    num_classes = checks.integer("num_classes", num_classes, 1)
+    num_classes = checks.class_count("num_classes", num_classes)
     labels = checks.array("labels", labels)
     if num_classes <= IGNORE and (labels == IGNORE).any():
         return adjacency(np.where(labels == IGNORE, num_classes, labels), num_classes + 1)[:num_classes, :num_classes]
