@@ -226,7 +226,9 @@ def test_folds_that_cannot_be_are_named(folder, tmp_path_factory):
         load_segmentation_folder(few, folds=4)
     with pytest.raises(ValueError, match="fold must be a whole number from 0 to 2; got 3"):
         load_segmentation_folder(few, folds=3, fold=3)
-    with pytest.raises(ValueError, match="folds must leave two images, to train and validate, .*; 2 of 3 images leave 1"):
+    with pytest.raises(
+        ValueError, match="folds must leave two images, to train and validate, .*; 2 of 3 images leave 1"
+    ):
         load_segmentation_folder(few, folds=2)
 
 

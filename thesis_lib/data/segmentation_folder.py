@@ -78,9 +78,10 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
     table = read_class_table(within(root, root / TABLE)) if has_table else None
     if (root / "train").is_dir():
         files = _layout_with_parts(root)
-        files = (
-            _as_parts_say(root, files) if folds is None else _folds(root, *_all_parts(root, files), seed, folds, fold)
-        )
+        if folds is None:
+            files = _as_parts_say(root, files)
+        else:
+            files = _folds(root, *_all_parts(root, files), seed, folds, fold)
     elif (root / "images").is_dir():
         images, masks = _pairs(root, "images", "masks")
         files = _random(root, images, masks, seed) if folds is None else _folds(root, images, masks, seed, folds, fold)
