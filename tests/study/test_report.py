@@ -84,7 +84,7 @@ def report_folder(tmp_path, monkeypatch):
     """The folder of a report of the experiment `tiny`, one run `a` and a comparison, in a repository of its own."""
     for name in ("experiments", "reports/tiny/runs/a"):
         (tmp_path / name).mkdir(parents=True)
-    grid = "grid: [{objective: [a]}]\nrun: 09_train_few_labels\ncomparison: 10_compare_few_labels\n"
+    grid = "grid: [{method: {a: {method: supervised}}}]\nrun: 09_train_few_labels\ncomparison: 10_compare_few_labels\n"
     (tmp_path / "experiments" / "tiny.yaml").write_text(grid)
     monkeypatch.setattr(report, "REPOSITORY", tmp_path)
     folder = tmp_path / "reports" / "tiny"
