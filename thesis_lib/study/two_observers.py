@@ -102,7 +102,7 @@ def _of_run(row, images):
     likelihood = OBJECTIVES[row["objective"]].likelihood
     variants = {how: blurred if likelihood else plain}
     if not likelihood and not how:
-        variants |= {TUNED: tuned, BLURRED: blurred}
+        variants |= {TUNED: tuned, BLURRED: {**dict.fromkeys(LABELS, np.nan), "log_loss": blurred["log_loss"]}}
     parts = [
         pd.DataFrame({"objective": row["objective"], "how": how, **common, **one}) for how, one in variants.items()
     ]
@@ -207,7 +207,7 @@ def findings(images, table, baseline):
     dice, (best, *_) = average[LABELS["dice"]], fair.index
     if PERSON in average.index:
         sentences.append(
-            f"A person has a Dice of {dice[PERSON]:.3f} by the other person's drawing, {best} {dice[best]:.3f}."
+            f"A person has a Dice of {dice[PERSON]:.3f} by the other person's drawing, {best} has {dice[best]:.3f}."
         )
     judged = [title for title in networks.index if JUDGED in title]
     if judged:
