@@ -1,5 +1,7 @@
 """A sweep whose true differences are known: rows and scores of scenes are drawn at random, no network is trained."""
 
+import json
+
 import nbformat
 import numpy as np
 import pandas as pd
@@ -403,3 +405,32 @@ def test_scores_of_rasters_are_compared_pairwise_over_seeds_and_rasters():
         comparison.of_rasters(scores, "zzz", {"iou": "higher"})
     nothing, _ = comparison.of_rasters(scores * np.nan, "dice", {"iou": "higher"})
     assert nothing.empty
+
+
+@pytest.mark.parametrize("name", ["annotator_parameters", "background", "prior_scenes", "learning_rate"])
+def test_a_run_whose_row_lacks_an_entry_is_named_and_left_out(tmp_path, name):
+    for run in ("whole", "lacking"):
+        write_run(tmp_path, run, 0.1, 0, objective="forward")
+    path = tmp_path / "lacking" / "row.json"
+    row = json.loads(path.read_text())
+    files.write_json(path, {key: value for key, value in row.items() if key != name})
+    with pytest.warns(UserWarning, match=f"lacking/row.json .* it does not hold {name}; the run was skipped"):
+        assert read(tmp_path)["run"].tolist() == ["whole"]
+
+
+@pytest.mark.parametrize("name", ["union", "surface_distance"])
+def test_a_run_whose_scores_of_scenes_lack_an_entry_is_named_and_left_out(tmp_path, name):
+    for run in ("whole", "lacking"):
+        write_run(tmp_path, run, 0.1, 0, objective="forward")
+    path = tmp_path / "lacking" / "scenes.npz"
+    scenes = dict(np.load(path))
+    np.savez(path, **{key: value for key, value in scenes.items() if key != name})
+    with pytest.warns(UserWarning, match=f"lacking/scenes.npz holds no .*: it does not hold {name}"):
+        assert read(tmp_path)["run"].tolist() == ["whole"]
+
+
+@pytest.mark.parametrize("name", ["objective", "annotator"])
+def test_a_row_of_an_unknown_objective_or_annotator_is_named(tmp_path, name):
+    write_run(tmp_path, "a", 0.1, 0, **{"objective": "forward", name: "nonsense"})
+    with pytest.raises(ValueError, match=f"{name} of a must be one of .*; got 'nonsense'"):
+        read(tmp_path)

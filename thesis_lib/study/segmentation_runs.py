@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from thesis_lib import checks
 from thesis_lib.annotation.simulated import ANNOTATORS
 from thesis_lib.data import splits
 from thesis_lib.metrics.aggregation import METRICS
@@ -13,6 +14,11 @@ from thesis_lib.targets import objectives
 from thesis_lib.targets.smoothing import RULES
 
 SETTINGS = ("data", "class_weights", "batch_size", "width", "depth", "learning_rate", "schedule", "augment")
+NEEDED = (  # of each row
+    *("objective", "seed", *SETTINGS, "annotator", "annotator_parameters", "train_scenes", "epochs", "background"),
+    *("magnitude", "prior", "prior_sigma", "prior_mean", "prior_scenes"),
+)
+IN_SCENES = ("intersection", "union", "log_loss", "brier", "surface_distance", "hausdorff95", "surface_dice")
 TITLES = {name: objective.title for name, objective in objectives.OBJECTIVES.items()}
 PLAIN = ("", "fitted")  # variants that are targets in their own right
 COLUMNS = (  # of the table that is written
@@ -62,14 +68,18 @@ def read(folder, runs=None):
             are the diagonal of the image.
 
     Raises:
-        ValueError: if runs differ in other settings, or a case holds two runs of one target and seed.
+        ValueError: if a row names an unknown objective or annotator, runs differ in other settings, or a case holds two
+            runs of one target and seed.
 
     Example:
         >>> rows = read("reports/reference/compare")  # doctest: +SKIP
         >>> rows.groupby(["case", "title"])["miou_foreground"].mean()  # doctest: +SKIP
     """
-    rows = read_rows(folder, runs=runs)
-    rows["per_scene"] = read_scenes(folder, rows["run"])
+    rows = read_rows(folder, NEEDED, runs)
+    for name, known in (("objective", objectives.OBJECTIVES), ("annotator", ANNOTATORS)):
+        for run, value in zip(rows["run"], rows[name]):
+            checks.one_of(f"{name} of {run}", value, known)
+    rows["per_scene"] = read_scenes(folder, rows["run"], IN_SCENES)
     rows = rows[rows["per_scene"].notna()].copy()
     if rows.empty:
         raise ValueError(f"results must hold a run with scores of scenes; {str(folder)!r} holds none that can be read")

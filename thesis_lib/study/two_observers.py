@@ -47,9 +47,9 @@ def read(folder, runs=None):
     Raises:
         ValueError: if a run is of scenes or has no judge, or the folds of a target do not have different images.
     """
-    rows = read_rows(folder, ("objective", "seed", "judge", "fold", "annotators"), runs)
+    rows = read_rows(folder, ("objective", "seed", "judge", "folds", "fold", "annotators"), runs)
     parts = []
-    for row, images in zip(rows.to_dict("records"), read_scenes(folder, rows["run"])):
+    for row, images in zip(rows.to_dict("records"), read_scenes(folder, rows["run"], ("raster", *LABELS))):
         if images is None:
             continue
         if row["judge"] is None or not row["folds"]:
@@ -80,7 +80,7 @@ def keep(folder, into):
         folder: of the runs; their images must be there.
         into: folder, made if missing.
     """
-    rows, cases = read_rows(folder), []
+    rows, cases = read_rows(folder, ("annotators", "provenance")), []
     rows["annotator"] = rows["annotators"].map(", ".join)
     for annotator, of_annotator in rows[rows["annotators"].map(len) == 1].groupby("annotator"):
         run = Run(**of_annotator.iloc[0]["provenance"]["parameters"])
