@@ -16,8 +16,8 @@ LEVEL_LINE = (0, (6, 2, 1, 2, 1, 2))
 def paired_differences(table, seeds, panels, baseline):
     """Differences to the baseline with their intervals, an axis a metric.
 
-    Markers are filled where the difference is significant. Small dots are single seeds. An axis on which one target
-    reaches far is logarithmic.
+    Markers are filled where the difference is significant. Small dots are single seeds. A target may lack a metric. An
+    axis on which one target reaches far is logarithmic.
 
     Args:
         table: DataFrame with target, metric, difference, low, high, verdict.
@@ -28,12 +28,14 @@ def paired_differences(table, seeds, panels, baseline):
     styles = _styles(table)
     first, (_, better) = next(iter(panels.items()))
     of_first = table[table["metric"] == first].sort_values("difference", ascending=better == "lower")
-    order = list(of_first["target"])
+    order = list(dict.fromkeys([*of_first["target"], *table["target"]]))
     figure, axes = _rows_of_targets([styles[target][0] for target in order], len(panels), 2.9, 1.8, 0.36, 1.3)
     for axis, (metric, (label, better)) in zip(axes, panels.items()):
         part = table[table["metric"] == metric].set_index("target")
         of_metric = seeds[seeds["metric"] == metric]
         for y, target in enumerate(order):
+            if target not in part.index:
+                continue
             _, colour, marker = styles[target]
             row = part.loc[target]
             bounds = np.nan_to_num([[row["difference"] - row["low"]], [row["high"] - row["difference"]]])

@@ -37,6 +37,7 @@ def gains(table, panels, baseline):
         axis.axhline(0, color="black", ls=":")
         ticks = sorted(set(of_metric["error_over_width"].round(2)))
         limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
+        ticks = [tick for tick, before in zip(ticks, [0, *ticks]) if tick > 1.1 * before]  # numbers stay apart
         axis.set(xscale="log", xlabel="annotators' error / width of objects", xlim=limits)
         axis.minorticks_off()
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
