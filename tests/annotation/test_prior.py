@@ -217,6 +217,8 @@ def test_a_prior_without_a_mean_expects_an_infinite_error():
         (lambda: BoundaryPrior(shape=float("inf")), "both be finite or both infinite"),
         (lambda: BoundaryPrior().update([]), "displacements must hold at least one value"),
         (lambda: BoundaryPrior().update([1.0, float("nan")]), "displacements must be one-dimensional and finite"),
+        (lambda: BoundaryPrior().update("text"), "displacements must be one-dimensional and finite; got 'text'"),
+        (lambda: BoundaryPrior().update([[1.0, [2.0]]]), "displacements must be .*"),
         (lambda: BoundaryPrior().update([1.0], 0.5), "autocorrelation_time must .*0.5"),
         (
             lambda: displacements.boundary_displacements(np.zeros((3, 3), int), np.zeros((3, 4), int)),

@@ -253,11 +253,13 @@ def autocorrelation_time(displacements, squared=False):
 
 def as_series(name, displacements):
     """Displacements as a list of non-empty, finite 1-D float arrays."""
-    is_list_of_arrays = isinstance(displacements, (list, tuple)) and any(np.ndim(one) for one in displacements)
+    is_list_of_arrays = isinstance(displacements, (list, tuple)) and any(
+        isinstance(one, (list, tuple)) or getattr(one, "ndim", 0) for one in displacements
+    )
     several = displacements if is_list_of_arrays else [displacements]
-    series = [np.asarray(one, float) for one in several]
+    series = [checks.number_array(name, one, "one-dimensional and finite").astype(float) for one in several]
     if not any(one.size for one in series):
         raise ValueError(f"{name} must hold at least one value; got none")
-    if any(one.ndim != 1 or not np.isfinite(one).all() for one in series):
+    if any(one.ndim != 1 for one in series):
         raise ValueError(f"{name} must be one-dimensional and finite; got {displacements!r}")
     return [one for one in series if one.size]

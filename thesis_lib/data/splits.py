@@ -66,7 +66,7 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
         splits = load_scenes("my_scenes.npz")
         splits.train.images, splits.train.labels  # uint8 (N, H, W, C) and uint8 (N, H, W)
     """
-    if isinstance(data, str) and data.strip().lstrip("+-").isdigit():
+    if isinstance(data, str) and data.strip().lstrip("+-").isdecimal():
         data = int(data)
     checks.integer("seed", seed, 0)
     if data == "sample":

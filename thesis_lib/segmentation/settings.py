@@ -248,7 +248,7 @@ class Settings:
     def is_named(self):
         """Whether the data are scenes that go by a name or a number, in no file of the user's."""
         name = str(self.data).strip()
-        return name == "sample" or name.isdigit() or NUCLEI.fullmatch(name) is not None
+        return name == "sample" or name.isdecimal() or NUCLEI.fullmatch(name) is not None
 
     @property
     def data_path(self):
