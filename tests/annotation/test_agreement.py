@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from thesis_lib.annotation.agreement import agreement, pooled, prior_table, shape_based_average
+from thesis_lib.annotation.agreement import agreement, pooled, prior_table
+from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import boundary_displacements
 from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.annotation.simulated import DisplacementField

@@ -102,7 +102,9 @@ def test_runs_without_folds_are_refused(write):
 
 def test_the_findings_name_the_best_target_of_each_score_and_its_difference(table):
     found, _ = two_observers.differences(table, "one_hot_dice")
-    dice, _, log_loss, people = two_observers.findings(table, found, "one_hot_dice")
+    count, dice, _, log_loss, people = two_observers.findings(table, found, "one_hot_dice")
+    assert count == "6 images of 3 folds are compared."
+    assert two_observers.between_people(table) == pytest.approx(0.1)
     assert dice.startswith("**Dice**: forward likelihood is best, 0.67") and "one-hot + soft Dice has 0.62" in dice
     assert "significantly better" in dice and log_loss.startswith("**Log loss of the judge's drawing, nats**: forward")
     assert people.startswith("A person has a Dice of 0.100")

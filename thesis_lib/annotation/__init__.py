@@ -1,7 +1,8 @@
 """How people draw: measured displacements, the prior on boundary error, agreement of annotators, simulations."""
 
 from thesis_lib.annotation.advice import Advice, advice, measured_gains
-from thesis_lib.annotation.agreement import Agreement, agreement, prior_table, shape_based_average
+from thesis_lib.annotation.agreement import Agreement, agreement, prior_table
+from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import (
     ObjectDisplacements,
     autocorrelation_time,

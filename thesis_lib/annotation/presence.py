@@ -5,7 +5,8 @@ import pandas as pd
 
 from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes, geometry
-from thesis_lib.annotation.agreement import DRAWN_SHARE, image_counts
+from thesis_lib.annotation.agreement import image_counts
+from thesis_lib.annotation.consensus import DRAWN_SHARE
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 

@@ -1,7 +1,6 @@
 """Image files as arrays, and back: any format, mode and depth that Pillow reads."""
 
 import io
-import os
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from thesis_lib.data.reading import regular
+from thesis_lib.files import whole
 
 MODES = {"RGB": 3, "L": 1, "colours": 3, "index": 1, "objects": 1}
 HIGHEST = {"index": 255, "objects": 65535}
@@ -269,14 +269,8 @@ def write_image(array, path):
     path = Path(path)
     if path.suffix.lower() not in Image.registered_extensions():
         raise ValueError(f"path must end like an image's, such as .png; got {str(path)!r}")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with open(partial, "wb") as file:
-            Image.fromarray(array).save(file, format=Image.registered_extensions()[path.suffix.lower()])
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with whole(path) as partial:
+            Image.fromarray(array).save(partial)
     except OSError as error:
         raise OSError(error.errno, f"{path} could not be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -135,7 +135,7 @@ class Comparison:
                         records.append({**row, **difference._asdict()})
         table = pd.DataFrame(records, columns=["case", "target", "metric", "seeds", *statistics.Difference._fields])
         better = {name: METRICS[name].better for name in metrics}
-        return _with_verdicts(self._named(table), better, self.level)
+        return with_verdicts(self._named(table), better, self.level)
 
     def seed_differences(self, metrics=PAIRED):
         """Differences of the shown targets to the baseline by seed: case, target, metric, seed, difference."""
@@ -397,7 +397,7 @@ def of_rasters(scores, baseline, better, level=0.95, resamples=20000):
             for seed, value in apart.items():
                 of_seeds.append({"target": objective, "metric": metric, "seed": seed, "difference": value})
     table = pd.DataFrame(records, columns=["target", "metric", *statistics.Difference._fields])
-    return _with_verdicts(table, better, level), pd.DataFrame(
+    return with_verdicts(table, better, level), pd.DataFrame(
         of_seeds, columns=["target", "metric", "seed", "difference"]
     )
 
@@ -450,7 +450,7 @@ def reliability(runs, where="all"):
     return pooled
 
 
-def _with_verdicts(table, better, level):
+def with_verdicts(table, better, level):
     """A table of differences, with corrected p-values and verdicts added; `better`: metric -> "higher" or "lower"."""
     table["p_holm"] = statistics.holm(table["p_value"])
     up = (table["difference"] > 0) == (table["metric"].map(better) == "higher")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
-from thesis_lib.annotation.agreement import shape_based_average
+from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.metrics import surface
 
 SCORES = {  # of two drawings: what it is, with its unit

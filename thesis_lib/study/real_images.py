@@ -10,6 +10,7 @@ from thesis_lib.segmentation.run import Run
 from thesis_lib.study import markdown, segmentation_runs
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_results import read_differences
+from thesis_lib.study.segmentation_tables import in_words
 
 REFERENCE = REPOSITORY / "reports/reference/real_images"
 HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
@@ -184,9 +185,7 @@ def findings(rows, differences, cases):
 
 def _words(row):
     """A difference in words: its metric, interval and verdict."""
-    verdict = {"better": ", significantly better", "worse": ", significantly worse", "": ", not told apart"}
-    name = METRICS[row.metric].label.removesuffix(" without background")
-    return f"{name} {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]{verdict[row.verdict]}"
+    return f"{METRICS[row.metric].label.removesuffix(' without background')} {in_words(row)}"
 
 
 def write():

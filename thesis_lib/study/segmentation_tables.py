@@ -75,6 +75,12 @@ def with_intervals(table):
     return [f"{difference:+.3f} [{low:+.3f}, {high:+.3f}]" for difference, low, high in bounds]
 
 
+def in_words(row, digits=3):
+    """A difference, its interval and its verdict in words, such as "+0.048 [+0.028, +0.067], significantly better"."""
+    verdict = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}[row.verdict]
+    return f"{row.difference:+.{digits}f} [{row.low:+.{digits}f}, {row.high:+.{digits}f}], {verdict}"
+
+
 def side_by_side(table):
     """Differences with their intervals and verdicts, a row for each case and target, a column for each metric."""
     text = [f"{difference} {verdict}".rstrip() for difference, verdict in zip(with_intervals(table), table["verdict"])]

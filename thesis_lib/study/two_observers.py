@@ -11,9 +11,9 @@ from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import markdown
+from thesis_lib.study.comparison import with_verdicts
 from thesis_lib.study.rows import read_rows, read_scenes
-from thesis_lib.study.segmentation_tables import with_intervals
-from thesis_lib.study.statistics import holm
+from thesis_lib.study.segmentation_tables import in_words, with_intervals
 from thesis_lib.targets.objectives import OBJECTIVES
 
 REFERENCE = REPOSITORY / "reports/reference/vessels"
@@ -112,6 +112,11 @@ def _of_run(row, images):
     return parts
 
 
+def between_people(table):
+    """Mean surface distance between people (px), over all images and judges."""
+    return table.loc[table["objective"] == PERSON, "surface_distance"].mean()
+
+
 def complete(table):
     """The rows of targets that have scores of every image by every judge, and so can be compared."""
     count = table.groupby("target")["raster"].transform("size")
@@ -159,10 +164,8 @@ def differences(table, baseline, level=0.95):
             single += [{"target": target, "metric": metric, "fold": i, "difference": v} for i, v in values.items()]
             records.append({"target": target, **named.loc[target], "metric": metric, **_corrected(values, level)})
     found = pd.DataFrame(records)
-    found["p_holm"] = holm(found["p_value"])
-    up = (found["difference"] > 0) == (found["metric"].map(lambda name: SCORES[name][1]) == "higher")
-    found["verdict"] = np.where(found["p_holm"] < 1 - level, np.where(up, "better", "worse"), "")
-    return found, pd.DataFrame(single)
+    better = {name: which for name, (_, which) in SCORES.items()}
+    return with_verdicts(found, better, level), pd.DataFrame(single)
 
 
 def _corrected(values, level):
@@ -193,16 +196,14 @@ def findings(images, table, baseline):
     titles = images.drop_duplicates("target").set_index("target")["title"]
     networks = average.drop(index=PERSON, errors="ignore")
     fair = networks[[JUDGED not in title for title in networks.index]]
-    sentences = []
+    sentences = [f"{images['raster'].nunique()} images of {images['fold'].nunique()} folds are compared."]
     for name, (label, better) in SCORES.items():
         scores = fair[label].dropna()
         best = scores.idxmax() if better == "higher" else scores.idxmin()
         text = f"**{label[:1].upper()}{label[1:]}**: {best} is best, {scores[best]:.3f}"
         found = table[(table["metric"] == name) & (table["title"] == best)]
         if len(found):
-            verdict = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}
-            (interval,), row = with_intervals(found), found.iloc[0]
-            text += f"; {titles[baseline]} has {scores[titles[baseline]]:.3f} ({interval}, {verdict[row['verdict']]})"
+            text += f"; {titles[baseline]} has {scores[titles[baseline]]:.3f} ({in_words(found.iloc[0])})"
         sentences.append(f"{text}.")
     dice, (best, *_) = average[LABELS["dice"]], fair.index
     if PERSON in average.index:

@@ -1,6 +1,5 @@
 """Callbacks of a training that keep the best weights, write logs and resume after a kill."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from thesis_lib import checks
 from thesis_lib.files import whole, writable_folder, write_text
 from thesis_lib.training.optimization import SCHEDULES
-from thesis_lib.training.state import TrainingState
+from thesis_lib.training.state import TrainingState, identity
 
 KEPT = ("best", "last")  # epochs whose model is kept
 ENDED = "ended"  # a file that says which training came to its end
@@ -132,7 +131,7 @@ class Ended(keras.callbacks.Callback):
         self.folder, self.run = Path(folder), run
 
     def on_train_end(self, logs=None):
-        write_text(self.folder / ENDED, _identity(self.run))
+        write_text(self.folder / ENDED, identity(self.run))
         (self.folder / STATE).unlink(missing_ok=True)
 
 
@@ -142,7 +141,7 @@ def ended(folder, run, model="best.keras"):
     If so, a state that a kill at the very end left is taken away.
     """
     path = Path(folder) / ENDED
-    whole_run = (Path(folder) / model).exists() and path.is_file() and path.read_text() == _identity(run)
+    whole_run = (Path(folder) / model).exists() and path.is_file() and path.read_text() == identity(run)
     if whole_run:
         (Path(folder) / STATE).unlink(missing_ok=True)
     return whole_run
@@ -152,7 +151,3 @@ def scored(folder):
     """Whether `row.json` in a folder is of the training that ended there last: a kill while it scored leaves none."""
     row, end = Path(folder) / "row.json", Path(folder) / ENDED
     return row.is_file() and (not end.exists() or row.stat().st_mtime_ns >= end.stat().st_mtime_ns)
-
-
-def _identity(run):
-    return json.dumps(run, sort_keys=True)

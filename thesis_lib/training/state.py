@@ -14,6 +14,11 @@ from thesis_lib.files import whole, write_csv
 REMEMBERED = ("best", "wait", "cooldown_counter", "stopped_epoch")  # by callbacks that compare epochs
 
 
+def identity(run):
+    """A run, a dict that JSON can hold, as the text by which runs are told apart."""
+    return json.dumps(run, sort_keys=True)
+
+
 class TrainingState(keras.callbacks.Callback):
     """Writes the state of a training after each epoch, and takes it up where an earlier training was killed.
 
@@ -35,14 +40,14 @@ class TrainingState(keras.callbacks.Callback):
         super().__init__()
         self.first = first
         self.path, self.log = Path(path), Path(log)
-        self.run, self.remembering = json.dumps(run, sort_keys=True), list(callbacks)
+        self.run, self.remembering = identity(run), list(callbacks)
         self.rows = []
         self.found = self._read()
 
     def on_train_begin(self, logs=None):
         if self.found is None:
             return
-        arrays, about = self.found
+        (arrays, about), self.found = self.found, None
         for kind, variables in self._variables().items():
             for i, variable in enumerate(variables):
                 variable.assign(arrays[f"{kind}{i}"])
@@ -74,7 +79,6 @@ class TrainingState(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.model._initial_epoch = None
-        self.found = None
 
     def _variables(self):
         """The model's variables by kind, each kind in its order."""
