@@ -19,9 +19,10 @@ from thesis_lib.data.image_io import read_image, write_image
 from thesis_lib.data.image_table import ImageTable, load_image_table
 from thesis_lib.data.lidc import Slice, lidc_database, lidc_slices
 from thesis_lib.data.nuclei import Nuclei, load_nuclei
+from thesis_lib.data.raster_checks import warn_of_absent_classes
 from thesis_lib.data.rasters import Rasters, RasterSplits
 from thesis_lib.data.scenes import Scenes, load_npz
-from thesis_lib.data.segmentation_folder import load_segmentation_folder, warn_of_absent_classes
+from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.data.splits import SceneSplits, load_scenes
 
 __all__ = [

@@ -9,8 +9,10 @@ from PIL import Image
 
 from thesis_lib import checks, paths
 from thesis_lib.data import digits
+from thesis_lib.data.groups import TABLE as GROUPS
 from thesis_lib.data.groups import declared, fill, together
-from thesis_lib.data.image_table import ImageTable, check_images, load_image_table
+from thesis_lib.data.image_table import TABLE, ImageTable, check_images, load_image_table
+from thesis_lib.data.near_duplicates import warn_of_near_duplicates
 from thesis_lib.data.splits import counts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
@@ -84,9 +86,17 @@ class ImageSplits:
         return tuple(self.train.images.shape[1:])
 
     def check(self):
-        """Decode every image in a file once, so that no training ends by a damaged one: see `check_images`."""
-        images = [part.images for part in (self.train, self.validation, self.test)]
-        check_images([table for table in images if isinstance(table, ImageTable)])
+        """Decode every image in a file once, so that no training ends by a damaged one: see `check_images`.
+
+        A warning names images of different parts that look alike, as one does that was saved again or resized.
+        """
+        tables = {"train": self.train.images, "validation": self.validation.images, "test": self.test.images}
+        tables = {part: table for part, table in tables.items() if isinstance(table, ImageTable)}
+        if tables:
+            looks = sum(check_images(tables.values()), [])
+            names = [name for table in tables.values() for name in table.files]
+            parts = [part for part, table in tables.items() for _ in table.files]
+            warn_of_near_duplicates(names, looks, parts, f"{TABLE}, or of {GROUPS} beside folders of classes")
 
 
 def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):

@@ -15,6 +15,7 @@ from PIL import Image
 from thesis_lib import checks
 from thesis_lib.data import groups, image_io
 from thesis_lib.data.csv_table import read_csv_table
+from thesis_lib.data.near_duplicates import look
 from thesis_lib.data.reading import attempt, bounded, in_words, regular, same_form, table_bytes, within
 
 TABLE = "labels.csv"
@@ -78,12 +79,20 @@ class ImageTable:
             sizes = [(member.file_size, member.CRC) for member in members]
         return groups.digests_of_copies(sizes, lambda i: _bytes(self.root, self.files[i]))
 
-    def errors(self):
-        """Decode every image once: a list of (N,) error messages, None for an image that can be read."""
+    def looks(self):
+        """Decode every image once, as large as it is stored, on all cores.
+
+        Returns:
+            ((N,) perceptual hashes, see `near_duplicates.look`; (N,) error messages, None for an image that can be
+            read).
+        """
+
+        def of_image(name):
+            return look(image_io.read_image(_bytes(self.root, name), self.mode, self.root / name))
 
         with ThreadPoolExecutor() as pool:
-            errors = pool.map(lambda number: attempt(self.__getitem__, [number])[1], range(len(self)))
-            return [error and str(error) for error in errors]
+            looks, errors = zip(*pool.map(lambda name: attempt(of_image, name), self.files))
+        return list(looks), [error and str(error) for error in errors]
 
     def check(self):
         """Decode every image once, so that no training ends by a damaged one: see `check_images`."""
@@ -93,15 +102,20 @@ class ImageTable:
 def check_images(tables):
     """Decode every image of some `ImageTable`s once.
 
+    Returns:
+        list with the perceptual hashes of each table's images, see `near_duplicates.look`.
+
     Raises:
         ValueError: naming the images that cannot be decoded, or the first dozen, and how many there are.
     """
-    errors = [error for table in tables for error in table.errors() if error]
+    of_tables = [table.looks() for table in tables]
+    errors = [error for _, of_table in of_tables for error in of_table if error]
     if errors:
         total = sum(map(len, tables))
         raise ValueError(
             f"{len(errors)} of {total} images cannot be read (skip_damaged leaves them out): {in_words(errors)}"
         )
+    return [looks for looks, _ in of_tables]
 
 
 def _bytes(root, name):
@@ -338,7 +352,7 @@ def _check_files(name, root, files, listed):
 
 def _without_damaged(table):
     """The table of the images that can be read; warns of the others."""
-    errors = table.errors()
+    _, errors = table.looks()
     messages = [error for error in errors if error]
     if len(messages) == len(table):
         raise ValueError(f"{table.root} holds no image that can be read; {messages[0]}")

@@ -16,8 +16,9 @@ from thesis_lib.annotation.agreement import agreement, prior_table
 from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.data.crops import Crops, RasterTiles, SceneRasters
 from thesis_lib.data.image_io import image_shape
+from thesis_lib.data.raster_checks import warn_of_absent_classes
 from thesis_lib.data.rasters import Rasters
-from thesis_lib.data.segmentation_folder import load_segmentation_folder, warn_of_absent_classes
+from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.files import write_arrays
 from thesis_lib.labels import IGNORE
 from thesis_lib.segmentation import tiles

@@ -139,12 +139,12 @@ class Run:
     def splits(self):
         """The images to train on, for validation and for the test: `thesis_lib.data.ImageSplits`.
 
-        Images in files are decoded once, so that no training ends by a damaged one.
+        Images in files are decoded once, so that no training ends by a damaged one. A warning names images of different
+        parts that look alike.
         """
         of_table = {name: getattr(self, name) for name in OF_TABLE}
         splits = load_images(self.data, size=(self.size, self.size), **of_table)
-        if not self.skip_damaged:
-            splits.check()
+        splits.check()
         return splits
 
     def _use(self, splits):
