@@ -17,6 +17,7 @@ from thesis_lib.files import whole
 SLICE_TOLERANCE = 0.1  # of the distance of slices: how far one may lie from where equal distances put it
 TILT_TOLERANCE = 0.5  # px: how far a slice may lie beside the line through the first at right angles
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")  # DICOM-SEG, with label maps as well
+DIRECTORY = "1.2.840.10008.1.3.10"  # the table of contents of a disc
 PLACE = ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing")
 TAGS = [*PLACE, "SeriesInstanceUID", "SOPClassUID", "Rows", "Columns", "NumberOfFrames", "SliceThickness"]
 
@@ -47,9 +48,12 @@ def read_file(path, labels, like):
     try:
         if is_segmentation:
             found = highdicom.seg.segread(path).get_volume(combine_segments=True)
-            found = found if like is None else found.match_geometry(_geometry(like, found.array))
+            found = found if like is None else found.match_geometry(_geometry(like, np.zeros(like.shape, np.uint8)))
         else:
             found = highdicom.imread(path).get_volume(apply_voi_transform=False, apply_presentation_lut=False)
+        depth, height, width = found.direction.T
+        if like is None and depth @ np.cross(width, height) < 0:  # a series of slices goes the other way
+            found = found.flip_spatial(0)
     except Exception as error:  # highdicom raises many kinds
         raise ValueError(f"{path} cannot be read as one volume: {error}") from error
     return {
@@ -111,10 +115,18 @@ def _slices(folder, series):
     """The files of a series and their heads."""
     by_series = defaultdict(list)
     for path in sorted(Path(folder).iterdir()):
-        if path.is_file() and path.suffix.lower() != ".dcmdir" and is_dicom(path):
+        if path.is_file() and is_dicom(path):
             head = _head(path)
-            if "SeriesInstanceUID" in head and head.get("SOPClassUID") not in SEGMENTATIONS:
-                by_series[str(head.SeriesInstanceUID)].append((path, head))
+            if head.file_meta.get("MediaStorageSOPClassUID") in (DIRECTORY, *SEGMENTATIONS):
+                continue
+            if "SeriesInstanceUID" not in head:
+                raise ValueError(f"{path} must name its series; it does not: is the file cut short?")
+            by_series[str(head.SeriesInstanceUID)].append((path, head))
+    by_series = {
+        uid: slices
+        for uid, slices in by_series.items()
+        if any("Rows" in head for _, head in slices)  # not reports
+    }
     if not by_series:
         raise ValueError(f"{folder} must hold a DICOM series; got a folder without one")
     if series is None and len(by_series) > 1:
@@ -123,9 +135,7 @@ def _slices(folder, series):
     series = next(iter(by_series)) if series is None else checks.one_of("series", series, by_series)
     paths, heads = zip(*by_series[series])
     for path, head in zip(paths, heads):
-        lacking = [
-            name for name in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing") if name not in head
-        ]
+        lacking = [name for name in (*PLACE, "Rows", "Columns") if not head.get(name)]
         if int(head.get("NumberOfFrames") or 1) > 1:
             raise ValueError(f"{path} must hold one slice; got {head.NumberOfFrames} frames: read the file itself")
         if lacking:
@@ -180,7 +190,6 @@ def _geometry(volume, values, frame=None):
     """highdicom's Volume of some values at the place of a Volume."""
     import highdicom
 
-    values = np.zeros(volume.shape, values.dtype) if values.shape != volume.shape else values
     return highdicom.Volume.from_components(
         values,
         spacing=volume.spacing,
