@@ -50,6 +50,24 @@ def parameters(values):
     return yaml.safe_dump(values, default_flow_style=True, width=float("inf")).strip()
 
 
+# The page shows what is finished while the rest is computed.
+FOLLOWED = []
+
+
+onstart:
+    from thesis_lib.study.report import follow
+
+    FOLLOWED.append(follow(PROFILE))
+
+
+onsuccess:
+    [page.set() for page in FOLLOWED]
+
+
+onerror:
+    [page.set() for page in FOLLOWED]
+
+
 rule runs:
     input:
         expand(f"{REPORT}/runs/{{run}}/row.json", run=RUNS),

@@ -7,6 +7,7 @@ readers.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+from IPython.display import display
 
 from thesis_lib.semi_supervised.run import METHODS
 from thesis_lib.targets.objectives import OBJECTIVES
@@ -56,11 +57,45 @@ def save(figure, folder, name):
 
 
 def show(figure, name, folder, title=None):
-    """Save a figure, see `save`, under a title where one is given, and show it."""
+    """Save a figure, see `save`, under a title where one is given, and show it.
+
+    The notebook keeps a text beside the picture, see `described`, for pages and for readers who cannot see it.
+    """
     if title:
         figure.suptitle(title, fontsize=10)
     save(figure, folder, name)
-    plt.show()
+    display(figure, metadata={"image/png": {"alt": described(figure)}})
+    plt.close(figure)
+
+
+def described(figure, longest=600):
+    """What stands on a figure's axes, in words: its title, and each panel's title, quantities and legend.
+
+    Args:
+        figure: matplotlib Figure.
+        longest: characters of the text; panels that do not fit are left out.
+
+    Example:
+        >>> described(history(log))
+        'x: epoch; y: loss; shown: training, validation, as drawn, best, kept.'
+    """
+    whole = figure.get_suptitle()
+    legends = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    panels = []
+    for axis in figure.axes:
+        legend = axis.get_legend()
+        shown = ", ".join(text.get_text() for text in legend.get_texts()) if legend else ""
+        named = {"": axis.get_title() or axis.get_title("left"), "x: ": axis.get_xlabel(), "y: ": axis.get_ylabel()}
+        parts = [f"{kind}{text}" for kind, text in {**named, "shown: ": shown}.items() if text]
+        panels += ["; ".join(parts)] if parts else []
+    panels = list(dict.fromkeys(panels))
+    panels += [f"Shown: {', '.join(legends)}"] if legends else []
+    text = ""
+    for part in [whole, *panels]:
+        sentence = " ".join(f"{part}.".split()) if part else ""
+        if len(text) + len(sentence) < longest:
+            text = f"{text} {sentence}".strip()
+    return text
 
 
 def style(name, how=""):

@@ -1,0 +1,102 @@
+"""What the project found, in three sentences and a table: when a training target pays, from the committed rows."""
+
+import pandas as pd
+
+from thesis_lib.annotation.advice import USUAL, measured_gains
+from thesis_lib.study import real_images
+from thesis_lib.targets.objectives import OBJECTIVES
+
+DICE = "mean_dice_foreground"
+BIAS_TAKEN_OUT = "one_hot_dice, bias taken out of labels"
+VERDICTS = {"": "not significant", "better": "significantly better", "worse": "significantly worse"}
+
+
+def sentences(gains=None, differences=None, cases=None):
+    """When a target pays, in three sentences.
+
+    Args:
+        gains: of `measured_gains`; None: those.
+        differences, cases: of `real_images.committed`; None: those.
+
+    Returns:
+        list of str.
+
+    Example:
+        >>> print(*sentences(), sep="\\n")
+    """
+    gains = measured_gains() if gains is None else gains
+    if differences is None or cases is None:
+        _, differences, cases = real_images.committed()
+    return [_where_it_does_not(gains), _where_it_does(gains), _of_bias(differences, cases)]
+
+
+def table(gains=None):
+    """All measured gains, the smallest error over width first.
+
+    Args:
+        gains: of `measured_gains`; None: those.
+
+    Returns:
+        DataFrame of texts: data, error / width, target, gain in Dice in points, 95% interval, seeds or folds, verdict.
+    """
+    gains = measured_gains() if gains is None else gains
+    points = 100 * gains[["gain", "low", "high"]]
+    named = {
+        "data": gains["data"],
+        "error / width": gains["error_over_width"].map("{:.2f}".format),
+        "training target": gains["target"].map(_title),
+        "gain in Dice, points": points["gain"].map("{:+.1f}".format),
+        "95% interval": [f"{low:+.1f} to {high:+.1f}" for low, high in zip(points["low"], points["high"])],
+        "seeds or folds": gains["seeds"].map("{:.0f}".format),
+        "verdict": gains["verdict"].map(VERDICTS),
+    }
+    return pd.DataFrame(named)
+
+
+def _title(target):
+    return OBJECTIVES[target].title
+
+
+def _interval(row):
+    """A gain in Dice with its interval, in points."""
+    return f"{100 * row['gain']:+.1f} points (95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
+
+
+def _where_it_does_not(gains):
+    """Below which error over width no target was better than the usual one."""
+    better = gains.loc[gains["verdict"] == "better", "error_over_width"]
+    small = gains[gains["error_over_width"] < better.min()] if len(better) else gains
+    if small.empty:
+        return f"A training target was significantly better than {_title(USUAL)} on all data that were measured."
+    named = ", ".join(dict.fromkeys(small["data"]))
+    return (
+        f"While the annotators' error is at most {small['error_over_width'].max():.2f} of the width of the objects "
+        f"({named}), no training target had a significantly higher Dice than {_title(USUAL)}."
+    )
+
+
+def _where_it_does(gains):
+    """The largest gain that is significant."""
+    better = gains[gains["verdict"] == "better"]
+    if better.empty:
+        return "No training target had a significantly higher Dice on any data."
+    best = better.loc[better["gain"].idxmax()]
+    return (
+        f"Where the error is {best['error_over_width']:.2f} of the width ({best['data']}), the target "
+        f"“{_title(best['target'])}” raised Dice by {_interval(best)}, a significant gain."
+    )
+
+
+def _of_bias(differences, cases):
+    """What taking a known bias out of the labels gained."""
+    of_dice = differences[(differences["metric"] == DICE) & (differences["baseline"] == USUAL)]
+    taken = of_dice[of_dice["target"] == BIAS_TAKEN_OUT]
+    if taken.empty:
+        return "No labels with a bias were trained on."
+    row = taken.loc[taken["difference"].idxmax()].rename({"difference": "gain"})
+    bias = cases.set_index("case")["bias"][row["case"]]
+    side = "outside" if bias > 0 else "inside"
+    return (
+        f"Where annotators drew {abs(bias):g} px too far {side}, taking this bias out of the labels changed Dice by "
+        f"{_interval(row)}; this is {VERDICTS[row['verdict']]}."
+    )
