@@ -68,7 +68,9 @@ def test_svhn_is_read_from_its_files(tmp_path, monkeypatch):
     (train, labels), (test, test_labels) = classification.svhn()
     assert train.shape == (5100, 32, 32, 3) and np.array_equal(train[7], images[..., 7])
     assert labels[:10].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] and (test_labels == 0).all()
-    splits = load_images("svhn")
+    copies = "20 of 20 test images of SVHN are copies of training images, pixel for pixel .the first is test image 0"
+    with pytest.warns(UserWarning, match=copies):
+        splits = load_images("svhn")
     assert sizes(splits) == (100, 5000, 20)
     (tmp_path / "test_32x32.mat").write_bytes(b"no")
     with pytest.raises(ValueError, match="test_32x32.mat must be a MATLAB file"):

@@ -1,6 +1,8 @@
 """One training as an object: parameters checked, trained, resumed, scored."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -147,7 +149,9 @@ def test_a_killed_run_resumes_and_a_finished_one_is_taken_as_it_is(tmp_path):
     assert (run.folder / "best.keras").stat().st_mtime_ns == written
     assert not run.scored
     run.scores()
-    assert run.scored
+    copy = shutil.copytree(run.folder, tmp_path / "copy", copy_function=shutil.copyfile)  # of the contents alone
+    os.utime(copy / "row.json", (0, 0))
+    assert run.scored and run.variant(output=str(copy)).scored
     run.train(reuse=False)
     assert (run.folder / "best.keras").stat().st_mtime_ns > written and not run.scored
     assert run.identity != Run(**{**settings, "test_scenes": 3}).identity  # other data: such a run starts afresh
@@ -179,6 +183,7 @@ def test_without_anything_known_of_the_annotators_an_objective_that_needs_it_say
         ({"crop": 32, "augment": True}, "augment must be left at False beside a crop"),
         ({"filters": 64}, "filters must be left at 256 for the network unet, which does not have it; got 64"),
         ({**ROOFS, "train_scenes": 3}, "train_scenes must be left at None where the data are a folder"),
+        ({**ROOFS, "search_radius": 1e200}, r"search_radius must be a finite number in \[0.5, 1000\]; got 1e\+200"),
         ({**ROOFS, "annotators": ["a", "a"]}, "annotators must be a list of different names"),
         ({**ROOFS, "output": "sample_data/buildings"}, "output must be another folder than data"),
         ({"network": "deeplab", "resnet_depth": 20}, "resnet_depth must be 18, 50 or 101; got 20"),

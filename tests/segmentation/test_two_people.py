@@ -1,6 +1,7 @@
 """A folder that two people drew: trained on one of them, judged by the other, cross-validated."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -217,6 +218,19 @@ def test_a_folder_may_lie_among_the_full_data_sets(folder, monkeypatch):
 def test_a_wrong_value_is_named(folder, wrong, message):
     with pytest.raises(ValueError, match=message):
         run_on(folder, **wrong).task.prepare()
+
+
+def test_annotators_may_be_called_by_numbers(folder, tmp_path):
+    for name, called in {"images": "images", "masks_a": "masks_01", "masks_b": "masks_2"}.items():
+        shutil.copytree(folder / name, tmp_path / called)
+    assert run_on(tmp_path, annotators="01", judge=2).task.annotators == ["01"]  # papermill -r and -p
+    hint = "papermill's -r, not -p, keeps a number such as 01 as it is written"
+    with pytest.raises(ValueError, match=f"annotators must be one of 01, 2; got '1'; {hint}"):
+        run_on(tmp_path, annotators=1, judge=2).task.annotators  # noqa: B018
+    with pytest.raises(ValueError, match=f"judge must be who drew the test images, '01', '2'; got '1'; {hint}"):
+        run_on(tmp_path, judge=1).task.splits  # noqa: B018
+    with pytest.raises(ValueError, match=f"annotators must be a list of names; got 1.0; {hint}"):
+        run_on(tmp_path, annotators=1.0)
 
 
 def test_masks_of_the_judge_alone_are_trained_on_when_asked_for(folder, tmp_path):

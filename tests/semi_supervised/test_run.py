@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -50,8 +51,11 @@ def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_
     run = Run(**settings, output=str(tmp_path))
     (tmp_path / "row.json").write_text("of an earlier training")
     model = run.train()
-    assert model is run.model and (tmp_path / "row.json").read_text() == "of an earlier training"
+    assert model is run.model and (tmp_path / "row.json").read_text() == "of an earlier training" and not run.scored
     scores = run.scores()
+    copy = shutil.copytree(tmp_path, tmp_path.parent / "copy", copy_function=shutil.copyfile)  # of the contents alone
+    os.utime(copy / "row.json", (0, 0))
+    assert run.scored and Run(**settings, output=str(copy)).scored
     written = json.loads((tmp_path / "row.json").read_text())
     assert {name: written[name] for name in scores} == scores and "output" not in written
     assert (written["data"], written["size"], written["class_names"]) == ("sample_data/faces", 24, ["mask", "no mask"])
@@ -230,6 +234,28 @@ def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(method, faces, 
     assert all(map(np.array_equal, run.model.get_weights(), weights)) and list(run.log["epoch"]) == [1, 2, 3]
 
 
+def test_columns_of_a_table_may_be_called_by_numbers_and_say_the_split(tmp_path):
+    rows = "file,2024,patient,use\n"
+    for i, path in enumerate(sorted((paths.REPOSITORY / "sample_data/faces/images").iterdir())[:12]):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+        rows += f"{path.name},{'ab'[i % 2]},{i // 2},{('train', 'val', 'test')[i // 2 % 3]}\n"
+    (tmp_path / "labels.csv").write_text(rows)
+    columns = {"label_column": 2024, "group_column": "patient"}
+    drawn = Run(**QUICK | {"data": str(tmp_path)}, **columns).splits
+    assert sum(len(set(part.images.groups)) for part in (drawn.train, drawn.validation, drawn.test)) == 6
+    said = Run(**QUICK | {"data": str(tmp_path)}, **columns, split_column="use").splits
+    assert set(said.test.images.parts) == {"test"} and len(said.test) == 4
+
+
+def test_a_copy_of_the_data_is_the_same_data_and_another_image_is_not(tmp_path):
+    faces = paths.REPOSITORY / "sample_data/faces"
+    copy = shutil.copytree(faces, tmp_path / "copy", copy_function=shutil.copyfile)
+    one, same = (load_images(folder).train.images for folder in (faces, copy))
+    assert one.fingerprint() == same.fingerprint()
+    (copy / same.files[0]).write_bytes((copy / same.files[1]).read_bytes())
+    assert one.fingerprint() != same.fingerprint()
+
+
 @pytest.mark.parametrize("name, largest", [("batch_size", 10), ("unlabelled_batch_size", 58)])
 def test_a_batch_larger_than_its_set_is_named_and_the_earlier_row_stays(name, largest, faces, tmp_path):
     (tmp_path / "row.json").write_text("{}")
@@ -245,7 +271,8 @@ def test_a_batch_larger_than_its_set_is_named_and_the_earlier_row_stays(name, la
         ({"method": "magic"}, "method must be one of fix_match, .*'magic'"),
         ({"network": "lenet"}, "network must be one of convnet13, .*'lenet'"),
         ({"size": 7}, "size must be a whole number from 8; got 7"),
-        ({"table": 3}, "table must be a name; got 3"),
+        ({"table": 1.5}, "table must be a name; got 1.5; papermill's -r, not -p, keeps a number"),
+        ({"group_column": ""}, "group_column must be a name; got ''"),
         ({"skip_damaged": 1}, "skip_damaged must be True or False; got 1"),
         ({"labels": 0}, "labels must be a whole number from 1; got 0"),
         ({"unlabelled": -1}, "unlabelled must be .*; got -1"),

@@ -7,7 +7,7 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data.csv_table import read_csv_table
-from thesis_lib.data.reading import same_form, table_bytes
+from thesis_lib.data.reading import known_name, table_bytes
 from thesis_lib.labels import IGNORE
 
 BAND = 1 << 20  # pixels that are looked up at a time: a whole raster would need 20 bytes a pixel
@@ -114,9 +114,7 @@ class ClassTable:
             return self, numbers
         if not isinstance(names, (list, tuple)):
             raise ValueError(f"classes must be a list of names, of {', '.join(self.names)}; got {names!r}")
-        names = [same_form(name) if isinstance(name, str) else name for name in names]
-        for name in names:
-            checks.one_of("classes", name, self.names)
+        names = [known_name("classes", name, self.names) for name in names]
         _check_different("classes", names)
         names = [name for name in names if name != self.names[0]]
         if not names:

@@ -10,9 +10,10 @@ from PIL import Image
 from thesis_lib import checks, paths
 from thesis_lib.data import digits
 from thesis_lib.data.groups import TABLE as GROUPS
-from thesis_lib.data.groups import declared, fill, together
+from thesis_lib.data.groups import declared, digest, fill, joined, of_copies, together, warn_of_known_test_images
 from thesis_lib.data.image_table import TABLE, ImageTable, check_images, load_image_table
 from thesis_lib.data.near_duplicates import warn_of_near_duplicates
+from thesis_lib.data.reading import hint_of_papermill
 from thesis_lib.data.splits import counts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
@@ -108,7 +109,8 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
             "faces": 100 small faces that ship with the project, half of them with a mask;
             "mnist", "cifar10", "svhn": the full sets. MNIST and CIFAR-10 come through Keras (MNIST also from
                 `mnist.npz`), SVHN from train_32x32.mat and test_32x32.mat; files lie under THESIS_DATA. Their own test
-                images are the test images; 5,000 of the others, drawn with `seed`, are the validation images;
+                images are the test images, with a warning where some are training images, too; 5,000 of the others,
+                drawn with `seed`, are the validation images;
             a path to a folder or zip file with a table of labels or a folder for each class, see `load_image_table`; a
                 relative path starts at the repository.
         seed: of the split. Files and digits are split 70 / 15 / 15% within each class; images without a label are
@@ -133,18 +135,18 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
     if data == "faces":
         return _split_table(load_image_table(FACES, size=(32, 32), mode="L"), seed)
     if data == "mnist":
-        return _with_test_images(*digits.mnist(), DIGITS, seed)
+        return _with_test_images("MNIST", *digits.mnist(), DIGITS, seed)
     if data == "cifar10":
-        return _with_test_images(*cifar10(), CIFAR10, seed)
+        return _with_test_images("CIFAR-10", *cifar10(), CIFAR10, seed)
     if data == "svhn":
-        return _with_test_images(*svhn(), DIGITS, seed)
+        return _with_test_images("SVHN", *svhn(), DIGITS, seed)
     if not isinstance(data, (str, Path)):
         raise ValueError(f"data must be one of {', '.join(NAMES)}, or a path; got {data!r}")
     path = paths.REPOSITORY / data
     if not path.exists():
         raise FileNotFoundError(
             f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; "
-            f"got {str(data)!r}, which is none of these"
+            f"got {str(data)!r}, which is none of these{hint_of_papermill(str(data))}"
         )
     return _split_table(load_image_table(path, size=size, mode=mode, **columns), seed)
 
@@ -201,13 +203,18 @@ def _svhn_part(path):
     return np.ascontiguousarray(images.transpose(3, 0, 1, 2)), labels.astype(int)
 
 
-def _with_test_images(train, test, class_names, seed):
-    """Split a set that comes with test images: two pairs (images, labels), grey images without an axis of channels."""
+def _with_test_images(name, train, test, class_names, seed):
+    """Split a set that comes with test images: two pairs (images, labels), grey images without an axis of channels.
+
+    Training images that are copies of each other stay in one part.
+    """
     parts = []
     for images, labels in (train, test):
         parts.append(Images(images if images.ndim == 4 else images[..., None], labels.astype(int)))
+    warn_of_known_test_images(name, train[0], test[0])
     order = np.random.default_rng(seed).permutation(len(parts[0]))
-    validation, train = order[:VALIDATION_IMAGES], order[VALIDATION_IMAGES:]
+    copies = joined(of_copies([digest(image) for image in train[0]]))
+    validation, train = fill(order, copies, [VALIDATION_IMAGES, len(order) - VALIDATION_IMAGES])
     return ImageSplits(parts[0][train], parts[0][validation], parts[1], class_names)
 
 

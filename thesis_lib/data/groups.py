@@ -186,6 +186,23 @@ def warn_of_copies(digests, names, what):
         )
 
 
+def warn_of_known_test_images(name, train, test):
+    """Say how many test images of a published set are among its training images, too. They stay, as in published work.
+
+    Args:
+        name: of the set.
+        train, test: images, each an array (n, ...).
+    """
+    known = {digest(image) for image in train}
+    copies = [i for i, image in enumerate(test) if digest(image) in known]
+    if copies:
+        warnings.warn(
+            f"{len(copies)} of {len(test)} test images of {name} are copies of training images, pixel for pixel "
+            f"(the first is test image {copies[0]}); they stay, as in published results",
+            stacklevel=4,
+        )
+
+
 def parts_of(name, splits):
     """The column `split` of a table, a Series of text, with one name for each part."""
     parts = splits.str.lower().map(PARTS)

@@ -16,7 +16,17 @@ from thesis_lib import checks
 from thesis_lib.data import groups, image_io
 from thesis_lib.data.csv_table import read_csv_table
 from thesis_lib.data.near_duplicates import look
-from thesis_lib.data.reading import attempt, bounded, in_words, regular, same_form, table_bytes, within
+from thesis_lib.data.reading import (
+    as_name,
+    attempt,
+    bounded,
+    hint_of_papermill,
+    in_words,
+    regular,
+    same_form,
+    table_bytes,
+    within,
+)
 
 TABLE = "labels.csv"
 
@@ -78,6 +88,12 @@ class ImageTable:
             members = [_archive(self.root).getinfo(name) for name in self.files]
             sizes = [(member.file_size, member.CRC) for member in members]
         return groups.digests_of_copies(sizes, lambda i: _bytes(self.root, self.files[i]))
+
+    def fingerprint(self):
+        """A digest of the files' names and contents, in hexadecimal."""
+        with ThreadPoolExecutor() as pool:
+            contents = list(pool.map(lambda name: groups.digest(_bytes(self.root, name)), self.files))
+        return groups.digest(repr(list(zip(self.files.tolist(), contents))).encode())
 
     def looks(self):
         """Decode every image once, as large as it is stored, on all cores.
@@ -184,8 +200,11 @@ def load_image_table(
     size = tuple(checks.integer("size", n, 1) for n in size)
     checks.one_of("mode", mode, ("RGB", "L"))
     checks.boolean("skip_damaged", skip_damaged)
+    table = as_name("table", table, "a file's name")
     columns = {"file": file_column, "label": label_column, "group": group_column, "split": split_column}
-    columns = {kind: _column_name(f"{kind}_column", name, kind in OPTIONAL) for kind, name in columns.items()}
+    for kind, column in columns.items():
+        if column is not None or kind not in OPTIONAL:
+            columns[kind] = as_name(f"{kind}_column", column, "a column's name")
     listed = _without_top_folder(_list_files(root), table)
     if table in listed:
         name = root / listed[table]
@@ -207,15 +226,6 @@ def load_image_table(
 
 
 OPTIONAL = ("group", "split")  # columns
-
-
-def _column_name(name, value, is_optional):
-    """A column's name as text: papermill makes a number of 2024."""
-    if value is None and is_optional:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise ValueError(f"{name} must be a column's name; got {value!r}")
-    return same_form(str(value))
 
 
 def _key(name):
@@ -316,10 +326,7 @@ def _columns(name, content, columns):
     for column in columns.values():
         if head.count(column) != 1:
             known = ", ".join(map(repr, head)) or "none"
-            raise ValueError(
-                f"{name} must have the column {column!r} once; it has {known}"
-                + ("; papermill's -r, not -p, keeps the zeros before a number" if column.isdecimal() else "")
-            )
+            raise ValueError(f"{name} must have the column {column!r} once; it has {known}{hint_of_papermill(column)}")
     if rows.empty:
         raise ValueError(f"{name} must name at least one image; it has no rows")
     too_long = rows[(rows.iloc[:, len(head) :] != "").any(axis=1)]

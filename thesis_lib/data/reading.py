@@ -1,5 +1,6 @@
 """Files that a user gives: regular ones alone, tables of a bounded size, names in one Unicode form, errors in one."""
 
+import numbers
 import stat
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,40 @@ def bounded(file, name):
 def same_form(text):
     """Text as it is compared: in Unicode's form NFC, as a Mac names files in another one."""
     return unicodedata.normalize("NFC", text)
+
+
+def as_name(name, value, what="a name"):
+    """A name that a user gives, as text in NFC: papermill's -p makes numbers of names such as 2024.
+
+    Args:
+        name: of the argument, for the error.
+        value: text, or a whole number.
+        what: what is accepted, for the error.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, numbers.Integral)) or value == "":
+        raise ValueError(f"{name} must be {what}; got {value!r}{hint_of_papermill(value)}")
+    return same_form(str(value))
+
+
+def path_name(name, value):
+    """A path that a user gives, as text; a whole number is one, as in `as_name`."""
+    if not isinstance(value, Path):
+        as_name(name, value, "a path")
+    return str(value)
+
+
+def hint_of_papermill(value):
+    """What to add to an error about an unknown name: how papermill leaves a number as it is written; "" for a word."""
+    is_number = isinstance(value, numbers.Real) or (isinstance(value, str) and value.isdecimal())
+    return "; papermill's -r, not -p, keeps a number such as 01 as it is written" if is_number else ""
+
+
+def known_name(name, value, known):
+    """A name that a user gives, as `as_name`, if it is among the `known` ones."""
+    if as_name(name, value) not in known:
+        names = ", ".join(sorted(known))
+        raise ValueError(f"{name} must be one of {names}; got {value!r}{hint_of_papermill(value)}")
+    return as_name(name, value)
 
 
 def in_words(messages):

@@ -36,7 +36,7 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
     Images that are copies of each other, byte for byte, stay in one part. With parts, copies are left out of training
     where validation or test images have them. A table `groups.csv` with a row for each image, and the columns file and
     group, says which images belong together, of one patient or place: they stay in one part, too. Its column split says
-    which part an image of the plain layout belongs to.
+    which part an image of the plain layout belongs to. The columns have no other names: the table is for this alone.
 
     Images that EXIF data turn are read upright; where their masks are not turned, a warning says so.
 

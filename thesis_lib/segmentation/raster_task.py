@@ -18,6 +18,7 @@ from thesis_lib.data.crops import Crops, RasterTiles, SceneRasters
 from thesis_lib.data.image_io import image_shape
 from thesis_lib.data.raster_checks import warn_of_absent_classes
 from thesis_lib.data.rasters import Rasters
+from thesis_lib.data.reading import hint_of_papermill, known_name
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.files import write_arrays
 from thesis_lib.labels import IGNORE
@@ -101,6 +102,7 @@ class RasterTask:
             plain = " or None, the plain masks" if "" in splits.test.masks else ""
             raise ValueError(
                 f"judge must be who drew the test images, {known or 'nobody of a name'}{plain}; got {run.judge!r}"
+                + hint_of_papermill(run.judge)
             )
         return splits
 
@@ -147,7 +149,7 @@ class RasterTask:
         """Names of the mask folders to train on; "" is the plain one."""
         known = self.splits.train.masks
         if self.run.annotators is not None:
-            return [checks.one_of("annotators", name, known) for name in self.run.annotators]
+            return [known_name("annotators", name, known) for name in self.run.annotators]
         names = sorted(name for name in known if name and name != self.judge) or [""]
         if names == [""] and "" not in known:
             raise ValueError(f"annotators must be given where all masks are the judge's, {self.judge!r}; got None")

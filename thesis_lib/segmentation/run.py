@@ -17,7 +17,7 @@ from thesis_lib.segmentation.raster_task import NO_PRIOR, RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
 from thesis_lib.targets.objectives import OBJECTIVES, objective
-from thesis_lib.training.callbacks import callbacks, ended, scored
+from thesis_lib.training.callbacks import callbacks, ended, model_digest, scored
 from thesis_lib.training.optimization import learning_rate, use_xla
 
 
@@ -235,4 +235,5 @@ class Run(Settings):
             low, high = self.boundary_prior.sigma_interval()
             row |= {"believed_mean": self.boundary_prior.mean, "believed_sigma_low": low, "believed_sigma_high": high}
         row |= {"epochs_run": len(self.log()), "parameters_trained": network.count_params()}
-        return {**row, "provenance": {**provenance.record(given), **self.task.identity}}
+        made = {**provenance.record(given), **self.task.identity, "model": model_digest(self.folder)}
+        return {**row, "provenance": made}

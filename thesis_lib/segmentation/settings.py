@@ -7,6 +7,7 @@ import numpy as np
 
 from thesis_lib import checks, parameters
 from thesis_lib.annotation.simulated import ANNOTATORS
+from thesis_lib.data.reading import as_name, path_name
 from thesis_lib.data.splits import NUCLEI
 from thesis_lib.models.deeplab import check as check_deeplab
 from thesis_lib.models.unet import symmetric
@@ -52,9 +53,9 @@ OF_SCORING = ("margin", "tolerance", "workers", "output")  # what the trained we
 
 def _names(name, value):
     """A list of different names; a single name is a list of one."""
-    names = list(value) if isinstance(value, (list, tuple)) else [value]
-    texts = [one for one in names if isinstance(one, str)]
-    if not names or len(texts) < len(names) or len(set(texts)) < len(texts):
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    names = [as_name(name, one, "a list of names") for one in values]
+    if not names or len(set(names)) < len(names):
         raise ValueError(f"{name} must be a list of different names; got {value!r}")
     return names
 
@@ -76,15 +77,7 @@ def _data(name, value):
 
 
 def _mask_folder(name, value):
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} must be the name of an annotator's mask folder; got {value!r}")
-    return value
-
-
-def _folder(name, value):
-    if not isinstance(value, (str, Path)) or not str(value):
-        raise ValueError(f"{name} must be the name of a folder; got {value!r}")
-    return str(value)
+    return as_name(name, value, "the name of an annotator's mask folder")
 
 
 def _rates(name, value):
@@ -168,7 +161,9 @@ class Settings:
         ("consensus", "judge", "none"),
         optional=True,
     )
-    search_radius: float = real(10.0, "largest displacement that is measured; at least four sigma", 0.5, unit="px")
+    search_radius: float = real(
+        10.0, "largest displacement that is measured; at least four sigma", 0.5, 1000.0, unit="px"
+    )
 
     objective: str = choice("forward", "what is optimised", OBJECTIVES)
     magnitude: float = real(0.9, "weight that smoothing keeps on the drawn class", 0.0, 1.0, open_low=True)
@@ -217,7 +212,7 @@ class Settings:
     margin: int = whole(16, "at a tile's edge, that does not count", 0, unit="px")
     tolerance: float = real(3.0, "of the surface Dice of a folder's images; it is 1 px for scenes", 0.0, unit="px")
     output: str = other(
-        "reports/run", "folder of all files of the run; a relative path starts at the repository", "a path", _folder
+        "reports/run", "folder of all files of the run; a relative path starts at the repository", "a path", path_name
     )
 
     def __post_init__(self):

@@ -14,6 +14,7 @@ from thesis_lib import checks, files, provenance
 from thesis_lib.data.classification import NAMES, load_images
 from thesis_lib.data.image_io import read_image
 from thesis_lib.data.image_table import ImageTable
+from thesis_lib.data.reading import as_name, path_name
 from thesis_lib.models.mlp import pretrain
 from thesis_lib.models.resnet import BLOCKS
 from thesis_lib.parameters import boolean, check, choice, documented, other, real, refuse, whole
@@ -23,20 +24,15 @@ from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
 from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
 from thesis_lib.semi_supervised.scoring import logits, scores
 from thesis_lib.semi_supervised.unsupervised import probabilities
-from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended, scored
+from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended, model_digest, scored
 from thesis_lib.training.state import TrainingState
 
 __all__ = ["METHODS", "METHOD_SETTINGS", "NETWORKS", "PRETRAINED", "Run"]
-OF_TABLE = ("table", "file_column", "label_column", "skip_damaged")  # of a folder or zip file, as is size
+OF_SPLIT = ("group_column", "split_column")
+OF_TABLE = ("table", "file_column", "label_column", *OF_SPLIT, "skip_damaged")  # of a folder or zip file, as is size
 OF_FILES = (*OF_TABLE, "workers", "output")  # in no row
 
 MODEL = "model.keras"  # in the output folder
-
-
-def _name(name, value):
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} must be a name; got {value!r}")
-    return value
 
 
 @documented
@@ -52,11 +48,28 @@ class Run:
         >>> run.predict("new.jpg")    # {class name: probability}, the most probable class first
     """
 
-    data: str = other("digits", "the images", f"one of {', '.join(NAMES)}, or the path of a folder or zip file")
+    data: str = other(
+        "digits", "the images", f"one of {', '.join(NAMES)}, or the path of a folder or zip file", path_name
+    )
     size: int = whole(32, "side to which images of a folder or zip file are resized", 8, unit="px")
-    table: str = other("labels.csv", "the table of images in a folder or zip file", "a file's name", _name)
-    file_column: str = other("file", "the table's column of file names", "a column's name", _name)
-    label_column: str = other("label", "the table's column of labels, empty for no label", "a column's name", _name)
+    table: str = other("labels.csv", "the table of images in a folder or zip file", "a file's name", as_name)
+    file_column: str = other("file", "the table's column of file names", "a column's name", as_name)
+    label_column: str = other("label", "the table's column of labels, empty for no label", "a column's name", as_name)
+    group_column: str | None = other(
+        "group",
+        "the table's column of what images have in common, such as a patient, if there is one: those of one group stay "
+        "in one part (None: it does not count)",
+        "a column's name",
+        as_name,
+        optional=True,
+    )
+    split_column: str | None = other(
+        "split",
+        "the table's column of train, validation or test, if there is one (None: it does not count)",
+        "a column's name",
+        as_name,
+        optional=True,
+    )
     skip_damaged: bool = boolean(False, "leave out images that cannot be read, with a warning, instead of an error")
     method: str = choice("mean_teacher", "the method", METHODS)
     network: str = choice("mlp_dropout", "the classifier", NETWORKS)
@@ -97,7 +110,7 @@ class Run:
         None,
         "folder of model.keras, log.csv and row.json; a relative path starts at the repository (None: none is written)",
         "a folder's name",
-        _name,
+        path_name,
         optional=True,
     )
 
@@ -203,7 +216,8 @@ class Run:
     @property
     def identity(self):
         """All that the trained weights depend on; a training resumes only where this is the same."""
-        settings = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("workers", "output")}
+        left_out = ("workers", "output", *OF_SPLIT)  # what a split changes shows in the images
+        settings = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left_out}
         return {**settings, "images": _fingerprint(self.splits.train)}
 
     def train(self, splits=None, callbacks=(), progress=0, reuse=True):
@@ -274,7 +288,7 @@ class Run:
     @property
     def scored(self):
         """Whether the training that ended in `output` was scored to its end; see `scores`."""
-        return self.output is not None and scored(self.folder)
+        return self.output is not None and scored(self.folder, MODEL)
 
     @property
     def log(self):
@@ -304,13 +318,14 @@ class Run:
         described = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in OF_FILES}
         settings = {name: value for name, value in described.items() if name not in ("data", "size")}
         is_dense = NETWORKS[self.network].family == "dense"
+        of_model = {} if self.output is None else {"model": model_digest(self.folder, MODEL)}
         return {
             **described,
             **scores,
             "class_names": self.splits.class_names,
             "hidden_units": self.width if is_dense else None,
             "parameters_trained": self.model.classifier.count_params(),
-            "provenance": provenance.record(settings),
+            "provenance": {**provenance.record(settings), **of_model},
         }
 
     def predict(self, image):
@@ -333,13 +348,8 @@ class Run:
 
 
 def _fingerprint(images):
-    """A digest of training images and their labels, in hexadecimal; of files: their names, sizes and times."""
+    """A digest of training images and their labels, in hexadecimal: the same for the same data, wherever they lie."""
     digest = hashlib.sha256(np.ascontiguousarray(images.labels))
-    if isinstance(images.images, ImageTable):
-        table = images.images
-        paths = [table.root] if table.root.is_file() else [table.root / name for name in table.files]
-        about = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-        digest.update(repr((about, list(table.files))).encode())
-    else:
-        digest.update(np.ascontiguousarray(images.images))
+    is_table = isinstance(images.images, ImageTable)
+    digest.update(images.images.fingerprint().encode() if is_table else np.ascontiguousarray(images.images))
     return digest.hexdigest()

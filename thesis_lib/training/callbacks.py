@@ -1,5 +1,7 @@
 """Callbacks of a training that keep the best weights, write logs and resume after a kill."""
 
+import hashlib
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -147,7 +149,21 @@ def ended(folder, run, model="best.keras"):
     return whole_run
 
 
-def scored(folder):
-    """Whether `row.json` in a folder is of the training that ended there last: a kill while it scored leaves none."""
-    row, end = Path(folder) / "row.json", Path(folder) / ENDED
-    return row.is_file() and (not end.exists() or row.stat().st_mtime_ns >= end.stat().st_mtime_ns)
+def model_digest(folder, model="best.keras"):
+    """A digest of the model's file in a folder, in hexadecimal, by which a row says what it is of."""
+    with open(Path(folder) / model, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def scored(folder, model="best.keras"):
+    """Whether `row.json` in a folder is of the model there: a kill while it is scored leaves none, or an earlier one.
+
+    The row's provenance holds the `model_digest`, so a copy of the folder is scored, too. A row from before there was
+    a digest counts.
+    """
+    try:
+        row = json.loads((Path(folder) / "row.json").read_text())
+        made = row["provenance"].get("model")
+        return made is None or made == model_digest(folder, model)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no row, no whole one, or no model
+        return False
