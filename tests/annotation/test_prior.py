@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from thesis_lib.annotation import displacements
+from thesis_lib.annotation.autocorrelation import autocorrelation_time
 from thesis_lib.annotation.displacements import displacements_by_pair
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import DisplacementField
@@ -75,12 +76,12 @@ def test_the_interval_of_sigma_has_its_coverage_only_with_effective_counts(lengt
 
 def test_the_autocorrelation_time_of_a_gaussian_correlation_is_its_integral():
     d = correlated(np.random.default_rng(0), 400, 200, 4.0)
-    assert displacements.autocorrelation_time(d) == pytest.approx(4 * math.sqrt(2 * math.pi), rel=0.1)
-    assert displacements.autocorrelation_time(d, squared=True) == pytest.approx(4 * math.sqrt(math.pi), rel=0.1)
+    assert autocorrelation_time(d) == pytest.approx(4 * math.sqrt(2 * math.pi), rel=0.1)
+    assert autocorrelation_time(d, squared=True) == pytest.approx(4 * math.sqrt(math.pi), rel=0.1)
     independent = np.random.default_rng(0).normal(size=20000)
-    assert displacements.autocorrelation_time(independent) == pytest.approx(1.0, abs=0.1)
+    assert autocorrelation_time(independent) == pytest.approx(1.0, abs=0.1)
     for constant in ([0.5] * 10, np.full(1000, 0.9375 / math.sqrt(2))):
-        assert displacements.autocorrelation_time(constant) == 1.0
+        assert autocorrelation_time(constant) == 1.0
 
 
 def test_displacements_of_a_grown_disc_are_its_growth(disc):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import surface_distance
+from scipy import ndimage
 from sklearn.metrics import confusion_matrix
 
 from thesis_lib.metrics import calibration, overlap, summary, surface
@@ -42,20 +43,63 @@ def test_surface_distance_of_shifted_squares_is_known():
     # the two vertical sides are 3 px apart, the horizontal ones coincide but for their ends
     assert s["surface_distance"] == pytest.approx(1.5, abs=0.2)
     assert s["surface_dice"] == pytest.approx(0.5, abs=0.05)
-    perfect = {"surface_distance": 0.0, "hausdorff95": 0.0, "surface_dice": 1.0, "objects": 1}
+    perfect = dict.fromkeys(surface.MEASURED, 0.0) | {"surface_dice": 1.0, "objects": 1}
     assert surface.scores(true, true) == perfect
+
+
+def compare_with_the_library(true, predicted, spacing):
+    reference = surface_distance.compute_surface_distances(true, predicted, spacing)
+    row = surface.measure(true[None], predicted[None], spacing, tolerance=2.0, background=0).iloc[0]
+    for name, percent in (("hausdorff95", 95), ("hausdorff", 100)):
+        assert row[name] == pytest.approx(surface_distance.compute_robust_hausdorff(reference, percent))
+    assert row["surface_dice"] == pytest.approx(surface_distance.compute_surface_dice_at_tolerance(reference, 2.0))
+    averages = surface_distance.compute_average_surface_distance(reference)
+    assert row[surface.DIRECTED].tolist() == pytest.approx(averages)
+    distance = np.concatenate([reference["distances_gt_to_pred"], reference["distances_pred_to_gt"]])
+    size = np.concatenate([reference["surfel_areas_gt"], reference["surfel_areas_pred"]])
+    assert row["surface_distance"] == pytest.approx(np.average(distance, weights=size))
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 2.0)])
 def test_surface_scores_are_those_of_the_library(blobs, spacing):
     for true, predicted in zip(blobs[:4] == 1, np.roll(blobs[:4], 3, axis=2) == 1):
-        reference = surface_distance.compute_surface_distances(true, predicted, spacing)
-        row = surface.measure(true, predicted, spacing, tolerance=2.0).iloc[0]
-        assert row["hausdorff95"] == pytest.approx(surface_distance.compute_robust_hausdorff(reference, 95))
-        assert row["surface_dice"] == pytest.approx(surface_distance.compute_surface_dice_at_tolerance(reference, 2.0))
-        distance = np.concatenate([reference["distances_gt_to_pred"], reference["distances_pred_to_gt"]])
-        length = np.concatenate([reference["surfel_areas_gt"], reference["surfel_areas_pred"]])
-        assert row["surface_distance"] == pytest.approx(np.average(distance, weights=length))
+        compare_with_the_library(true, predicted, spacing)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 0.7, 0.8)])
+def test_surface_scores_of_volumes_are_those_of_the_library(spacing):
+    generator = np.random.default_rng(0)
+    true, predicted = ndimage.gaussian_filter(generator.normal(size=(2, 12, 24, 28)), (0, 2, 4, 4)) > 0.02
+    compare_with_the_library(true, predicted, spacing)  # cut off by the volume's edge
+    true[[0, -1]] = predicted[[0, -1]] = False
+    compare_with_the_library(true, predicted, spacing)
+
+
+def test_all_scores_of_a_volume_are_in_mm_and_those_of_its_planes_where_nothing_crosses_them():
+    """A cylinder along the planes has the overlap and the calibration of its planes, and their distances between."""
+    plane = np.zeros((24, 24), np.uint8)
+    plane[6:16, 5:15] = 1
+    forecast = ndimage.gaussian_filter(np.roll(plane, 2, 1).astype(float), 1)
+    planes = np.stack([1 - forecast, forecast], -1)[None]
+    volume, volumes = (np.repeat(one[:, None], 30, 1) for one in (plane[None], planes))
+    of_plane, _, _ = summary.evaluate(plane[None], planes, 0, (0.5, 0.5), band=1.5, tolerance=0.5)
+    of_volume, scenes, _ = summary.evaluate(volume, volumes, 0, (4.0, 0.5, 0.5), band=1.5, tolerance=0.5)
+    for name in ("mean_dice_foreground", "log_loss", "brier", "ece", "log_loss_band", "volume_ratio"):
+        assert of_volume[name] == pytest.approx(of_plane[name]), name
+    for name in ("surface_distance", "hausdorff95"):
+        assert of_volume[name] == pytest.approx(of_plane[name], rel=0.15), name
+    assert of_volume["boundary_bias"] == pytest.approx(of_plane["boundary_bias"], abs=0.1)
+    assert scenes["union"].shape == (1, 2)
+
+
+def test_directed_distances_of_a_ball_that_is_predicted_twice_as_large():
+    at = np.indices((1, 41, 41, 41))[1:] - 20
+    true, predicted = ((at**2).sum(0) <= radius**2 for radius in (8, 16))
+    row = surface.measure(true, predicted, tolerance=1.0).iloc[0]
+    assert row[["true_to_predicted", "predicted_to_true", "hausdorff"]].tolist() == pytest.approx([8, 8, 8], abs=0.8)
+    hole = predicted & ~true
+    row = surface.measure(predicted, hole, background=0).iloc[0]
+    assert row["true_to_predicted"] == 0 and row["predicted_to_true"] == pytest.approx(8 / 5, abs=0.3)
 
 
 def test_distances_are_in_the_unit_of_the_spacing():
@@ -69,7 +113,7 @@ def test_empty_masks_have_a_stated_meaning():
     full[0, 1, 1] = True
     nothing = surface.scores(empty, empty)
     assert nothing["objects"] == 0 and np.isnan(nothing["surface_distance"])
-    one_empty = {"surface_distance": 5.0, "hausdorff95": 5.0, "surface_dice": 0.0, "objects": 1}
+    one_empty = dict.fromkeys(surface.MEASURED, 5.0) | {"surface_dice": 0.0, "objects": 1}
     for pair in ((empty, full), (full, empty)):
         assert surface.scores(*pair) == one_empty
 
@@ -127,6 +171,8 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
         (lambda: overlap.scores(LABELS, PREDICTED, 1), r"labels must hold classes in 0..0; got values from 0 to 1"),
         (lambda: surface.scores(LABELS, PREDICTED, spacing=(0, 1)), "spacing must"),
         (lambda: surface.scores(LABELS, PREDICTED, spacing=(1, 1, 1)), "spacing must be two lengths"),
+        (lambda: surface.scores(LABELS[None], PREDICTED[None], spacing=(1, 1)), "spacing must be three lengths"),
+        (lambda: surface.scores(LABELS, PREDICTED, spacing=((1, 1), (2, 2))), "images of several spacings one by one"),
         (lambda: surface.scores(LABELS, PREDICTED, spacing=2.0), "spacing must be two lengths"),
         (
             lambda: summary.evaluate(LABELS, np.full(LABELS.shape + (2,), 0.5), 2),

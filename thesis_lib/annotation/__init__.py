@@ -2,10 +2,10 @@
 
 from thesis_lib.annotation.advice import Advice, advice, measured_gains
 from thesis_lib.annotation.agreement import Agreement, agreement, prior_table
+from thesis_lib.annotation.autocorrelation import autocorrelation_time
 from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import (
     ObjectDisplacements,
-    autocorrelation_time,
     boundary_displacements,
     displacement_series,
     displacements_by_pair,

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy import optimize, stats
 
 from thesis_lib import checks
+from thesis_lib.annotation.autocorrelation import autocorrelation_time
 from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import (
-    autocorrelation_time,
     displacements_by_pair,
     object_displacements,
     warn_of_small_radius,

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import optimize, special
 
 from thesis_lib import checks
-from thesis_lib.annotation.displacements import as_series
+from thesis_lib.annotation.autocorrelation import as_series
 
 FEWEST = 3  # displacements of an object
 LARGEST_WEIGHT = 1e4  # of k0: offsets that vary by less than a hundredth of sigma are none

@@ -1,8 +1,9 @@
 """The geometry of label maps: contours, signed distances, shifted boundaries, bands around boundaries.
 
 A boundary runs halfway between the centres of neighbouring pixels of different classes (marching squares, Lorensen &
-Cline, SIGGRAPH 1987, by contourpy). All lengths are in pixels. Where a class touches the edge of the image it has no
-boundary: nobody drew one there.
+Cline, SIGGRAPH 1987, by contourpy); that of a volume is a surface, see `surfaces`. Lengths are in px, or in mm where a
+spacing says how large a pixel is, see `voxels`. Where a class touches the edge of the image it has no boundary: nobody
+drew one there.
 """
 
 import contourpy
@@ -11,31 +12,36 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from thesis_lib import checks
+from thesis_lib.annotation import surfaces, voxels
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 
-def signed_distance(mask):
+def signed_distance(mask, spacing=None):
     """Distance of every pixel's centre to the boundary of a mask, positive inside.
 
     The boundary is the one of `contours`, so a diagonal edge is a straight line. SciPy's distance transform between
     pixels would take it for a staircase and be off by up to 0.4 px.
 
     Args:
-        mask: boolean array (H, W).
+        mask: boolean array (H, W), or (D, H, W) of a volume.
+        spacing: sides of a pixel or voxel, mm; 1 px if None.
 
     Returns:
-        float array (H, W), px; +inf everywhere if the mask is full, -inf everywhere if it is empty.
+        float array of the same shape, px or mm; +inf everywhere if the mask is full, -inf everywhere if it is empty.
     """
     mask = np.asarray(mask, bool)
-    boundary = contours(mask, spacing=0.1)
+    lengths = voxels.lengths(spacing, 3 if mask.ndim == 3 else 2)
+    if mask.ndim == 3:
+        return surfaces.signed_distance(mask, lengths)
+    boundary = spaced_contours(mask, 0.1 * lengths.min(), 0.5, lengths)
     if not boundary:
         return np.where(mask, np.inf, -np.inf)
     centres = np.indices(mask.shape).reshape(2, -1).T
-    distance, _ = cKDTree(np.concatenate(boundary)).query(centres)
+    distance, _ = cKDTree(np.concatenate(boundary) * lengths).query(centres * lengths)
     return np.where(mask, 1, -1) * distance.reshape(mask.shape)
 
 
-def shift_boundaries(labels, displacement, background=None):
+def shift_boundaries(labels, displacement, background=None, spacing=None):
     """Move every boundary between an object and the background along its normal.
 
     The signed distance of each foreground class is raised by the displacement, the one of the background is lowered by
@@ -43,10 +49,11 @@ def shift_boundaries(labels, displacement, background=None):
     ignore (255) stay as they are. To remove an annotator's known bias, shift by minus the bias.
 
     Args:
-        labels: integer or boolean label maps (N, H, W) or (H, W).
-        displacement: px; positive enlarges the objects. The result is rounded to whole pixels: less than 0.5 px moves
-            nothing along a straight edge.
+        labels: integer or boolean label maps (N, H, W) or (H, W), or volumes (N, D, H, W).
+        displacement: px, or mm where a spacing is given; positive enlarges the objects. The result is rounded to whole
+            pixels: less than half of one moves nothing along a straight edge.
         background: the background's class; the most frequent class if None.
+        spacing: sides of a pixel or voxel, mm; 1 px if None.
 
     Returns:
         label maps of the same shape and dtype.
@@ -60,20 +67,22 @@ def shift_boundaries(labels, displacement, background=None):
         >>> shift_boundaries(drawn, -2.0, background=0).sum()
         9
     """
-    labels = checks.label_maps("labels", labels)
+    labels = voxels.label_maps("labels", labels)
     displacement = checks.real("displacement", displacement)
     background = background_class(labels, background)
-    maps = labels.reshape((-1,) + labels.shape[-2:])
-    return np.stack([_shift(one, displacement, background) for one in maps]).reshape(labels.shape)
+    lengths = voxels.lengths(spacing, voxels.axes(labels))
+    moved = [shift(one, displacement, background, lengths) for one in voxels.each(labels)]
+    return np.stack(moved).reshape(labels.shape)
 
 
-def _shift(labels, displacement, background):
+def shift(labels, displacement, background, lengths):
+    """`shift_boundaries` of one map, with the sides of a pixel."""
     classes = np.setdiff1d(np.unique(labels), [IGNORE])
     if displacement == 0 or len(classes) < 2:
         return labels
     filled = fill_ignored(labels, labels == IGNORE)
     gains = np.where(classes == background, -displacement, displacement)
-    distances = [signed_distance(filled == k) + gain for k, gain in zip(classes, gains)]
+    distances = [signed_distance(filled == k, lengths) + gain for k, gain in zip(classes, gains)]
     return np.where(labels == IGNORE, labels, classes[np.argmax(distances, axis=0)])
 
 
@@ -81,21 +90,24 @@ def objects(labels, background, margin=0, numbers=None):
     """The objects of a label map, each in a window of its own.
 
     Args:
-        labels: label map (H, W).
+        labels: label map (H, W) or (D, H, W).
         background: its class.
-        margin: px around each object.
-        numbers: integer (H, W), 0 or the number of the object; connected regions of a class if None, where pixels that
-            touch at a corner are connected.
+        margin: pixels around each object, a number or one for each axis.
+        numbers: integers of the labels' shape, 0 or the number of the object; connected regions of a class if None,
+            where pixels that touch at a corner are connected.
 
     Yields:
-        (class, window, mask): the window as a pair of slices, and the object in it, boolean.
+        (class, window, mask): the window as a tuple of slices, and the object in it, boolean.
     """
+    margins = np.broadcast_to(margin, labels.ndim)
     for k in np.setdiff1d(np.unique(labels), [background, IGNORE]):
         region = labels == k
-        marks = ndimage.label(region, np.ones((3, 3)))[0] if numbers is None else np.where(region, numbers, 0)
+        marks = (
+            ndimage.label(region, np.ones((3,) * labels.ndim))[0] if numbers is None else np.where(region, numbers, 0)
+        )
         for number, box in enumerate(ndimage.find_objects(marks), 1):
             if box is not None:
-                window = tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in box)
+                window = tuple(slice(max(side.start - m, 0), side.stop + m) for side, m in zip(box, margins))
                 yield int(k), window, marks[window] == number
 
 
@@ -110,46 +122,57 @@ def contours(mask, spacing=1.0, level=0.5):
     Returns:
         list of float arrays (n, 2) of (row, column); empty if the mask is empty or full.
     """
+    return spaced_contours(mask, spacing, level, np.ones(2))
+
+
+def spaced_contours(mask, step, level, lengths):
+    """`contours` in pixels of the given sides (2,), with points `step` apart in their unit."""
     field = np.asarray(mask, float)
     if min(field.shape) < 2:
         field = np.pad(field, [(0, n < 2) for n in field.shape], mode="edge")
     lines = contourpy.contour_generator(z=field).lines(level)
-    return [_resample(line[:, ::-1], spacing) for line in lines]
+    return [_resample(line[:, ::-1], step, lengths) for line in lines]
 
 
-def _resample(points, spacing):
-    """Points (n, 2) of a line, at equal distances of about `spacing` px along it."""
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    count = max(int(round(lengths[-1] / spacing)), 1)
-    at = np.linspace(0.0, lengths[-1], count, endpoint=False)
-    return np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], axis=1)
+def _resample(points, step, lengths):
+    """Points (n, 2) of a line, in pixels, at equal distances of about `step` along it."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*(np.diff(points, axis=0) * lengths).T))])
+    count = max(int(round(along[-1] / step)), 1)
+    at = np.linspace(0.0, along[-1], count, endpoint=False)
+    return np.stack([np.interp(at, along, points[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def near_boundary(labels, distance):
-    """Which pixels have their centre within `distance` px of a boundary between any two classes.
+def near_boundary(labels, distance, spacing=None):
+    """Which pixels have their centre within `distance` of a boundary between any two classes.
 
     Args:
-        labels: integer or boolean label maps (N, H, W) or (H, W); pixels to ignore (255) have no boundary.
-        distance: px, at least 0.5, the distance of the pixels that touch a boundary.
+        labels: integer or boolean label maps (N, H, W) or (H, W), or volumes (N, D, H, W); pixels to ignore (255) have
+            no boundary.
+        distance: px, or mm where a spacing is given, at least half of a pixel's smallest side, the distance of the
+            pixels that touch a boundary.
+        spacing: sides of a pixel or voxel, mm; 1 px if None.
 
     Returns:
         boolean array of the same shape; all False for a map of one class.
     """
-    labels = checks.label_maps("labels", labels)
-    distance = checks.real("distance", distance, 0.5)
-    maps = labels.reshape((-1,) + labels.shape[-2:])
-    return np.stack([_near(one, distance) for one in maps]).reshape(labels.shape)
+    labels = voxels.label_maps("labels", labels)
+    lengths = voxels.lengths(spacing, voxels.axes(labels))
+    distance = checks.real("distance", distance, 0.5 * lengths.min())
+    return np.stack([_near(one, distance, lengths) for one in voxels.each(labels)]).reshape(labels.shape)
 
 
-def _near(labels, distance):
-    touching = np.zeros(labels.shape, bool)
+def _near(labels, distance, lengths):
     known = labels != IGNORE
-    rows = (labels[1:] != labels[:-1]) & known[1:] & known[:-1]
-    columns = (labels[:, 1:] != labels[:, :-1]) & known[:, 1:] & known[:, :-1]
-    touching[1:] |= rows
-    touching[:-1] |= rows
-    touching[:, 1:] |= columns
-    touching[:, :-1] |= columns
-    if not touching.any():
-        return touching
-    return ndimage.distance_transform_edt(~touching) + 0.5 <= distance
+    touching = np.zeros((labels.ndim, *labels.shape), bool)
+    for axis, own in enumerate(touching):
+        first = tuple(slice(None, -1) if a == axis else slice(None) for a in range(labels.ndim))
+        second = tuple(slice(1, None) if a == axis else slice(None) for a in range(labels.ndim))
+        differ = (labels[second] != labels[first]) & known[second] & known[first]
+        own[first] |= differ
+        own[second] |= differ
+    near = np.zeros(labels.shape, bool)
+    for length in np.unique(lengths):  # touching pixels are half a side away
+        own = touching[lengths == length].any(0)
+        if own.any():
+            near |= ndimage.distance_transform_edt(~own, sampling=lengths) + length / 2 <= distance
+    return near

@@ -14,9 +14,8 @@ from scipy import special, stats
 
 from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes
+from thesis_lib.annotation.autocorrelation import as_series, autocorrelation_time
 from thesis_lib.annotation.displacements import (
-    as_series,
-    autocorrelation_time,
     displacement_series,
     object_displacements,
     warn_of_small_radius,

@@ -7,20 +7,22 @@ Guo et al. (ICML 2017).
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.annotation import geometry
+from thesis_lib.annotation import geometry, voxels
 from thesis_lib.labels import IGNORE
 
 SMALLEST = 1e-7  # smaller probabilities count as this one in the log loss
 BINS = 15  # of confidence, of equal width
 
 
-def scores(labels, probabilities, band=None):
+def scores(labels, probabilities, band=None, spacing=None):
     """Proper scores and calibration over pixels.
 
     Args:
-        labels: integer label maps (N, H, W); pixels of 255 do not count.
-        probabilities: float (N, H, W, K), 0 or more, sum to one over the last axis.
-        band: px, at least 0.5; only pixels within this distance of a true boundary count. All pixels count if None.
+        labels: integer label maps (N, H, W), or volumes (N, D, H, W); pixels of 255 do not count.
+        probabilities: float array with a last axis K more, 0 or more, sum to one over it.
+        band: px, or mm where a spacing is given, at least half a pixel; only pixels within this distance of a true
+            boundary count. All pixels count if None.
+        spacing: sides of a pixel or voxel, mm; 1 px if None.
 
     Returns:
         dict: log_loss, nats; brier, the sum over classes of squared differences; ece, the expected calibration error of
@@ -31,11 +33,11 @@ def scores(labels, probabilities, band=None):
         ValueError: if an argument is not of this kind.
     """
     probabilities = checked_probabilities(probabilities)
-    labels = checks.label_maps("labels", labels, probabilities.shape[-1], ignore=IGNORE)
+    labels = voxels.label_maps("labels", labels, probabilities.shape[-1], ignore=IGNORE)
     checks.same_shape("labels", labels, "probabilities[..., 0]", probabilities[..., 0])
     counted = labels != IGNORE
     if band is not None:
-        counted &= geometry.near_boundary(labels, band)
+        counted &= geometry.near_boundary(labels, band, spacing)
     log_loss, brier = (values[counted] for values in per_pixel(labels, probabilities))
     confidence, correct = probabilities.max(-1)[counted], (probabilities.argmax(-1) == labels)[counted]
     curve = _reliability(confidence, correct)
@@ -50,10 +52,13 @@ def scores(labels, probabilities, band=None):
 
 
 def checked_probabilities(probabilities):
-    """A user's probabilities (N, H, W, K) as an array in single precision at least: sums in half precision overflow."""
-    what = "finite, 0 or more, shape (N, H, W, K)"
+    """A user's probabilities (N, H, W, K) or (N, D, H, W, K) as an array in single precision at least.
+
+    Sums in half precision overflow.
+    """
+    what = "finite, 0 or more, shape (N, H, W, K) or (N, D, H, W, K)"
     found = checks.number_array("probabilities", probabilities, what, low=0.0)
-    if found.ndim != 4 or not found.size:
+    if found.ndim not in (4, 5) or not found.size:
         raise ValueError(f"probabilities must be {what}, and not empty; got shape {found.shape}")
     if not np.allclose(found.sum(-1), 1, atol=1e-3):
         raise ValueError("probabilities must sum to one over the last axis (take the softmax of the logits first)")
@@ -61,7 +66,7 @@ def checked_probabilities(probabilities):
 
 
 def per_pixel(labels, probabilities):
-    """Log loss (nats) and Brier score of every pixel: two float arrays (N, H, W), NaN where the label is 255."""
+    """Log loss (nats) and Brier score of every pixel: two float arrays of the labels' shape, NaN where it is 255."""
     labels = np.asarray(labels).astype(int)
     ignored = labels == IGNORE
     true = np.take_along_axis(probabilities, np.where(ignored, 0, labels)[..., None], -1)[..., 0]

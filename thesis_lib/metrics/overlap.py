@@ -7,6 +7,7 @@ that only the predictions hold has IoU 0, Dice 0 and accuracy NaN.
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.annotation import voxels
 from thesis_lib.labels import IGNORE
 
 
@@ -14,7 +15,8 @@ def confusion(labels, predictions, num_classes):
     """Number of pixels by true and predicted class.
 
     Args:
-        labels, predictions: integer maps (N, H, W) of classes 0..num_classes - 1; pixels labelled 255 do not count.
+        labels, predictions: integer maps (N, H, W), or volumes (N, D, H, W), of classes 0..num_classes - 1; pixels
+            labelled 255 do not count.
         num_classes: K.
 
     Returns:
@@ -24,8 +26,8 @@ def confusion(labels, predictions, num_classes):
         ValueError: if the maps differ in shape or hold another class.
     """
     num_classes = checks.class_count("num_classes", num_classes)
-    labels = checks.label_maps("labels", labels, num_classes, ignore=IGNORE)
-    predictions = checks.label_maps("predictions", predictions, num_classes)
+    labels = voxels.label_maps("labels", labels, num_classes, ignore=IGNORE)
+    predictions = voxels.label_maps("predictions", predictions, num_classes)
     checks.same_shape("labels", labels, "predictions", predictions)
     known = labels != IGNORE
     pairs = labels[known].astype(np.int64) * num_classes + predictions[known].astype(np.int64)
