@@ -1,0 +1,134 @@
+"""Prediction of volumes in patches: the same as at once, on the input's grid, in the input's format."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from thesis_lib.data.volume_files import VolumeFiles, volume_folders
+from thesis_lib.data.volumes import Volume, check_same_grid, read_volume, write_volume
+from thesis_lib.segmentation.volume_prediction import predict_volume, predict_volume_files, slabs
+
+
+@keras.saving.register_keras_serializable("tests")
+class Threshold(keras.layers.Layer):
+    """Logits of two classes: how far the first channel lies above a half."""
+
+    def call(self, values):
+        return ops.concatenate([0.5 - values[..., :1], values[..., :1] - 0.5], -1) * 20
+
+
+def network(channels=1, size=(None, None, None)):
+    """A threshold of the mean over 3 x 3 x 3 voxels, whose receptive field is one voxel around."""
+    inputs = keras.Input((*size, channels))
+    smooth = keras.layers.AveragePooling3D(3, 1, "same")(inputs)
+    return keras.Model(inputs, Threshold()(smooth))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return network()
+
+
+def values(shape, seed=0):
+    return np.random.default_rng(seed).random((*shape, 1)).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(13, 17, 11), (5, 30, 9), (3, 4, 5)])
+def test_patches_leave_no_seam(model, shape):
+    """With a margin of the receptive field, patches give what the whole volume gives; a short side is mirrored."""
+    image = values(shape)
+    at_once = ops.convert_to_numpy(ops.softmax(model.predict_on_batch(image[None]), -1))[0]
+    found = np.full((*shape, 2), np.nan, np.float32)
+    for first, slab in slabs(model, image, size=(8, 10, 12), margin=1, blend=2, batch_size=3):
+        assert np.isnan(found[first : first + len(slab)]).all()
+        found[first : first + len(slab)] = slab
+    inner = tuple(slice(None) if length >= 12 else slice(0, -1) for length in shape)  # but at a mirrored border
+    np.testing.assert_allclose(found[inner], at_once[inner], atol=1e-5)
+    np.testing.assert_allclose(found.sum(-1), 1, atol=1e-5)
+
+
+def test_classes_lie_on_the_grid_of_the_volume(model):
+    """A ball in mm, seen at two spacings by a network that works at a third."""
+    for spacing in ((3.0, 1.0, 1.0), (1.0, 1.5, 2.0)):
+        shape = tuple(int(40 / side) for side in spacing)
+        places = np.stack(np.meshgrid(*((np.arange(n) + 0.5) * s for n, s in zip(shape, spacing)), indexing="ij"), -1)
+        ball = (np.linalg.norm(places - 20, axis=-1) < 12).astype(np.float32)
+        volume = Volume(ball, spacing, (1, 2, 3), np.eye(3))
+        predicted = predict_volume(model, volume, spacing=(1.5, 1.5, 1.5), size=(12, 16, 16), margin=1, blend=2)
+        check_same_grid(volume, predicted)
+        dice = 2 * (ball * predicted.values).sum() / (ball.sum() + predicted.values.sum())
+        assert predicted.values.dtype == np.uint8 and dice > 0.95
+
+
+def test_values_are_scaled_as_in_training(model):
+    image = values((6, 8, 8))
+    hounsfield = Volume(image[..., 0] * 2000 - 1000, (1, 1, 1))
+    expected = predict_volume(model, Volume(image, (1, 1, 1)), size=8)
+    np.testing.assert_array_equal(
+        predict_volume(model, hounsfield, size=8, scale=(-1000, 1000)).values, expected.values
+    )
+
+
+def test_files_are_written_as_the_input_is(tmp_path, model):
+    pytest.importorskip("SimpleITK")
+    direction = np.array([[0, 0, 1.0], [0, -1, 0], [1, 0, 0]])
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name, ending, place in (
+        ("a", ".nii.gz", {"origin": (4.5, -3, 2), "direction": direction}),
+        ("b", ".nrrd", {"direction": direction}),
+        ("c", ".mha", {"origin": (1, 2, 3)}),
+        ("d", ".tif", {}),
+    ):
+        image = Volume(values((4, 6, 5), seed=ord(name))[..., 0], (2.5, 0.5, 0.75), **place)
+        write_volume(image, tmp_path / "images" / f"{name}{ending}")
+        write_volume(image.with_values((image.values > 0.5).astype(np.uint8)), tmp_path / "masks" / f"{name}{ending}")
+    volumes = volume_folders(tmp_path / "images", tmp_path / "masks")
+    written = dict(predict_volume_files(model, volumes, tmp_path / "predicted", size=4, margin=0))
+    assert sorted(path.name for path in written) == ["a.nii.gz", "b.nrrd", "c.mha", "d.tif"]
+    for path, predicted in written.items():
+        image = read_volume(tmp_path / "images" / path.name)
+        again = read_volume(path, labels=True, like=image)
+        np.testing.assert_array_equal(again.values, predicted.values)
+        np.testing.assert_allclose(again.spacing, image.spacing, rtol=1e-6)
+        np.testing.assert_allclose(again.direction, image.direction, atol=1e-6)
+    with pytest.raises(ValueError, match="folder must not be where volumes or masks lie"):
+        next(predict_volume_files(model, volumes, tmp_path / "masks", size=4))
+
+
+def test_a_dicom_series_becomes_a_dicom_seg(tmp_path, model):
+    pytest.importorskip("highdicom")
+    from dicom_cases import write_series
+
+    folder = write_series(tmp_path / "ct")
+    volumes = VolumeFiles(("ct",), ((folder,),), {})
+    [(path, predicted)] = predict_volume_files(
+        model, volumes, tmp_path / "predicted", ["background", "dense"], size=4, margin=0, scale=(-1000, 1000)
+    )
+    assert path.name == "ct.dcm" and 0 < predicted.values.mean() < 1
+    again = read_volume(path, labels=True, like=read_volume(folder))
+    np.testing.assert_array_equal(again.values, predicted.values)
+
+
+@pytest.mark.parametrize(
+    "wrong, what",
+    [
+        ({"values": values((4, 4, 4))[..., 0]}, r"the volume must be an array of numbers \(D, H, W, 1\).*got shape"),
+        ({"values": np.zeros((4, 4, 4, 2))}, r"as many channels as the network has; got shape \(4, 4, 4, 2\)"),
+        ({"size": None}, "size must be given, as the model takes volumes of any size"),
+        ({"size": (4, 4)}, "size must be a number of voxels, or three"),
+        ({"margin": 2}, r"tile must be more than 2 \* \(margin \+ blend\)"),
+        ({"values": np.full((4, 4, 4, 1), np.nan)}, "model must give finite logits; it does not for the volume"),
+    ],
+)
+def test_what_cannot_be_predicted_is_named(model, wrong, what):
+    options = {"values": values((4, 4, 4)), "size": 4} | wrong
+    with pytest.raises(ValueError, match=what):
+        list(slabs(model, **options))
+
+
+def test_a_network_of_images_is_named():
+    flat = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 1)])
+    with pytest.raises(ValueError, match=r"model must take volumes \(N, D, H, W, C\); it takes \(None, 8, 8, 1\)"):
+        list(slabs(flat, values((4, 4, 4))))
