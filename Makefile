@@ -1,4 +1,4 @@
-# Two commands: `make report` and `make test`. Each makes .venv first, if it is missing or older than requirements.lock.
+# `make quick`, `make report`, `make test`. Each makes .venv first, if it is missing or older than requirements.lock.
 PYTHON ?= python3
 PROFILE ?= sample
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
@@ -12,18 +12,31 @@ OPTIONS = --cores $$(($(JOBS) * $(THREADS))) --config profile=$(PROFILE) threads
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup profile cores report lint test reference results notebooks resume lab bench kills clean lock
+# uv takes a third of pip's time. Where it does not work, as behind a mirror that only pip knows, pip installs.
+install = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1) || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
+
+.PHONY: setup torch profile cores quick report lint test docs reference results notebooks resume lab bench kills clean lock
 
 setup: .venv/ready
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11 to 3.13 is needed; got " + sys.version + ". Name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(call install,-r requirements.lock)
+	$(call install,--no-deps --editable .)
 	@mkdir -p .venv/etc/ipython
 	@echo "c.IPKernelApp.capture_fd_output = False  # what TensorFlow's C++ code prints stays out of notebooks" > .venv/etc/ipython/ipython_kernel_config.py
 	touch $@
+
+# Tests on PyTorch run where it is installed. It is not locked: its usual build for Linux brings gigabytes of CUDA.
+torch: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+
+# How far two radiologists are apart, and two networks trained on such drawings, on one page.
+quick: setup
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m thesis_lib.study.quick
 
 profile:
 	@test -f experiments/$(PROFILE).yaml || { echo "PROFILE must be one of: $(notdir $(basename $(wildcard experiments/*.yaml))); got $(PROFILE)"; exit 2; }
@@ -48,6 +61,11 @@ test: cores lint
 		TF_NUM_INTRAOP_THREADS=$(THREADS) TF_NUM_INTEROP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) \
 		$(BIN)/python -m pytest -q -rs -n $(JOBS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--nbval --nbval-current-env tests notebooks
+
+# Pages of the guides, the notebooks as they were run, the results and the library: docs/_build/html/docs/index.html.
+docs: setup
+	$(BIN)/python -m pdoc --docformat google --math --output-directory docs/_build/library thesis_lib
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs -b html -d docs/_build/.doctrees . docs/_build/html
 
 # What reports/reference keeps of a report: rows, scores of scenes, the comparison, its figures and tables. Tables of the
 # two large sweeps lie one folder higher. The notebook whose committed outputs show these rows is run again.
@@ -99,5 +117,5 @@ lock:
 
 # What else is in reports/ stays: it may be of one's own runs.
 clean: profile
-	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info reports/$(PROFILE) reports/index.html
+	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info docs/_build reports/$(PROFILE) reports/quick reports/index.html
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -31,8 +31,11 @@ def wheel(tmp_path_factory):
 def test_a_wheel_holds_the_library_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
-    modules = {path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("thesis_lib/**/*.py")}
-    assert files == modules | {"thesis_lib/annotation/gains.csv"}
+    kinds = ("py", "csv", "css", "html")
+    library = {
+        path.relative_to(REPOSITORY).as_posix() for kind in kinds for path in REPOSITORY.glob(f"thesis_lib/**/*.{kind}")
+    }
+    assert files == library
 
 
 def test_a_wheel_requires_the_core_alone(wheel):

@@ -24,7 +24,7 @@ def test_results_and_readme_are_those_of_the_committed_rows():
     remedy = "; `make results` writes it"
     assert (REPOSITORY / "RESULTS.md").read_text() == results.document(segmentation), "RESULTS.md is old" + remedy
     readme = (REPOSITORY / "README.md").read_text()
-    assert readme == results.with_blocks(readme, results.blocks(segmentation)), "a table of README.md is old" + remedy
+    assert readme == results.with_blocks(readme, results.blocks()), "a table of README.md is old" + remedy
 
 
 def test_a_readme_without_a_block_is_refused():

@@ -1,4 +1,4 @@
-"""The results of the segmentation sweeps that are committed, as the Markdown of RESULTS.md and README.md.
+"""The results of the segmentation sweeps that are committed, as the Markdown of RESULTS.md.
 
 Means are computed from the committed rows. Paired differences take a minute, so they are read from differences.csv
 beside the rows, which `python -m thesis_lib.study.results` writes.
@@ -315,6 +315,7 @@ class SegmentationResults:
         parts = [
             "## Segmentation: labels whose boundaries are imprecise",
             INTRODUCTION.format(runs=len(self.compared.rows)),
+            markdown.bullets(self.findings()),
             self.table(),
         ]
         for title, sentences in (
@@ -333,7 +334,7 @@ class SegmentationResults:
         return "\n\n".join(parts) + "\n"
 
     def findings(self):
-        """The main findings for README.md, a list of sentences."""
+        """The main findings, a list of sentences."""
         table = self.family("against one-hot")
         better, worse = (table[table["verdict"] == verdict] for verdict in ("better", "worse"))
         of_forward = better["objective"].isin(FORWARD)

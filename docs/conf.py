@@ -1,0 +1,42 @@
+"""Sphinx: `make docs` builds docs/_build/html from these pages, the notebooks and RESULTS.md, without a network."""
+
+import tomllib
+from pathlib import Path
+
+import latex2mathml.converter
+from docutils import nodes
+
+REPOSITORY = Path(__file__).parent.parent
+
+project = "thesis_lib"
+author = "The authors of thesis_lib"
+version = release = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+extensions = ["myst_nb"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
+root_doc = "docs/index"
+include_patterns = ["docs/**", "notebooks/*.ipynb", "README.md", "RESULTS.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+exclude_patterns = ["docs/_build"]
+nb_execution_mode = "off"  # the notebooks are committed with their outputs
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+html_theme = "pydata_sphinx_theme"
+html_title = "Training image models when labels are imprecise or missing"
+html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_copy_source = False
+html_extra_path = ["_build/library"]  # what pdoc makes of the docstrings
+html_math_renderer = "mathml"  # of the browser itself, so that pages need no script from elsewhere
+
+
+def inline_math(self, node):
+    self.body.append(latex2mathml.converter.convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def displayed_math(self, node):
+    self.body.append(latex2mathml.converter.convert(node.astext(), display="block"))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (inline_math, None), (displayed_math, None))
