@@ -16,12 +16,24 @@ from thesis_lib.targets.smoothing import OneHot, Posterior
 
 PEOPLE = (DRAWN, "#56B4E9", "#F0E442", "#CC79A7")  # of annotators, in the order of their names
 NETWORK = "#FFFFFF"  # a predicted outline, over images and over P(object)
-WINDOW = (64, 96)  # px, of a detail
+DETAIL = (32, 96)  # px, the least and the greatest height of a detail
 
 
 def colours(names):
     """dict from an annotator's name to the colour of their outlines."""
     return {name: PEOPLE[i % len(PEOPLE)] for i, name in enumerate(names)}
+
+
+def detail(mask):
+    """Height and width of a detail of an image, px: half its height, and half as wide again."""
+    height = int(np.clip(mask.shape[0] // 2, *DETAIL))
+    return height, height * 3 // 2
+
+
+def bright(image):
+    """An image (H, W, 3) whose brightest thousandth is white, as a dim one shows nothing."""
+    top = max(np.quantile(image, 0.999), 1)
+    return np.clip(image * (255 / top), 0, 255).astype(np.uint8)
 
 
 def outlined(axis, image, masks, background, title=None):
@@ -34,7 +46,7 @@ def outlined(axis, image, masks, background, title=None):
         background: its class.
         title: of the axis, or None.
     """
-    picture(axis, image, title)
+    picture(axis, bright(image), title)
     for mask, colour, dashes in masks.values():
         for line in geometry.contours(mask != background):
             ends_meet = np.ptp(line[[0, -1]], axis=0).max() < 2
@@ -91,7 +103,7 @@ def differing(rasters, names, background, count=3, most=40):
     found = []
     for i in range(min(most, len(rasters))):
         first, *others = (rasters.mask(i, name) for name in names)
-        window = where_drawings_differ(first, others, WINDOW)
+        window = where_drawings_differ(first, others, detail(first))
         found.append((sum(int((one[window] != first[window]).sum()) for one in others), i, window))
     worst = sorted(found, key=lambda one: -one[0])[:count]
     figure, axes = grid(1, len(worst), 3.2, 2.4)
@@ -110,7 +122,7 @@ def error_and_width(measured):
     """
     figure, axis = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
     widths, found = measured.widths, measured.advice
-    bins = np.geomspace(max(widths["width"].min(), 0.5), widths["width"].max() + 1, 25)
+    bins = np.geomspace(max(widths["width"].min(), 0.5), widths["width"].max() + 1, 13)
     share = widths["diameter"] ** 2 / (widths["diameter"] ** 2).sum()
     axis.hist(widths["width"], bins, weights=100 * share, color="#BBBBBB", label="width of objects")
     axis.axvline(found.width, color="black", ls="--", label=f"of the median pixel: {found.width:.1f} px")
@@ -164,7 +176,7 @@ def predicted(trained, probabilities, scenes, judge, background, names):
         of_networks = {objective: several[number] for objective, several in probabilities.items()}
         found = [one >= 0.5 for one in of_networks.values()]
         drawn = (mask != background) & (mask != IGNORE)
-        window = where_drawings_differ(drawn, found, WINDOW)
+        window = where_drawings_differ(drawn, found, detail(drawn))
         drawings = {"judge": (drawn[window], colour, "-")}
         outlined(row[0], image[window], drawings, False, test.images[i].stem)
         for axis, (objective, probability), one in zip(row[1:], of_networks.items(), found):

@@ -7,6 +7,7 @@ import io
 from contextlib import contextmanager
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from thesis_lib.extras import extra
 from thesis_lib.figures import own_images as pictures
@@ -77,7 +78,7 @@ def label_explorer(run, sigma):
 
     def draw(image, sigma):
         mask = splits.train.mask(image, names[0])
-        window = where_drawings_differ(mask, [mask != task.background], pictures.WINDOW)
+        window = where_drawings_differ(mask, [np.full_like(mask, task.background)], pictures.detail(mask))
         part = splits.train.image(image)[window], mask[window]
         return pictures.label_under_error(*part, sigma, splits.num_classes, task.background)
 

@@ -1,0 +1,105 @@
+"""The command `thesis`, as a person types it: output, errors of a line, exit codes."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from own_cases import SIDE, save, write_discs
+from PIL import Image
+
+from thesis_lib.command_line import main
+
+
+def typed(*words):
+    """(exit code, stdout, stderr) of `thesis WORDS`."""
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_discs(tmp_path_factory.mktemp("own") / "data")
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    """What `thesis train` printed, and its output folder."""
+    output = tmp_path_factory.mktemp("trained")
+    options = ["--epochs", 2, "--set", "width=4", "--set", "crops_per_image=2", "--objective", "one_hot_dice"]
+    return typed("train", folder, "--output", output, *options), output
+
+
+@pytest.mark.parametrize("command", ["annotators", "train", "predict", "sweep"])
+def test_help_documents_every_command_with_an_example(command):
+    code, out, _ = typed(command, "--help")
+    assert code == 0 and f"Example: thesis {command}" in " ".join(out.split())
+    assert command in typed("--help")[1]
+
+
+def test_annotators_are_measured_and_advised(folder):
+    code, out, err = typed("annotators", folder)
+    assert (code, err) == (0, "")
+    assert "ann, against the consensus" in out and "95% interval" in out and "Train with " in out
+
+
+def test_training_prints_scores_and_the_files_it_wrote(trained):
+    (code, out, _), output = trained
+    assert code == 0 and "one_hot_dice" in out and "surface_dice" in out
+    assert (output / "one_hot_dice" / "best.keras").is_file() and str(output / "scores.csv") in out
+
+
+def test_predictions_are_as_large_as_their_images_and_a_damaged_file_is_a_line(trained, folder, tmp_path):
+    model = trained[1] / "one_hot_dice" / "best.keras"
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(b"no image")
+    image = folder / "images" / "scan00.png"
+    code, _, err = typed("predict", model, damaged, image, "--output", tmp_path / "out", "--tile", 96)
+    errors = [line for line in err.splitlines() if line.startswith("error:")]
+    assert code == 1 and len(errors) == 1 and "damaged.png" in errors[0]
+    classes, probability = (
+        np.asarray(Image.open(tmp_path / "out" / f"scan00_{kind}.png")) for kind in ("classes", "probability")
+    )
+    assert classes.shape == probability.shape == (SIDE, SIDE) and set(np.unique(classes)) <= {0, 255}
+    assert np.array_equal(classes == 255, probability > 127.5)
+    assert typed("predict", model, image, "--output", tmp_path / "out", "--tile", 96)[0] == 0
+
+
+def test_every_fault_of_a_folder_is_a_line_and_the_exit_code_is_one(tmp_path):
+    write_discs(tmp_path, count=4)
+    (tmp_path / "masks_ann" / "scan00.png").unlink()
+    save(tmp_path / "masks_bob" / "extra.png", np.ones((SIDE, SIDE)))
+    code, out, err = typed("train", tmp_path)
+    assert code == 1 and out == ""
+    assert err.splitlines() == [
+        "error: images/scan00.png has no mask in masks_ann/",
+        "error: masks_bob/extra.png has no image in images/",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["annotators", "nowhere"], "no such folder"),
+        (["train", "nowhere"], "no such folder"),
+        (["predict", "nowhere.keras", "a.png"], "MODEL must be a network that Keras saved"),
+        (["predict", "nowhere.keras", "a.png", "b/a.png"], "FILES must have names of their own"),
+        (["sweep", "nowhere.yaml"], "must be readable YAML"),
+    ],
+)
+def test_what_is_not_there_is_one_line(words, sentence):
+    code, out, err = typed(*words)
+    assert (code, out) == (1, "") and err.startswith("error: ") and sentence in err and len(err.splitlines()) == 1
+
+
+def test_a_sweep_must_be_one_of_the_experiments(tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text("grid:\n  - seed: [0]\n")
+    code, _, err = typed("sweep", file)
+    assert code == 1 and "FILE must lie in " in err and len(err.splitlines()) == 1
+
+
+def test_unknown_settings_are_a_line_and_settings_without_a_value_are_wrong_usage(folder):
+    code, _, err = typed("annotators", folder, "--set", "widht=3")
+    assert code == 1 and "'widht'" in err and len(err.splitlines()) == 1
+    assert typed("annotators", folder, "--set", "width")[0] == 2
+    assert typed("train")[0] == 2

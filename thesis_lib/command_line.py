@@ -1,0 +1,276 @@
+"""The command `thesis`: what the notebooks do, from a shell.
+
+Exit codes: 0, done; 1, something in the input cannot be used, an `error:` line on stderr for each; 2, wrong usage.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+from thesis_lib.extras import extra
+from thesis_lib.paths import REPOSITORY
+
+with extra("notebooks"):
+    import click
+    import yaml
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow's C++ code prints is for its developers
+PATH = click.Path(path_type=Path)  # what is not there is an error of one line, too
+
+
+class OneLine(click.Group):
+    """Commands whose errors are a line each, without a traceback."""
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except (ValueError, OSError) as error:
+            say_error(error)
+            context.exit(1)
+
+
+def say_error(error):
+    """An error as a line on stderr."""
+    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+
+
+@click.group(cls=OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="thesis-lib")
+def main():
+    """Train segmentation networks on masks that people drew imprecisely.
+
+    \b
+    A folder of one's own images holds
+      images/      an image a file
+      masks_ann/   ann's masks: files of the same names; 0 is background, 255 an object, or class numbers
+      masks_bob/   bob's masks of the same images, from which the error of both can be measured
+    or masks/ alone. Several classes in colours need label_class_dict.csv (name,r,g,b).
+
+    \b
+    Start with
+      thesis annotators FOLDER    how far off are the annotators, and does it matter?
+      thesis train FOLDER         a network, with scores
+      thesis predict MODEL FILES  what it says of other images
+
+    Exit code 0: done. 1: something in the input cannot be used, a line for each error. 2: wrong usage.
+    """
+
+
+@main.command()
+@click.argument("folder", type=PATH)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A field of segmentation.Run.")
+def annotators(folder, settings):
+    """How far off the annotators of FOLDER are, and what to train with.
+
+    Prints what is wrong with the files, the bias and sigma of each annotator with 95% intervals (px), their typical
+    error beside the width of the objects, and an advice. It takes two annotators, or one beside plain masks.
+
+    Example: thesis annotators sample_data/drawn_nuclei
+    """
+    from thesis_lib.study import own_images
+
+    _checked(folder)
+    measured = own_images.measure(own_images.open_folder(folder.resolve(), "reports/own_images", _settings(settings)))
+    click.echo(measured.annotators.round(2).to_string())
+    click.echo(
+        f"Typical error: {measured.advice.error:.2f} px (95% interval {measured.low:.2f} to {measured.high:.2f})."
+    )
+    click.echo(measured.advice)
+
+
+@main.command()
+@click.argument("folder", type=PATH)
+@click.option("--output", type=PATH, help="Folder to write to.  [default: FOLDER_trained]")
+@click.option("--epochs", type=click.IntRange(1), default=40, show_default=True, help="Passes over the images.")
+@click.option(
+    "--objective", "objectives", multiple=True, help="What to optimise, such as shift; may be given several times."
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A field of segmentation.Run: width=16.")
+def train(folder, output, epochs, objectives, settings):
+    """Train on FOLDER, and score the network on test images that it has not seen.
+
+    Without --objective it trains with one-hot + soft Dice and, where the annotators' error asks for it, with the
+    target that the advice names. A training that was killed goes on when the command is typed again; a finished one is
+    taken as it is. The network is OUTPUT/OBJECTIVE/best.keras.
+
+    Example: thesis train sample_data/drawn_nuclei --epochs 5 --output /tmp/nuclei
+    """
+    from thesis_lib.study import own_images
+
+    wrong = _checked(folder)
+    output = (output or folder.with_name(f"{folder.resolve().name}_trained")).resolve()
+    run = own_images.open_folder(folder.resolve(), output, {"epochs": epochs}, _settings(settings))
+    try:
+        measured = own_images.measure(run)
+        click.echo(measured.advice)
+    except own_images.Unusable as missing:
+        measured = None
+        click.echo(f"Not measured: {missing}.")
+    trained = own_images.train(run, objectives or own_images.objectives_for(measured), watch=_bar, reuse=True)
+    table = own_images.score_table(trained)
+    click.echo(table.drop(columns="person").round(3).to_string(index=False))
+    for row in own_images.take_away(run, trained, measured, wrong, table).itertuples(index=False):
+        click.echo(f"{output / row[0]}: {row[1]}")
+
+
+@main.command()
+@click.argument("model", type=PATH)
+@click.argument("files", type=PATH, nargs=-1, required=True)
+@click.option("--output", type=PATH, default=".", show_default=True, help="Folder to write to.")
+@click.option("--background", type=click.IntRange(0, 254), default=0, show_default=True, help="Its class.")
+@click.option("--classes", type=PATH, help="label_class_dict.csv, whose colours the classes get.")
+@click.option("--tile", type=click.IntRange(96), default=224, show_default=True, help="Side of a tile, px.")
+def predict(model, files, output, background, classes, tile):
+    """What the network MODEL (best.keras) says of image FILES, of any size.
+
+    Writes NAME_classes.png, the most probable class of each pixel, and NAME_probability.png, the probability of
+    anything but the background in 255ths. Two classes are black and white; more are class numbers, or have the colours
+    of --classes. A file that cannot be read is an error line, and the others are predicted.
+
+    Example: thesis predict /tmp/nuclei/one_hot_dice/best.keras sample_data/drawn_nuclei/images/*.png --output /tmp/out
+    """
+    import keras
+
+    from thesis_lib import segmentation  # noqa: F401, registers the layers of its networks
+    from thesis_lib.data import read_class_table
+
+    names = [path.stem for path in files]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"FILES must have names of their own, up to the ending; got {twice[0]} twice")
+    try:
+        network = keras.saving.load_model(model, compile=False)
+    except (ValueError, TypeError, OSError) as error:
+        raise ValueError(f"MODEL must be a network that Keras saved; {model} cannot be read: {error}") from None
+    table, failed = classes and read_class_table(classes), False
+    output.mkdir(parents=True, exist_ok=True)
+    with click.progressbar(files, label="predicted", file=sys.stderr) as bar:
+        for path in bar:
+            try:
+                _predict(network, path, output, background, table, tile)
+            except (ValueError, OSError) as error:
+                say_error(error)
+                failed = True
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("file", type=PATH)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads of each run.")
+def sweep(file, jobs, threads):
+    """All runs of the experiment FILE, a file in experiments/, and the page that compares them.
+
+    The same as `make report PROFILE=NAME`: what is finished is not run again, what was killed goes on. Results lie in
+    reports/NAME/, the page is reports/index.html.
+
+    Example: thesis sweep experiments/sample.yaml --jobs 2
+    """
+    from thesis_lib.study import experiments
+
+    names = list(experiments.read(file).runs)
+    profile, folder = file.stem, REPOSITORY / "reports" / file.stem
+    if file.resolve() != (REPOSITORY / "experiments" / f"{profile}.yaml").resolve():
+        raise ValueError(f"FILE must lie in {REPOSITORY / 'experiments'}/ and end in .yaml; got {file}")
+    options = ["--cores", str(jobs * threads), "--config", f"profile={profile}", f"threads={threads}"]
+    options += ["--keep-going", "--rerun-incomplete", "--nolock", "--rerun-triggers", "mtime", "params", "code"]
+    rows = [folder / "runs" / name / "row.json" for name in names]
+    for target in ("runs", "index"):
+        command = [sys.executable, "-m", "snakemake", target, *options, "--quiet", "all"]
+        with _counted(f"{target} of {profile}", len(rows), lambda: sum(row.is_file() for row in rows)):
+            subprocess.run(command, cwd=REPOSITORY, check=False, stderr=subprocess.DEVNULL)
+    page = subprocess.run([sys.executable, "-m", "thesis_lib.study.report", profile], cwd=REPOSITORY, check=False)
+    missing = [row for row in rows if not row.is_file()]
+    for row in missing:
+        say_error(f"{row.parent.name} has no result; {row.with_name('papermill.log')} says why")
+    sys.exit(1 if missing or page.returncode else 0)
+
+
+def _checked(folder):
+    """What is wrong with a folder's files, each printed; faults that stop are errors, and end the command."""
+    from thesis_lib.study import own_files
+
+    wrong = own_files.faults(folder.resolve())
+    for row in wrong[~wrong["stops"]].itertuples():
+        click.echo(f"note: {row.file} {row.fault}", err=True)
+    for row in wrong[wrong["stops"]].itertuples():
+        say_error(f"{row.file} {row.fault}")
+    if wrong["stops"].any():
+        sys.exit(1)
+    return wrong
+
+
+def _settings(texts):
+    """A dict from texts NAME=VALUE, whose values are YAML."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"must be NAME=VALUE; got {text!r}", param_hint="--set")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise click.BadParameter(f"{name} must have a value in YAML; got {value!r}", param_hint="--set") from error
+    return found
+
+
+@contextmanager
+def _bar(run):
+    """A progress bar of a training that runs within, on stderr."""
+    from thesis_lib.study import own_images
+
+    with click.progressbar(length=run.epochs, label=run.objective, file=sys.stderr) as bar:
+        with own_images.follow(run, lambda log: bar.update(len(log) - bar.pos)):
+            yield
+        bar.update(run.epochs - bar.pos)
+
+
+@contextmanager
+def _counted(label, length, count):
+    """A progress bar that follows a count while something runs within, on stderr."""
+    ended = threading.Event()
+    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+
+        def look():
+            while not ended.wait(1):
+                bar.update(count() - bar.pos)
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+        bar.update(count() - bar.pos)
+
+
+def _predict(network, path, output, background, table, tile):
+    """Write what a network says of an image."""
+    import numpy as np
+
+    from thesis_lib.data import read_image, write_image
+    from thesis_lib.segmentation import bands
+
+    image = read_image(path)
+    parts = [part for _, part in bands(network, image, tile=tile, margin=16, blend=16, name=path)]
+    probabilities = np.concatenate(parts)
+    classes, count = probabilities.argmax(-1).astype(np.uint8), probabilities.shape[-1]
+    if background >= count:
+        raise ValueError(f"--background must be one of the network's {count} classes; got {background}")
+    if table is not None and table.colours:
+        if len(table.names) != count:
+            raise ValueError(f"--classes must list the network's {count} classes; got {len(table.names)}")
+        classes = table.to_picture(classes)
+    elif count == 2:
+        classes = 255 * classes
+    write_image(classes, output / f"{path.stem}_classes.png")
+    foreground = np.rint(255 * (1 - probabilities[..., background])).astype(np.uint8)
+    write_image(foreground, output / f"{path.stem}_probability.png")
+
+
+if __name__ == "__main__":
+    main()
