@@ -11,7 +11,7 @@ from thesis_lib.annotation import agreement, shift_boundaries
 from thesis_lib.data import Crops
 from thesis_lib.metrics import calibration
 from thesis_lib.paths import data_folder
-from thesis_lib.segmentation import Run, raster_task
+from thesis_lib.segmentation import Run, drawn_rasters, raster_task
 from thesis_lib.segmentation.settings import LATER
 
 SETTINGS = {"folds": 3, "annotators": ["a"], "judge": "b", "width": 2, "depth": 1, "epochs": 1, "batch_size": 4}
@@ -130,7 +130,7 @@ def test_the_bias_is_taken_out_against_the_consensus_or_the_judge_or_not_at_all(
 @pytest.mark.parametrize("displacement", [-0.353, 0.353])
 def test_a_small_shift_moves_no_boundary(blobs, displacement):
     """No pixel's centre is nearer to a boundary than that of a single pixel to its own, a diamond."""
-    assert abs(displacement) < raster_task.STILL
+    assert abs(displacement) < drawn_rasters.STILL
     dots = (np.random.default_rng(0).random((2, 40, 40)) < 0.3).astype(np.uint8)
     for maps in (blobs[:2], dots):
         np.testing.assert_array_equal(shift_boundaries(maps, displacement, 0), maps)

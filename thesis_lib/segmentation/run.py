@@ -12,8 +12,9 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.files import writable_folder, write_csv, write_json
 from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
 from thesis_lib.parameters import default, documented
+from thesis_lib.segmentation.drawn_rasters import NO_PRIOR
 from thesis_lib.segmentation.networks import NETWORKS
-from thesis_lib.segmentation.raster_task import NO_PRIOR, RasterTask
+from thesis_lib.segmentation.raster_task import RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
 from thesis_lib.targets.objectives import OBJECTIVES, objective
