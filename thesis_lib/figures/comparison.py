@@ -4,11 +4,13 @@ Tables name what they compare in the column `target`. Where they also hold the c
 `style`), these say its colour, marker and title; else `target` is itself the name of an objective or a method.
 """
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.markers import CARETDOWNBASE
 
-from thesis_lib.figures.style import TRUE, dashes, style
+from thesis_lib.figures.style import TRUE, apart, dashes, plain_logarithm, style
 
 LEVEL_LINE = (0, (6, 2, 1, 2, 1, 2))
 
@@ -29,7 +31,7 @@ def paired_differences(table, seeds, panels, baseline):
     first, (_, better) = next(iter(panels.items()))
     of_first = table[table["metric"] == first].sort_values("difference", ascending=better == "lower")
     order = list(dict.fromkeys([*of_first["target"], *table["target"]]))
-    figure, axes = _rows_of_targets([styles[target][0] for target in order], len(panels), 2.9, 1.8, 0.36, 1.3)
+    figure, axes = _rows_of_targets([styles[target][0] for target in order], len(panels), 2.6, 0.36, 1.5)
     for axis, (metric, (label, better)) in zip(axes, panels.items()):
         part = table[table["metric"] == metric].set_index("target")
         of_metric = seeds[seeds["metric"] == metric]
@@ -47,7 +49,8 @@ def paired_differences(table, seeds, panels, baseline):
         axis.axvline(0, color="black", ls=":")
         scale = _difference_scale(axis, part)
         axis.margins(x=0.08)
-        axis.set_xlabel(f"{label}\nminus {style(baseline)[0]}'s ({better} is better){scale}", fontsize=8)
+        minus = fill(f"minus {style(baseline)[0]}'s", 28)
+        axis.set_xlabel(f"{label}\n{minus}\n({better} is better){scale}", fontsize=8)
         axis.tick_params(axis="x", labelsize=8)
         axis.grid(axis="x", alpha=0.3)
     return figure
@@ -77,7 +80,7 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
         marked: (value, name): a dashed line at that x.
         references: objective -> DataFrame of its runs, drawn as level lines at their means.
         log_y: whether the metrics are drawn on a logarithmic axis, unless one is zero somewhere. Without it, those are
-            that reach over more than a factor of 50.
+            that reach over more than a factor of 50. An interval that reaches below such an axis ends in an arrow.
         published: (method, x, value): published values of the metrics, drawn as crosses.
     """
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.6), squeeze=False, layout="constrained")
@@ -88,18 +91,24 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
     values = sorted(table[x].unique())
     for axis, (metric, label) in zip(axes[0], panels.items()):
         of_metric = table[table["metric"] == metric]
+        floor = _floor(of_metric["mean"], log_y)
         for i, target in enumerate(targets):
             name, colour, marker = styles[target]
             part = of_metric[of_metric["target"] == target].sort_values(x)
             shift = (i - (len(targets) - 1) / 2) * 0.018  # so that error bars of different targets stay apart
             at = part[x] * (1 + 2 * shift) if log else part[x] + shift * (values[-1] - values[0])
             hollow = part.get("borrowed", part[x] != part[x]).to_numpy(bool)
-            bounds = np.where(hollow, 0.0, np.nan_to_num([part["mean"] - part["low"], part["high"] - part["mean"]]))
+            low = part["low"].clip(lower=floor)
+            bounds = np.where(hollow, 0.0, np.nan_to_num([part["mean"] - low, part["high"] - part["mean"]]))
             bars = {"yerr": bounds, "capsize": 2} if bounds.any() else {}
             line = {"color": colour, "marker": marker, "ms": 5}
             axis.errorbar(at, part["mean"], **bars, **line, lw=1.2, ls=kinds[target], label=name)
             axis.plot(at[hollow], part["mean"][hollow], **line, mfc="white", ls="none", zorder=3)
-        _mean_scale(axis, of_metric["mean"], log_y)
+            beyond = (part["low"] < floor).to_numpy() & ~hollow  # the bar goes on below the axis
+            axis.plot(at[beyond], [floor] * beyond.sum(), color=colour, marker=CARETDOWNBASE, ls="none")
+        if floor > 0:
+            axis.set(yscale="log", ylim=(0.9 * floor, None))
+            plain_logarithm(axis.yaxis)
         if marked:
             axis.axvline(marked[0], color=TRUE, ls="--", label=marked[1])
         if log:
@@ -118,17 +127,14 @@ def lines(table, x, axis_label, panels, log=False, marked=None, references=None,
     return figure
 
 
-def _mean_scale(axis, means, log_y):
-    """A logarithmic y axis where it is wanted or the means reach far; scores between 0 and 1 stay as they are."""
-    if means.min() <= 0:
-        return
-    if log_y:
-        axis.set(yscale="log", ylim=(0.6 * means.min(), None))  # intervals may end below zero
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_locator(NullLocator())
-    elif means.max() > max(50 * means.min(), 1):
-        axis.set(yscale="log")
+def _floor(means, log_y):
+    """Where a logarithmic y axis starts, if it is wanted or the means reach far; else minus infinity.
+
+    Scores between 0 and 1 stay on a linear axis.
+    """
+    if means.min() > 0 and (log_y or means.max() > max(50 * means.min(), 1)):
+        return 0.6 * means.min()
+    return -np.inf
 
 
 def rankings(table, panels):
@@ -140,7 +146,7 @@ def rankings(table, panels):
     """
     styles = _styles(table)
     order = list(table[table["metric"] == next(iter(panels))].sort_values("rank")["target"])
-    figure, axes = _rows_of_targets([styles[target][0] for target in order], len(panels), 2.3, 2.2, 0.34, 1.0)
+    figure, axes = _rows_of_targets([styles[target][0] for target in order], len(panels), 2.3, 0.34, 1.0)
     ticks = range(1, len(order) + 1, 1 if len(order) <= 10 else 2)
     for axis, (metric, label) in zip(axes, panels.items()):
         part = table[table["metric"] == metric].set_index("target")
@@ -165,10 +171,10 @@ def magnitudes(table, panels, references, prior):
         prior: (magnitude, DataFrame of the runs at it): where the prior puts the magnitude, drawn as a marker with its
         spread.
     """
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.4 * len(panels), 3.9), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.9), squeeze=False, layout="constrained")
     magnitude, runs_at_prior = prior
     ticks = [*sorted(set((1 - table["magnitude"]).round(3))), round(1 - magnitude, 2)]
-    shown = [tick for tick in ticks if tick in (0.025, 0.05, 0.1, 0.2) or tick == ticks[-1]]
+    shown = apart([tick for tick in ticks if tick in (0.025, 0.05, 0.1, 0.2) or tick == ticks[-1]], 1.5)
     for axis, (metric, label) in zip(axes[0], panels.items()):
         for (objective, part), dash in zip(table.groupby("objective", sort=False), dashes(table["objective"].unique())):
             by_weight = part.groupby(1 - part["magnitude"])[metric]
@@ -200,9 +206,12 @@ def _level_lines(axis, references, metric):
         axis.axhline(runs[metric].mean(), color=colour, ls=LEVEL_LINE, lw=1.2, label=name)
 
 
-def _rows_of_targets(titles, columns, width, margin, height, header):
-    """(figure, axes) with a row for each target and an axis for each metric; sizes in inches."""
-    size = (width * columns + margin, height * len(titles) + header)
+def _rows_of_targets(titles, columns, width, height, header):
+    """(figure, axes) with a row for each target and an axis for each metric; sizes of these in inches."""
+    titles = [fill(title, 34) for title in titles]
+    margin = 0.3 + 0.08 * max(len(line) for title in titles for line in title.splitlines())
+    lines = sum(1 + 0.4 * title.count("\n") for title in titles)
+    size = (width * columns + margin, height * lines + header)
     figure, axes = plt.subplots(1, columns, figsize=size, squeeze=False, sharey=True, layout="constrained")
     axes[0, 0].set_yticks(range(len(titles)), titles)
     axes[0, 0].set_ylim(len(titles) - 0.5, -0.5)

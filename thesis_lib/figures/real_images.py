@@ -1,9 +1,17 @@
 """Figures of notebook 13: when a training target pays, and what it predicts."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
+from scipy import ndimage
 
-from thesis_lib.figures.style import DRAWN, TRUE, grid, picture, style
+from thesis_lib.figures.style import DRAWN, TRUE, apart, grid, picture, style
+
+PREDICTED = "#56B4E9"
+MARGIN = 8  # px around the object that is shown
+LEADER = {"color": "#AAAAAA", "lw": 0.8, "clip_on": False}
 
 
 def gains(table, panels, baseline):
@@ -37,7 +45,7 @@ def gains(table, panels, baseline):
         axis.axhline(0, color="black", ls=":")
         ticks = sorted(set(of_metric["error_over_width"].round(2)))
         limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
-        ticks = [tick for tick, before in zip(ticks, [0, *ticks]) if tick > 1.1 * before]  # numbers stay apart
+        ticks = apart(ticks, 1.15)
         axis.set(xscale="log", xlabel="annotators' error / width of objects", xlim=limits)
         axis.minorticks_off()
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
@@ -51,16 +59,22 @@ def gains(table, panels, baseline):
 
 
 def _name_data(axis, table):
-    """Write which data each error over width is of, above the axis; those of one place stand below each other."""
-    options = {"rotation": 35, "fontsize": 7, "ha": "left", "va": "bottom", "transform": axis.get_xaxis_transform()}
+    """Write which data each error over width is of, above the axis; names that would collide move to the right."""
+    options = {"rotation": 35, "fontsize": 8, "ha": "left", "va": "bottom", "transform": axis.get_xaxis_transform()}
+    free = 0.0
     for ratio, part in table.groupby(table["error_over_width"].round(3)):
-        axis.text(ratio, 1.01, " and ".join(dict.fromkeys(part["data"])), **options)
+        at = max(ratio, free)
+        axis.text(at, 1.04 if at > ratio else 1.01, " and ".join(dict.fromkeys(part["data"])), **options)
+        axis.plot([ratio, at], [1.0, 1.04 if at > ratio else 1.01], **LEADER, transform=axis.get_xaxis_transform())
         axis.axvline(ratio, color="#DDDDDD", lw=0.8, zorder=0)
+        free = 1.16 * at
     axis.set_title(axis.get_title(), fontsize=9, pad=58)
 
 
 def outlines(pictures, targets):
-    """Test images with the true outline, the drawn one, and P(object) of targets with the outline that they predict.
+    """The object in the middle of test images: its true outline, the drawn one, and those that targets predict.
+
+    Behind the outlines stand the image, or P(object): the brighter, the more probable.
 
     Args:
         pictures: dict from image, true, drawn and each target to uint8 arrays (n, H, W).
@@ -68,16 +82,41 @@ def outlines(pictures, targets):
     """
     names = ["drawn", *(name for name in targets if name in pictures)]
     count = len(pictures["image"])
-    figure, axes = grid(count, len(names), 2.0, 2.1)
+    figure, axes = grid(count, len(names), min(2.2, 11 / len(names)), min(2.2, 11 / len(names)) + 0.15)
     for index, row in enumerate(axes):
+        true = pictures["true"][index]
+        window = _around_middle(true)
         for axis, name in zip(row, names):
             shown = pictures["image"][index] if name == "drawn" else pictures[name][index]
-            top = None if name == "drawn" else 255
-            title = ("image, true and drawn" if name == "drawn" else style(name)[0]) if index == 0 else None
-            picture(axis, shown, title, cmap="gray", vmin=0, vmax=top)
-            colour = DRAWN if name == "drawn" else style(name)[1]
-            if name != "drawn" and colour == "#000000":
-                colour = "#56B4E9"
-            axis.contour(pictures["true"][index], [127.5], colors=TRUE, linewidths=1.0)
-            axis.contour(pictures[name][index], [127.5], colors=colour, linewidths=1.0, linestyles="dashed")
+            top = None if name == "drawn" else 400  # the probability stays dark enough for lines on it
+            title = "image, true and drawn" if name == "drawn" else style(*_parts(name))[0]
+            picture(axis, shown[window], fill(title, 22) if index == 0 else None, cmap="gray", vmin=0, vmax=top)
+            colour = DRAWN if name == "drawn" else PREDICTED
+            axis.contour(true[window], [127.5], colors=TRUE, linewidths=1.6)
+            lines = {"linewidths": 1.3, "linestyles": "dashed"}
+            axis.contour(pictures[name][index][window], [127.5], colors=colour, **lines)
+    handles = [Line2D([], [], color=TRUE, label="true"), Line2D([], [], color=DRAWN, ls="--", label="drawn")]
+    handles.append(Line2D([], [], color=PREDICTED, ls="--", label="predicted: P(object) = 1/2"))
+    figure.legend(handles=handles, fontsize=8, loc="outside lower center", ncols=3)
     return figure
+
+
+def _parts(name):
+    """(objective, how) of a target's name, such as "one_hot_dice, bias taken out of labels"."""
+    objective, _, how = name.partition(", ")
+    return objective, how
+
+
+def _around_middle(true):
+    """Two slices around the objects next to the middle of a map: a part in which outlines can be told apart."""
+    is_object = true > 127
+    objects, count = ndimage.label(is_object)
+    if not count:
+        return slice(None), slice(None)
+    middle = [length // 2 for length in true.shape]
+    nearest = ndimage.distance_transform_edt(~is_object, return_distances=False, return_indices=True)
+    centre = objects[tuple(nearest[:, middle[0], middle[1]])]
+    rows, columns = np.nonzero(objects == centre)
+    side = max(np.ptp(rows), np.ptp(columns)) + 2 * MARGIN
+    starts = [max(int((at.min() + at.max() - side) // 2), 0) for at in (rows, columns)]
+    return tuple(slice(start, start + side + 1) for start in starts)

@@ -5,9 +5,14 @@ import numpy as np
 import seaborn as sns
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
-from thesis_lib.figures.style import PRIOR, grid, picture, style
+from thesis_lib.figures.style import PRIOR, WIDEST, grid, picture, plain_logarithm, style
 from thesis_lib.labels import IGNORE
+
+MARGIN = 6  # px around the objects of a scene
+MANY = 6  # classes; the legend of more stands beside the pictures
+CUT = 0.7  # a scene is cut if its objects with the margin fill less than this share
 
 
 def reliability(panels):
@@ -19,7 +24,7 @@ def reliability(panels):
         panels: dict from a panel's title to a dict from a line's title to (objective, curve), with the curves of
             `thesis_lib.metrics.calibration`: a dict with confidence, accuracy and count of each bin.
     """
-    size = (3.6 * len(panels) + 0.8, 4.6)
+    size = (min(3.6 * len(panels), WIDEST) + 0.8, 4.6)
     shared = {"sharex": True, "sharey": "row", "height_ratios": (3, 1)}
     figure, axes = plt.subplots(2, len(panels), figsize=size, squeeze=False, layout="constrained", **shared)
     for axis, below, (panel, lines) in zip(*axes, panels.items()):
@@ -47,6 +52,8 @@ def history(table):
     axis.plot(epochs, table["val_loss"], color=PRIOR, label="validation, as drawn")
     axis.plot(epochs[best], table["val_loss"][best], color=PRIOR, marker="o", ls="none", label="best, kept")
     axis.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    plain_logarithm(axis.yaxis)
     axis.legend(fontsize=8)
     return figure
 
@@ -66,9 +73,11 @@ def curves(logs, panels):
             axis.plot(epochs, log[training], color=colour, ls=":", lw=1, label=f"{name}, training")
             axis.plot(epochs, log[validation], color=colour, label=f"{name}, validation", **markers)
         axis.set(xlabel="epoch", ylabel=title)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         values = np.concatenate([log[[training, validation]] for log in logs.values()])
         if np.nanmin(values) > 0 and np.nanmax(values) > 20 * np.nanmin(values):
             axis.set(yscale="log")
+            plain_logarithm(axis.yaxis)
     axes[0, 0].legend(fontsize=7)
     return figure
 
@@ -95,7 +104,9 @@ def errors(labels, predictions, background):
 
 
 def class_maps(rows, columns, num_classes, background, width=None, names=None):
-    """Rows of scenes as pictures.
+    """Scenes as pictures, a row a scene; a single scene of many pictures fills several rows.
+
+    Scenes are cut to their objects, where these fill only a part of them.
 
     Args:
         rows: indices of the scenes.
@@ -106,23 +117,54 @@ def class_maps(rows, columns, num_classes, background, width=None, names=None):
         width: of a picture, inches; its height then has the proportions of the first one.
         names: of the K classes, for a legend.
     """
-    size = (2.1, 1.7)
-    if width is not None:
-        first = next(iter(columns.values()))[1][rows[0]]
-        size = (width, width * first.shape[0] / first.shape[1] + 0.15)
-    figure, axes = grid(len(rows), len(columns), *size)
+    windows = _around_objects(columns, rows, background)
+    width = 2.1 if width is None else width
+    shapes = [next(iter(columns.values()))[1][i][window].shape for i, window in zip(rows, windows)]
+    height = width * np.mean([shape[0] / shape[1] for shape in shapes]) + 0.15
+    per_line = len(columns) if len(rows) > 1 else min(len(columns), max(int(WIDEST / width), 1))
+    lines = len(rows) * -(-len(columns) // per_line)
+    title_height = 0.12 * max(title.count("\n") for title in columns)
+    figure, axes = grid(lines, per_line, width, height + title_height / max(len(rows), 1))
+    kinds = {kind for kind, _ in columns.values()}
+    beside = 0.9 * ("probability" in kinds) + 1.1 * (names is not None and "errors" not in kinds and num_classes > MANY)
+    figure.set_figwidth(figure.get_figwidth() + beside)  # inches of the colour bar and the legend
     colours = np.ones((IGNORE + 1, 3))
     colours[:num_classes] = sns.color_palette("tab20", num_classes)
     colours[background] = (0.93, 0.93, 0.93)
-    _legend(figure, {kind for kind, _ in columns.values()}, colours[:num_classes], background, names)
-    probability = None
-    for line, i in zip(axes, rows):
-        for axis, (title, (kind, arrays)) in zip(line, columns.items()):
-            shown = _picture(axis, kind, arrays[i], title if i == rows[0] else None, colours)
+    _legend(figure, kinds, colours[:num_classes], background, names)
+    for axis in axes.flat[len(rows) * len(columns) :]:
+        axis.set_axis_off()
+    probability, free = None, iter(axes.flat)
+    for i, window in zip(rows, windows):
+        for title, (kind, arrays) in columns.items():
+            shown = _picture(next(free), kind, arrays[i][window], title if i == rows[0] else None, colours)
             probability = shown if kind == "probability" else probability
     if probability is not None:
         figure.colorbar(probability, ax=axes, label="probability", shrink=0.8, pad=0.01, aspect=30)
     return figure
+
+
+def _around_objects(columns, rows, background):
+    """Two slices for each scene, of one size: around all its objects, or of everything where these fill most of it."""
+    everything = [(slice(None), slice(None))] * len(rows)
+    maps = [arrays for kind, arrays in columns.values() if kind == "classes"]
+    if not maps or len({maps[0][i].shape for i in rows}) > 1:
+        return everything
+    boxes = []
+    for i in rows:
+        at = np.nonzero(np.any([(one[i] != background) & (one[i] != IGNORE) for one in maps], axis=0))
+        boxes.append([(one.min() - MARGIN, one.max() + MARGIN + 1) if len(one) else (0, 1) for one in at])
+    full = maps[0][rows[0]].shape
+    size = [min(max(box[axis][1] - box[axis][0] for box in boxes), full[axis]) for axis in (0, 1)]
+    if np.prod(size) >= CUT * np.prod(full):
+        return everything
+    return [tuple(_placed(*one) for one in zip(box, size, full)) for box in boxes]
+
+
+def _placed(bounds, length, full):
+    """A slice of a length around bounds and inside the image."""
+    start = min(max((bounds[0] + bounds[1] - length) // 2, 0), full - length)
+    return slice(start, start + length)
 
 
 def _picture(axis, kind, array, title, colours):
@@ -149,7 +191,7 @@ def _legend(figure, kinds, colours, background, names):
     elif "classes" in kinds and names is not None:
         entries = dict(zip(names, colours))
         where = {"loc": "outside lower center", "ncols": len(colours)}
-        if len(colours) > 6:
+        if len(colours) > MANY:
             where = {"loc": "outside right center", "ncols": 1}
     else:
         return

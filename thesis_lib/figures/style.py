@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 from IPython.display import display
+from matplotlib.ticker import LogLocator, NullLocator
 
 from thesis_lib.semi_supervised.run import METHODS
 from thesis_lib.targets.objectives import OBJECTIVES
@@ -45,6 +46,7 @@ METHOD_STYLE = {  # training with few labels: likewise
     "fix_match": ("#999999", "D"),
 }
 TITLES = {name: kind.title for name, kind in (OBJECTIVES | METHODS).items()}
+WIDEST = 10.0  # inches of all panels side by side: on a page wider figures shrink until nobody can read them
 TRUE, DRAWN, PRIOR = "#009E73", "#D55E00", "#0072B2"
 
 
@@ -64,7 +66,10 @@ def show(figure, name, folder, title=None):
     if title:
         figure.suptitle(title, fontsize=10)
     save(figure, folder, name)
-    display(figure, metadata={"image/png": {"alt": described(figure)}})
+    if "inline" in plt.get_backend():
+        display(figure, metadata={"image/png": {"alt": described(figure)}})
+    else:
+        plt.show()
     plt.close(figure)
 
 
@@ -136,6 +141,37 @@ def dashes(names, hows=()):
         return [kinds[different.index(how) % len(kinds)] for how in hows]
     colours = [style(name)[1] for name in names]
     return [kinds[colours[:i].count(colour) % len(kinds)] for i, colour in enumerate(colours)]
+
+
+def apart(values, factor):
+    """Those of several positive values that are each larger than the one before by a factor: ticks that do not collide.
+
+    Args:
+        values: where ticks may stand, on a logarithmic axis.
+        factor: smallest ratio of two ticks.
+
+    Returns:
+        list, in increasing order. The value 1 stays, if it is among them.
+
+    Example:
+        >>> apart([0.5, 1, 1.25, 1.5, 2], 1.3)
+        [0.5, 1, 1.5, 2]
+    """
+    kept = []
+    for value in sorted(set(values)):
+        if kept and value < kept[-1] * factor * (1 - 1e-9):
+            if value != 1:
+                continue
+            kept.pop()
+        kept.append(value)
+    return kept
+
+
+def plain_logarithm(axis):
+    """Ticks of a logarithmic axis (an axis' xaxis or yaxis) at 1, 2 and 5 times powers of ten, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def grid(rows, columns, width=2.4, height=2.0, **options):

@@ -1,28 +1,48 @@
 """Figures of notebook 2: soft labels, smoothing matrices, and how well they forecast the true map."""
 
+from textwrap import fill
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
+from scipy import ndimage
 
-from thesis_lib.figures.style import TRUE, grid, picture, style
+from thesis_lib.figures.style import TRUE, apart, grid, picture, style
+
+MARGIN = 6  # px around the object that is shown
 
 
 def label_gallery(soft_labels, k, class_name):
-    """Soft labels of one scene by rule: the probability of class k above, the entropy below.
+    """Soft labels of one object by rule: the probability of class k above, the entropy below.
 
     Args:
         soft_labels: dict from a rule's title to its soft labels (H, W, K).
+        k: the class; its largest object is shown.
+        class_name: of the class.
     """
-    figure, axes = grid(2, len(soft_labels), 1.75, 1.7)
+    window = _around_object(next(iter(soft_labels.values()))[..., k] > 0.5)
+    figure, axes = grid(2, len(soft_labels), 10.5 / len(soft_labels), 1.8)
     for (above, below), (title, q) in zip(axes.T, soft_labels.items()):
-        probability = picture(above, q[..., k], title, cmap="viridis", vmin=0, vmax=1)
+        q = q[window]
+        probability = picture(above, q[..., k], fill(title, 16), cmap="viridis", vmin=0, vmax=1)
         entropy = -(q * np.log(np.maximum(q, 1e-12))).sum(-1)
         spread = picture(below, entropy, cmap="magma", vmin=0, vmax=np.log(2))
+        above.title.set_fontsize(8)
     axes[0, 0].set_ylabel(f"P({class_name})", fontsize=9)
     axes[1, 0].set_ylabel("entropy, nats", fontsize=9)
     figure.colorbar(probability, ax=axes[0, :].tolist(), shrink=0.8)
     figure.colorbar(spread, ax=axes[1, :].tolist(), shrink=0.8)
     return figure
+
+
+def _around_object(mask):
+    """Two slices, of rows and columns, with the largest connected object of a mask; all of it if there is none."""
+    objects, count = ndimage.label(mask)
+    if not count:
+        return slice(None), slice(None)
+    largest = np.bincount(objects.ravel())[1:].argmax() + 1
+    rows, columns = np.nonzero(objects == largest)
+    return tuple(slice(max(at.min() - MARGIN, 0), at.max() + MARGIN + 1) for at in (rows, columns))
 
 
 def edge_profile(distance, profiles, predictive):
@@ -45,22 +65,59 @@ def edge_profile(distance, profiles, predictive):
 
 
 def matrices(named, class_names, axes=("true class", "drawn class")):
-    """Heat maps of K x K matrices on a common colour scale from 0 to 1.
+    """How the weight of each class is spread over the classes.
+
+    Heat maps on a common colour scale from 0 to 1, in which what rounds to zero is left blank. Where each class shares
+    with at most one other, a matrix is next to empty: bars then show how much leaves each class, and where it goes.
 
     Args:
-        named: dict from a title to a matrix.
+        named: dict from a title to a matrix (K, K) whose rows sum to one.
         class_names: K names; those longer than two letters are shown as bg.
         axes: what columns and rows are.
     """
-    figure, panels = grid(1, len(named), 3.4, 3.2)
     short = [name if len(name) < 3 else "bg" for name in class_names]
+    if len(short) > 3 and all(_shares_with_one(np.asarray(matrix)) for matrix in named.values()):
+        return _leaving(named, short, axes)
+    figure, panels = grid(1, len(named), 3.8, 3.6)
     options = {"vmin": 0, "vmax": 1, "cmap": "cividis", "cbar": False, "square": True}
-    options |= {"annot": True, "fmt": ".2f", "annot_kws": {"fontsize": 5}, "xticklabels": short, "yticklabels": short}
+    options |= {"fmt": "", "annot_kws": {"fontsize": 6}, "xticklabels": short, "yticklabels": short}
     for axis, (title, matrix) in zip(panels[0], named.items()):
-        sns.heatmap(matrix, ax=axis, **options)
+        texts = np.vectorize(lambda share: f"{share:.2f}" if share >= VISIBLE else "")(matrix)
+        sns.heatmap(matrix, ax=axis, annot=texts, **options)
         axis.set_title(title, fontsize=9)
         axis.set(xlabel=axes[0], ylabel=axes[1])
         axis.tick_params(labelsize=7)
+    return figure
+
+
+VISIBLE = 0.005  # smaller shares round to zero
+
+
+def _shares_with_one(matrix):
+    """Whether each row has at most one visible share beside the diagonal."""
+    beside = matrix - np.diag(np.diag(matrix))
+    return ((beside >= VISIBLE).sum(1) <= 1).all()
+
+
+def _leaving(named, names, axes):
+    """Bars: the share of each class that lies on others, with the class that has most of it."""
+    size = (min(3.6 * len(named) + 0.6, 11), 0.24 * len(names) + 1.2)
+    figure, panels = plt.subplots(1, len(named), figsize=size, squeeze=False, sharey=True, layout="constrained")
+    largest = max(1 - np.diag(matrix).min() for matrix in named.values())
+    for axis, (title, matrix) in zip(panels[0], named.items()):
+        beside = np.asarray(matrix) - np.diag(np.diag(matrix))
+        shares, where = beside.sum(1), beside.argmax(1)
+        axis.barh(names, shares, color="#56B4E9")
+        for y, (share, to) in enumerate(zip(shares, where)):
+            target = f"to {names[to]}" if beside[y, to] > share / 2 else "spread over all"
+            text = f" {share:.2f} {target}" if share >= VISIBLE else f" {share:.3f}"
+            axis.text(share, y, text, va="center", fontsize=7)
+        axis.set_title(title, fontsize=9)
+        axis.set(xlim=(0, 1.6 * largest), xlabel=f"share of the {axes[1]} on another {axes[0]}")
+        axis.xaxis.label.set_fontsize(8)
+        axis.tick_params(labelsize=8)
+    panels[0, 0].set(ylabel=axes[1])
+    panels[0, 0].invert_yaxis()
     return figure
 
 
@@ -91,7 +148,7 @@ def assumed_sigma(table, true_sigma):
     axis.plot(table["sigma, px"], table["log_loss"], color=style("posterior")[1], marker="s", label="posterior")
     axis.axvline(true_sigma, color=TRUE, ls="--", label="annotators' sigma")
     axis.set(xlabel="assumed sigma, px", ylabel="log loss, nats", xscale="log")
-    ticks = list(table["sigma, px"])
+    ticks = apart(table["sigma, px"], 1.3)
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.minorticks_off()
     axis.legend(fontsize=8)
