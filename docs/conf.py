@@ -5,6 +5,7 @@ from pathlib import Path
 
 import latex2mathml.converter
 from docutils import nodes
+from sphinx.util import logging
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -14,7 +15,8 @@ version = release = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["
 extensions = ["myst_nb"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
 root_doc = "docs/index"
-include_patterns = ["docs/**", "notebooks/*.ipynb", "README.md", "RESULTS.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+include_patterns = ["docs/**", "notebooks/*.ipynb", "*.md"]
+suppress_warnings = ["myst.xref_missing"]  # links to files that are no pages; tests/test_readme.py checks that they are there
 exclude_patterns = ["docs/_build"]
 nb_execution_mode = "off"  # the notebooks are committed with their outputs
 nb_merge_streams = True
@@ -28,14 +30,17 @@ html_extra_path = ["_build/library"]  # what pdoc makes of the docstrings
 html_math_renderer = "mathml"  # of the browser itself, so that pages need no script from elsewhere
 
 
-def inline_math(self, node):
-    self.body.append(latex2mathml.converter.convert(node.astext()))
+def inline_math(self, node, display="inline"):
+    try:
+        self.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+    except Exception:  # its errors share no class
+        logging.getLogger(__name__).warning("a formula cannot be shown: %s", node.astext(), location=node)
+        self.body.append(self.encode(node.astext()))
     raise nodes.SkipNode
 
 
 def displayed_math(self, node):
-    self.body.append(latex2mathml.converter.convert(node.astext(), display="block"))
-    raise nodes.SkipNode
+    inline_math(self, node, "block")
 
 
 def setup(app):

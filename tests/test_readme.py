@@ -7,7 +7,7 @@ import pytest
 from thesis_lib.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [*REPOSITORY.glob("*.md"), *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 
 def blocks(language):
