@@ -6,6 +6,7 @@ from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import boundary_displacements
 from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.annotation.simulated import DisplacementField
+from thesis_lib.annotation.stretches import Stretch
 
 
 def discs(count=12, size=96):
@@ -26,6 +27,10 @@ def drawn(maps, sigmas, biases):
     for seed, (name, sigma, bias) in enumerate(zip("abc", sigmas, biases)):
         drawings[name] = DisplacementField(sigma, 4.0, mean=bias, background=0)(maps, seed)
     return drawings
+
+
+def as_stretches(series):
+    return {pair: [Stretch(pair[1], one, None, None) for one in several] for pair, several in series.items()}
 
 
 def middle(prior):
@@ -164,7 +169,7 @@ def test_pairs_borrow_from_each_other_the_less_they_are_measured():
     series = {(0, k): [generator.normal(0, 1.0, 2000)] for k in range(1, 7)}
     series[0, 7] = [3.0 * generator.normal(0, 1.0, 2000)]  # truly different, much measured
     series[0, 8] = [generator.normal(0, 3.0, 6)]  # hardly measured
-    priors = pooled(series)
+    priors = pooled(as_stretches(series))
     sigma = {pair: np.sqrt(prior.scale / prior.shape) for pair, prior in priors.items()}
     assert sigma[0, 7] == pytest.approx(3.0, rel=0.1) and sigma[0, 1] == pytest.approx(1.0, rel=0.1)
     own = np.concatenate(series[0, 8]).std()
@@ -175,7 +180,7 @@ def test_pairs_borrow_from_each_other_the_less_they_are_measured():
 
 def test_one_variance_for_all_is_pooled_completely():
     generator = np.random.default_rng(1)
-    priors = pooled({(0, k): [generator.normal(0, 2.0, 40)] for k in range(1, 30)})
+    priors = pooled(as_stretches({(0, k): [generator.normal(0, 2.0, 40)] for k in range(1, 30)}))
     sigma = [np.sqrt(prior.scale / prior.shape) for prior in priors.values()]
     assert max(sigma) / min(sigma) < 1.2
 
@@ -193,8 +198,8 @@ def test_one_variance_for_all_is_pooled_completely():
             "annotations of 'a' must be a non-empty array of integer classes",
         ),
         (
-            lambda maps: agreement({"a": [maps], "b": [maps]}),
-            r"must be label maps \(H, W\), one for each image; got shape \(2, 64, 64\)",
+            lambda maps: agreement({"a": maps[0], "b": maps[0]}),
+            r"must be label maps \(H, W\) or \(D, H, W\), one for each image; got shape \(64,\)",
         ),
         (lambda maps: shape_based_average(maps[:1]), "two annotators or more; got 1"),
     ],

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from thesis_lib.annotation import empirical_bayes
-from thesis_lib.annotation.empirical_bayes import Correlation, Moments, Objects
+from thesis_lib.annotation import empirical_bayes, moments
+from thesis_lib.annotation.moments import Correlation, Moments, Objects
 from thesis_lib.annotation.prior import BoundaryPrior
 
 TRUE = (0.5, 3.0, 2.5, 1.2)  # mean, mean_weight, shape, scale
@@ -22,7 +22,7 @@ def along_boundaries(lengths, correlation, seed=0):
     generator = np.random.default_rng(seed)
     series = []
     for length in lengths:
-        power = empirical_bayes.spectrum(length, correlation.of(length))
+        power = moments.spectrum(length, correlation.of(length))
         series.append(np.fft.ifft(np.fft.fft(generator.standard_normal(length)) * np.sqrt(power)).real)
     return series
 
@@ -73,7 +73,7 @@ def test_an_object_that_counts_twice_is_two_objects():
     curves = along_boundaries([30, 50] * 30, Correlation(4.0))
     weights = [2] * 20 + [1] * 40
     assert Moments.of(curves).correlation(weights).length == pytest.approx(
-        empirical_bayes.correlation(curves + curves[:20]).length, rel=0.01
+        moments.correlation(curves + curves[:20]).length, rel=0.01
     )
 
 
@@ -86,12 +86,12 @@ def test_parameters_scale_with_the_unit():
 @pytest.mark.parametrize("length", [0.0, 2.0, 6.0])
 def test_the_correlation_length_is_recovered(length):
     series = along_boundaries([40] * 200 + [25] * 100, Correlation(length))
-    assert empirical_bayes.correlation(series).length == pytest.approx(length, rel=0.15, abs=0.1)
+    assert moments.correlation(series).length == pytest.approx(length, rel=0.15, abs=0.1)
 
 
 def test_a_correlation_length_that_grows_with_the_boundary_is_recovered():
     true = Correlation(5.0, 40.0, 0.6)
-    measured = empirical_bayes.correlation(along_boundaries([20, 40, 80] * 150, true))
+    measured = moments.correlation(along_boundaries([20, 40, 80] * 150, true))
     assert measured.of(40) == pytest.approx(5.0, rel=0.1) and measured.growth == pytest.approx(0.6, abs=0.15)
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from thesis_lib.annotation import empirical_bayes
 from thesis_lib.annotation.displacements import object_displacements
+from thesis_lib.annotation.moments import correlation
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import Population, annotator
 
@@ -30,7 +30,7 @@ def test_drawn_objects_have_the_spread_and_the_correlation_of_the_prior():
     series = [one.values for one in found]
     assert len(series) == 72
     assert np.concatenate(series).std() == pytest.approx(1.0, rel=0.1)
-    assert empirical_bayes.correlation(series).length == pytest.approx(6.0, rel=0.3)
+    assert correlation(series).length == pytest.approx(6.0, rel=0.3)
 
 
 def test_the_prior_of_drawn_objects_is_measured_again():

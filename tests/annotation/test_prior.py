@@ -25,7 +25,7 @@ def correlated(generator, boundaries, points, length):
 def test_the_update_is_the_conjugate_formula_worked_by_hand():
     posterior = BoundaryPrior(mean=1.0, mean_weight=2.0, shape=3.0, scale=4.0).update([0.0, 2.0, 4.0, 6.0])
     # n = 4, mean 3, squares about it 9 + 1 + 1 + 9 = 20; 2 * 4 * (3 - 1)^2 / (2 * 6) = 8 / 3
-    assert astuple(posterior) == pytest.approx((14 / 6, 6.0, 5.0, 4 + 10 + 8 / 3))
+    assert astuple(posterior)[:4] == pytest.approx((14 / 6, 6.0, 5.0, 4 + 10 + 8 / 3))
 
 
 @settings(max_examples=30, deadline=None)
@@ -34,7 +34,7 @@ def test_two_updates_equal_one_with_all_the_data(values, cut):
     cut = min(cut, len(values) - 1)
     once = BoundaryPrior().update(values)
     twice = BoundaryPrior().update(values[:cut]).update(values[cut:])
-    np.testing.assert_allclose(astuple(once), astuple(twice))
+    np.testing.assert_allclose(astuple(once)[:4], astuple(twice)[:4])
 
 
 def test_the_effective_count_is_n_over_tau():

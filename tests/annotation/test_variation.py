@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thesis_lib.annotation import empirical_bayes
 from thesis_lib.annotation.held_out import MODELS, held_out
+from thesis_lib.annotation.moments import spectrum
 from thesis_lib.annotation.presence import missed_and_invented, presence_rates
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import Population
@@ -32,7 +32,7 @@ def simulated(count=500, places=240, seed=0, growth=0.3):
     generator = np.random.default_rng(seed)
     sigma = np.sqrt(1.2 / generator.gamma(2.5, size=count))
     bias = generator.normal(0, sigma / np.sqrt(3.0))
-    power = empirical_bayes.spectrum(places, 3.0)
+    power = spectrum(places, 3.0)
     field = np.fft.ifft(np.fft.fft(generator.standard_normal((count, places))) * np.sqrt(power)).real
     diameters = 10 * np.exp(generator.normal(0, 0.5, count))
     series = (bias[:, None] + sigma[:, None] * field) * (diameters[:, None] / 10) ** growth

@@ -5,21 +5,18 @@ pairs are pooled by empirical Bayes (Smyth, Statistical Applications in Genetics
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from thesis_lib import checks
+from thesis_lib.annotation import voxels
 from thesis_lib.annotation.autocorrelation import autocorrelation_time
 from thesis_lib.annotation.consensus import shape_based_average
-from thesis_lib.annotation.displacements import (
-    displacements_by_pair,
-    object_displacements,
-    warn_of_small_radius,
-)
+from thesis_lib.annotation.displacements import object_displacements, stretches_by_pair, warn_of_small_radius
 from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.stretches import places
 from thesis_lib.labels import background_class
 
 
@@ -36,8 +33,8 @@ class Agreement:
         population: `BoundaryPrior.fit_population` of the objects of all annotators, each annotator's bias removed: how
             bias and spread vary from object to object. It is `prior` where no object has a boundary of its own.
         images: DataFrame with a row for each annotator and image: annotator, image (its number), bias and spread of
-            the boundaries that `annotators` uses, px, and objects, the number of objects measured. Bias and spread are
-            missing where the annotator shares no object with the others.
+            the boundaries that `annotators` uses, px or mm, and objects, the number of objects measured. Bias and
+            spread are missing where the annotator shares no object with the others.
     """
 
     prior: BoundaryPrior
@@ -57,21 +54,24 @@ def prior_table(title, priors):
 
     Args:
         title: of the index.
-        priors: dict from a name to a BoundaryPrior.
+        priors: dict from a name to a BoundaryPrior, all in px or all in mm.
 
     Returns:
-        DataFrame with a row for each prior, all values in px.
+        DataFrame with a row for each prior.
     """
+    units = sorted({prior.unit for prior in priors.values()})
+    if len(units) > 1:
+        raise ValueError(f"priors must be of one unit; got {' and '.join(units)}")
     rows = []
     for name, prior in priors.items():
         bias_low, bias_high = prior.mean_interval()
         sigma_low, sigma_high = prior.sigma_interval()
         row = {
             title: name,
-            "bias, px": prior.mean,
+            f"bias, {prior.unit}": prior.mean,
             "bias from": bias_low,
             "bias to": bias_high,
-            "sigma, px": math.sqrt(prior.scale if prior.is_known else prior.scale / prior.shape),
+            f"sigma, {prior.unit}": math.sqrt(prior.scale if prior.is_known else prior.scale / prior.shape),
             "sigma from": sigma_low,
             "sigma to": sigma_high,
         }
@@ -79,7 +79,7 @@ def prior_table(title, priors):
     return pd.DataFrame(rows).set_index(title)
 
 
-def agreement(annotations, references=None, background=None, search_radius=10.0):
+def agreement(annotations, references=None, background=None, search_radius=10.0, spacing=None):
     """Bias and sigma of annotators, from what they drew of the same images.
 
     Against references (true maps) displacements are taken as they are. Without references, they are measured against
@@ -88,11 +88,15 @@ def agreement(annotations, references=None, background=None, search_radius=10.0)
 
     Args:
         annotations: dict from an annotator's name to label maps: (N, H, W), or a sequence of (H, W) that may differ in
-            size. Maps are asked for one at a time, so a sequence may read them from files.
+            size, or volumes, (N, D, H, W) or a sequence of (D, H, W). Maps are asked for one at a time, so a sequence
+            may read them from files.
         references: the true maps of the same images, or None, which takes two annotators or more.
         background: the background's class; the most frequent class of the first map if None.
-        search_radius: px, at least 0.5; larger displacements are not seen. Take at least four times the expected sigma.
-            A warning says where it is too small for the measured sigma and bias.
+        search_radius: px, or mm where a spacing is given, at least half a pixel; larger displacements are not seen.
+            Take at least four times the expected sigma. A warning says where it is too small for the measured sigma and
+            bias.
+        spacing: sides of a pixel (rows, columns) or voxel (planes, rows, columns), mm: one for all images, or a
+            sequence with one for each image. All lengths are then in mm; in px if None.
 
     Returns:
         Agreement.
@@ -105,24 +109,31 @@ def agreement(annotations, references=None, background=None, search_radius=10.0)
         >>> prior_table("annotator", measured.annotators)  # each one's bias and sigma, px
         >>> unbiased = shift_boundaries(ann, -measured.annotators["ann"].mean, background=0)
         >>> loss = ForwardLikelihood(measured.population)  # thesis_lib.targets
+
+    Example: volumes of two scanners. Everything is in mm.
+        >>> sides = [(3.0, 0.8, 0.8), (1.0, 0.7, 0.7)]
+        >>> measured = agreement({"ann": [first, second], "bob": [other, another]}, background=0, spacing=sides)
     """
     counts = image_counts(annotations, references)
     name, first = next((name, maps[0]) for name, maps in annotations.items())
-    background = background_class(checks.label_maps(f"annotations of {name!r}", first), background)
+    background = background_class(voxels.one_map(f"annotations of {name!r}", first), background)
+    spacings = voxels.lengths_of_images(spacing, counts[name])
     redundancy = len(annotations) / (len(annotations) - 1) if references is None else 1.0
     factor = math.sqrt(redundancy)
     measured = {name: [] for name in annotations}
-    for i in range(counts[name]):
-        drawn = {name: _one_map(name, maps[i]) for name, maps in annotations.items()}
+    for i, sides in enumerate(spacings):
+        drawn = {name: voxels.one_map(f"annotations of {name!r}", maps[i]) for name, maps in annotations.items()}
         if references is None:
-            true, distances = shape_based_average(list(drawn.values()), background)
+            true, distances = shape_based_average(list(drawn.values()), background, sides)
         else:
-            true, distances = references[i], None
+            true, distances = voxels.one_map("references", references[i]), None
         for name, one in drawn.items():
-            by_pair = displacements_by_pair(one, true, background, search_radius, distances)
-            found = object_displacements(one, true, background, search_radius, distances=distances)
-            measured[name].append((by_pair, [single.values for single in found]))
+            of_both = one[None], true[None], background, search_radius
+            by_pair = stretches_by_pair(*of_both, distances, sides)
+            measured[name].append((by_pair, object_displacements(*of_both, distances=distances, spacing=sides)))
 
+    unit = voxels.unit(spacing)
+    vague = BoundaryPrior(unit=unit)
     other = "most of " + ", ".join(sorted(annotations)) if references is None else "the reference"
     priors, centred, objects, rows = {}, {}, [], []
     for name, images in measured.items():
@@ -132,23 +143,28 @@ def agreement(annotations, references=None, background=None, search_radius=10.0)
                 f"annotations of {name!r} must share an object with {other}; no boundary could be measured"
             )
         bias = _bias(by_pair, background)
-        series = [bias + factor * (one - bias) for one in _outer(by_pair, background)]
-        priors[name] = BoundaryPrior().update_correlated(series)
+        priors[name] = _update(vague, [one.scaled(factor, bias) for one in _outer(by_pair, background)])
         for pair, several in by_pair.items():
             removed = bias if background in pair else 0.0
-            centred.setdefault(pair, []).extend(factor * (one - removed) for one in several)
+            shifted = [one._replace(values=factor * (one.values - removed)) for one in several]
+            centred.setdefault(pair, []).extend(shifted)
         for i, (by_pair, found) in enumerate(images):
-            objects += [factor * (one - bias) for one in found]
+            objects += [replace(one, values=factor * (one.values - bias)) for one in found]
             outer = _outer(by_pair, background)
-            values = bias + factor * (np.concatenate(outer) - bias) if outer else np.full(1, np.nan)
+            values = np.concatenate([one.scaled(factor, bias).values for one in outer]) if outer else np.full(1, np.nan)
             rows.append((name, i, values.mean(), values.std(), len(found)))
     everything = _joined(centred.values())
-    sigma = float(np.concatenate(everything).std())
-    warn_of_small_radius(search_radius, sigma, max(abs(prior.mean) for prior in priors.values()))
-    common = BoundaryPrior().update_correlated(everything, redundancy)
+    sigma = float(np.concatenate([one.values for one in everything]).std())
+    warn_of_small_radius(search_radius, sigma, max(abs(prior.mean) for prior in priors.values()), unit)
+    common = _update(vague, everything, redundancy)
     population = BoundaryPrior.fit_population(objects) if objects else common
     images = pd.DataFrame(rows, columns=["annotator", "image", "bias", "spread", "objects"])
-    return Agreement(common, priors, pooled(centred, redundancy), population, images)
+    return Agreement(common, priors, pooled(centred, redundancy, vague), population, images)
+
+
+def _update(prior, found, redundancy=1.0):
+    """`prior` after observing the displacements of a list of `Stretch`."""
+    return prior.update_correlated([one.values for one in found], redundancy, places(found))
 
 
 def image_counts(annotations, references):
@@ -167,14 +183,6 @@ def image_counts(annotations, references):
     return counts
 
 
-def _one_map(name, labels):
-    if np.ndim(labels) != 2:
-        raise ValueError(
-            f"annotations of {name!r} must be label maps (H, W), one for each image; got shape {np.shape(labels)}"
-        )
-    return labels
-
-
 def _by_pair(images):
     """One dict from a pair to displacements of those of several images."""
     together = {}
@@ -190,9 +198,9 @@ def _outer(by_pair, background):
 
 
 def _bias(by_pair, background):
-    """Mean displacement, px, of the boundaries with the background; 0 if there are none."""
+    """Mean displacement of the boundaries with the background; 0 if there are none."""
     with_background = _joined(series for pair, series in by_pair.items() if background in pair)
-    return float(np.concatenate(with_background).mean()) if with_background else 0.0
+    return float(np.concatenate([one.values for one in with_background]).mean()) if with_background else 0.0
 
 
 def _joined(lists):
@@ -200,7 +208,7 @@ def _joined(lists):
     return [one for several in lists for one in several]
 
 
-def pooled(series, redundancy=1.0):
+def pooled(series, redundancy=1.0, vague=None):
     """A prior for each pair of classes, its variance drawn towards what all pairs have in common (empirical Bayes).
 
     The variances of the pairs are taken as draws from one inverse Gamma distribution. Its two parameters are those that
@@ -208,20 +216,25 @@ def pooled(series, redundancy=1.0):
     2004). Pairs with long boundaries keep their own variance, pairs with short ones borrow from the others.
 
     Args:
-        series: dict from a pair to displacements, a list of arrays, px.
+        series: dict from a pair to displacements, a list of `Stretch`.
         redundancy: how many measurements at one place count as one, besides the correlation along the boundary.
+        vague: the prior in the displacements' unit that a single pair updates: it has nothing to borrow from.
+            `BoundaryPrior()` if None.
 
     Returns:
-        dict from each pair to a BoundaryPrior. A single pair has nothing to borrow from: it updates `BoundaryPrior()`.
+        dict from each pair to a BoundaryPrior.
     """
-    everything = _joined(series.values())
-    tau = redundancy * autocorrelation_time(everything)
-    tau_variance = redundancy * autocorrelation_time(everything, squared=True)
-    counts = np.array([sum(map(len, several)) / tau_variance for several in series.values()])
-    variances = np.array([np.concatenate(several).var() for several in series.values()])
+    vague, everything = vague or BoundaryPrior(), _joined(series.values())
+    values, points = [one.values for one in everything], places(everything)
+    tau, tau_variance = (redundancy * autocorrelation_time(values, squared, points) for squared in (False, True))
+    together = {pair: np.concatenate([one.values for one in several]) for pair, several in series.items()}
+    counts = np.array([len(one) / tau_variance for one in together.values()])
+    variances = np.array([one.var() for one in together.values()])
     usable = variances > 0
-    common = _common_variance(counts[usable], variances[usable]) if usable.sum() > 1 else BoundaryPrior()
-    return {pair: common.update(several, tau, tau_variance) for pair, several in series.items()}
+    common = vague
+    if usable.sum() > 1:
+        common = replace(_common_variance(counts[usable], variances[usable]), unit=vague.unit)
+    return {pair: common.update(one, tau, tau_variance) for pair, one in together.items()}
 
 
 def _common_variance(counts, variances):

@@ -9,181 +9,17 @@ Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.4).
 All lengths have one unit, that of the displacements.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import optimize, special
 
 from thesis_lib import checks
-from thesis_lib.annotation.autocorrelation import as_series
+from thesis_lib.annotation.moments import Moments, SurfaceMoments, checked_series
 
-FEWEST = 3  # displacements of an object
 LARGEST_WEIGHT = 1e4  # of k0: offsets that vary by less than a hundredth of sigma are none
 LARGEST_SHAPE = 500.0  # of a0: spreads that vary by less than 3% are one spread for all
-LONGEST = 50.0  # samples, of the correlation length
 
 
-@dataclass(frozen=True)
-class Objects:
-    """What the displacements of many objects say, an array entry for each object.
-
-    Args:
-        means: mean displacement.
-        squares: sum of squares about the mean, as of `freedom` + 1 independent displacements.
-        counts: how many independent displacements the mean is worth.
-        freedom: degrees of freedom of `squares`.
-    """
-
-    means: np.ndarray
-    squares: np.ndarray
-    counts: np.ndarray
-    freedom: np.ndarray
-
-    def __len__(self):
-        return len(self.means)
-
-    def scaled(self, factors):
-        """The same objects with each one's displacements divided by its factor."""
-        return Objects(self.means / factors, self.squares / factors**2, self.counts, self.freedom)
-
-
-def checked_series(series):
-    """Displacements as a list of arrays, one for each object, of `FEWEST` values or more."""
-    several = isinstance(series, (list, tuple)) and all(np.ndim(one) == 1 for one in series)
-    if not several or not len(series):
-        raise ValueError(f"series must be a list with an array of displacements for each object; got {series!r:.200}")
-    for number, one in enumerate(series):
-        if len(one) < FEWEST:
-            raise ValueError(
-                f"series must hold {FEWEST} displacements or more of each object; object {number} has {len(one)}"
-            )
-    return as_series("series", list(series))
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """How far displacements along a boundary correlate: exp(-r / length) at distance r.
-
-    Args:
-        length: of an object whose boundary is `around` long.
-        around: length of a boundary, the geometric mean of those measured.
-        growth: exponent by which the correlation length grows with the boundary's length.
-    """
-
-    length: float
-    around: float = 1.0
-    growth: float = 0.0
-
-    def of(self, around):
-        """The correlation length of an object whose boundary is so long."""
-        return min(self.length * (around / self.around) ** self.growth, LONGEST)
-
-
-@dataclass(frozen=True)
-class Moments:
-    """What is needed of many objects' displacements to fit them again and again, each counted as often as one likes.
-
-    Args:
-        lengths: number of displacements of each object.
-        means, variances: of each object's displacements.
-        powers: relative power of each frequency but 0, object after object, of objects that have any spread.
-        starts: where each object's powers start.
-        numbers: of the objects that have powers.
-    """
-
-    lengths: np.ndarray
-    means: np.ndarray
-    variances: np.ndarray
-    powers: np.ndarray
-    starts: np.ndarray
-    numbers: np.ndarray
-
-    @classmethod
-    def of(cls, series):
-        """Moments of a list of arrays, one for each object, of three displacements or more."""
-        series = checked_series(series)
-        powers, numbers = [], []
-        for number, one in enumerate(series):
-            if np.ptp(one) > 0:
-                power = np.abs(np.fft.rfft(one - one.mean())[1:]) ** 2
-                powers.append(power / power.sum())
-                numbers.append(number)
-        lengths, means, variances = np.array([(len(one), one.mean(), one.var()) for one in series]).T
-        starts = np.cumsum([0, *map(len, powers)])[:-1]
-        powers = np.concatenate(powers) if powers else np.zeros(0)
-        return cls(lengths.astype(int), means, variances, powers, starts, np.array(numbers, int))
-
-    def correlation(self, weights=None):
-        """See `correlation`; weights: how often each object counts."""
-        weights = np.ones(len(self.numbers)) if weights is None else np.asarray(weights, float)[self.numbers]
-        if not weights.any():
-            return Correlation(0.0)
-        lengths, which = np.unique(self.lengths[self.numbers], return_inverse=True)
-        numbers = np.bincount(which, weights)
-        around = float(np.exp(np.average(np.log(lengths), weights=numbers)))
-        halves = lengths // 2
-        frequency = np.concatenate([np.arange(1, half + 1) for half in halves])
-        length = np.repeat(lengths, halves)
-        twice = np.where(frequency * 2 == length, 1.0, 2.0)  # a real series' two halves agree
-        first = np.cumsum(halves) - halves
-        place = np.concatenate([np.arange(first[one], first[one] + halves[one]) for one in which])
-        relative, rank = self.powers * twice[place], weights * (self.lengths[self.numbers] - 1)
-
-        def negative_log_likelihood(at):
-            along = np.minimum(np.exp(at[0]) * (lengths / around) ** at[1], LONGEST)
-            power = _eigenvalues(length, frequency, np.repeat(along, halves))
-            fits = np.add.reduceat(relative / power[place], self.starts)
-            return np.repeat(numbers, halves) @ (twice * np.log(power)) + rank @ np.log(fits)
-
-        bounds = [(np.log(0.05), np.log(LONGEST)), (0.0, 1.0) if len(lengths) > 1 else (0.0, 0.0)]
-        options = {"xatol": 1e-3, "fatol": 1e-3}
-        best = optimize.minimize(
-            negative_log_likelihood, [0.0, 0.0], bounds=bounds, method="Nelder-Mead", options=options
-        ).x
-        return Correlation(float(np.exp(best[0])), around, float(best[1]))
-
-    def objects(self, along):
-        """`Objects`, given their `Correlation`. See `summarize`."""
-        effective = {}
-        for length in set(self.lengths.tolist()):
-            power = spectrum(length, along.of(length))
-            rest = power[1:].sum()
-            effective[length] = length / power[0], rest**2 / (power[1:] ** 2).sum(), length / rest
-        counts, freedom, raised = np.array([effective[length] for length in self.lengths.tolist()]).T
-        # `raised`: an object's own mean takes away a part of the variance.
-        return Objects(self.means, self.variances * raised * freedom, counts, freedom)
-
-
-def correlation(series):
-    """The correlation length of displacements along boundaries, by restricted maximum likelihood.
-
-    Every object is taken for a closed curve. Its mean and its spread are its own and say nothing about the length.
-
-    Args:
-        series: list of arrays, a displacement a px along each object's boundary.
-
-    Returns:
-        Correlation, in samples (px): between 0.05, which is none, and `LONGEST`.
-    """
-    return Moments.of(series).correlation()
-
-
-def spectrum(length, along):
-    """Eigenvalues of the correlations between `length` places on a closed curve, exp(-r / along)."""
-    return _eigenvalues(length, np.arange(length), along)
-
-
-def _eigenvalues(length, frequency, along):
-    """The sum over all places of exp(-r / along) cos(2 pi frequency r / length), a geometric series; all arrays."""
-    near, angle = np.exp(-1 / np.maximum(along, 1e-3)), 2 * np.pi * frequency / length
-    half = (np.asarray(length) - 1) // 2
-    total = 1 - near**2 - 2 * near ** (half + 1) * (np.cos((half + 1) * angle) - near * np.cos(half * angle))
-    total = total / (1 - 2 * near * np.cos(angle) + near**2)
-    opposite = np.where(np.asarray(length) % 2, 0.0, near ** (length / 2) * np.cos(np.pi * frequency))
-    return np.maximum(total + opposite, 1e-9)
-
-
-def summarize(series, along=None):
+def summarize(series, along=None, points=None):
     """What displacements say about each object's bias and spread, in effective counts.
 
     A mean of n correlated displacements varies like that of n / tau independent ones, and their variance like one with
@@ -192,11 +28,13 @@ def summarize(series, along=None):
     Args:
         series: list of arrays, one for each object, of three displacements or more.
         along: Correlation in samples; estimated by `correlation` if None.
+        points: places (n, 3) of the displacements of each object on its surface; None of contours. The correlation is
+            then in the unit of the places.
 
     Returns:
         Objects.
     """
-    moments = Moments.of(series)
+    moments = Moments.of(series) if points is None else SurfaceMoments.of(checked_series(series), points)
     return moments.objects(moments.correlation() if along is None else along)
 
 

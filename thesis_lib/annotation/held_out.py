@@ -6,7 +6,7 @@ from scipy import stats
 
 from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes
-from thesis_lib.annotation.empirical_bayes import Moments
+from thesis_lib.annotation.moments import Moments
 from thesis_lib.annotation.prior import BoundaryPrior
 
 MODELS = ("Normal", "Student-t", "Normal, by size", "Student-t, by size", "population")

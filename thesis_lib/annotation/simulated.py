@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from thesis_lib import checks
 from thesis_lib.annotation import geometry
-from thesis_lib.annotation.empirical_bayes import spectrum
+from thesis_lib.annotation.moments import spectrum
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 

@@ -28,6 +28,10 @@ class Stretch(NamedTuple):
     outside: np.ndarray
     points: np.ndarray | None
 
+    def scaled(self, factor, about=0.0):
+        """The same with displacements that are `factor` times as far from `about`."""
+        return self._replace(values=about + factor * (self.values - about))
+
     def part(self, which):
         points = None if self.points is None else self.points[which]
         return Stretch(self.label, self.values[which], self.outside[which], points)
@@ -63,6 +67,11 @@ def near(values, together, lengths):
     smallest = 0.5 * lengths.max()  # what the pixel grid adds
     limit = 4 * max(1.4826 * np.median(np.abs(together - median)), smallest)  # 1.4826 MAD estimates a Normal's sigma
     return np.abs(values - median) <= limit
+
+
+def places(found):
+    """The places of displacements on surfaces, a list of arrays; None of contours."""
+    return None if found[0].points is None else [one.points for one in found]
 
 
 def _without_outliers(series, lengths):

@@ -16,7 +16,7 @@ from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes
 from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import object_displacements, warn_of_small_radius
-from thesis_lib.annotation.empirical_bayes import Correlation, Moments
+from thesis_lib.annotation.moments import Correlation, Moments
 from thesis_lib.annotation.presence import background_of, drawn_objects, images, rates
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import annotator
