@@ -10,7 +10,7 @@ pytest.importorskip("SimpleITK")
 from dicom_cases import HOUNSFIELD, SERIES, write_series, write_slice  # noqa: E402
 from pydicom.uid import generate_uid  # noqa: E402
 
-from thesis_lib.data.dicom import write_segmentation  # noqa: E402
+from thesis_lib.data.dicom import write_dicom_seg  # noqa: E402
 from thesis_lib.data.volumes import Volume, check_same_grid, read_volume, write_volume  # noqa: E402
 
 
@@ -89,7 +89,7 @@ def test_class_numbers_go_into_a_dicom_seg_and_back(tmp_path):
     classes = np.zeros(image.shape, np.uint8)
     classes[2, 2:5, 3:6], classes[3, 2:5, 3:6] = 1, 3
     path = tmp_path / "seg.dcm"
-    write_segmentation(image.with_values(classes), path, folder, ["background", "liver", "spleen", "tumour"])
+    write_dicom_seg(image.with_values(classes), path, folder, ["background", "liver", "spleen", "tumour"])
     mask = read_volume(path, labels=True, like=image)
     np.testing.assert_array_equal(mask.values, classes)
     alone = read_volume(path, labels=True)  # its own slices
@@ -101,7 +101,7 @@ def test_class_numbers_go_into_a_dicom_seg_and_back(tmp_path):
     with pytest.raises(ValueError, match=r"seg\.dcm cannot be read as one volume: "):
         read_volume(path, labels=True, like=elsewhere)
     with pytest.raises(ValueError, match="the highest class of the mask must be a whole number from 0 to 1; got 3"):
-        write_segmentation(image.with_values(classes), path, folder, ["background", "liver"])
+        write_dicom_seg(image.with_values(classes), path, folder, ["background", "liver"])
 
 
 def test_overlapping_segments_are_named(tmp_path):
@@ -110,7 +110,7 @@ def test_overlapping_segments_are_named(tmp_path):
     image = read_volume(folder)
     classes = np.zeros(image.shape, np.uint8)
     classes[2, 2:5] = 1
-    write_segmentation(image.with_values(classes), tmp_path / "one.dcm", folder, ["background", "a", "b"])
+    write_dicom_seg(image.with_values(classes), tmp_path / "one.dcm", folder, ["background", "a", "b"])
     one = highdicom.seg.segread(tmp_path / "one.dcm")
     both = highdicom.seg.Segmentation(
         [pydicom.dcmread(path) for path in sorted(folder.iterdir())],

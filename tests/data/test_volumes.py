@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -244,3 +245,10 @@ def test_a_path_that_is_no_volume_is_named(tmp_path):
 def test_what_is_no_volume_is_named(wrong, what):
     with pytest.raises(ValueError, match=what):
         Volume(**({"values": np.zeros((2, 3, 4)), "spacing": (1, 1, 1)} | wrong))
+
+
+def test_without_the_extra_the_error_says_how_to_get_it(tmp_path, monkeypatch):
+    write_volume(volume(), tmp_path / "a.nii")
+    monkeypatch.setitem(sys.modules, "SimpleITK", None)
+    with pytest.raises(ModuleNotFoundError, match=r"SimpleITK is not installed; `pip install '\.\[medical\]'`"):
+        read_volume(tmp_path / "a.nii")

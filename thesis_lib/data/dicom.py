@@ -200,7 +200,7 @@ def _geometry(volume, values, frame=None):
     )
 
 
-def write_segmentation(mask, path, folder, names, kinds=None, series=None, maker="thesis_lib"):
+def write_dicom_seg(mask, path, folder, names, kinds=None, series=None, maker="thesis_lib"):
     """Write class numbers as a DICOM-SEG that refers to the series that was segmented, whole or not at all.
 
     Args:

@@ -5,7 +5,7 @@
 | NIfTI (.nii, .nii.gz), NRRD (.nrrd, .nhdr), MetaImage (.mha, .mhd) | yes | yes (.nhdr and .mhd as one file) |
 | TIFF of several pages (.tif, .tiff; spacing from OME, ImageJ or a JSON file beside it) | yes | yes, as OME-TIFF |
 | a folder that holds a DICOM series, a DICOM file of several frames | yes | no |
-| DICOM-SEG (.dcm) | yes, as labels | by `dicom.write_segmentation` |
+| DICOM-SEG (.dcm) | yes, as labels | by `dicom.write_dicom_seg` |
 
 Space is DICOM's: x grows to the patient's left, y to the back, z to the head, all in mm.
 """

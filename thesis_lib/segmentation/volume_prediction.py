@@ -220,7 +220,7 @@ def predict_volume_files(model, volumes, folder, names=None, **options):
         path = folder / f"{name}{DETACHED.get(ending, ending)}"
         if source.is_dir():
             classes = names or [str(number) for number in range(model.output_shape[-1])]
-            dicom.write_segmentation(predicted, path, source, classes)
+            dicom.write_dicom_seg(predicted, path, source, classes)
         else:
             write_volume(predicted, path)
         yield path, predicted
