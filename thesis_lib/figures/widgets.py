@@ -116,18 +116,22 @@ def training(run):
     Args:
         run: Run.
 
+    Yields:
+        ipywidgets.VBox of the bar and the curve, which is on display.
+
     Example:
         >>> with training(run):
         ...     run.train()
     """
     bar = ipywidgets.IntProgress(0, 0, run.epochs, description="epochs")
     curve = ipywidgets.Image(format="png")
-    show(ipywidgets.VBox([bar, curve]), f"{run.objective}: a progress bar and a live curve in JupyterLab")
+    box = ipywidgets.VBox([bar, curve])
+    show(box, f"{run.objective}: a progress bar and a live curve in JupyterLab")
 
     def update(log):
         bar.value = len(log)
         curve.value = png(pictures.training_curve(log, run.epochs, run.objective))
 
     with own_images.follow(run, update):
-        yield
+        yield box
     bar.value, bar.description = run.epochs, "done"
