@@ -50,6 +50,7 @@ def test_the_citation_and_the_changes_are_of_this_version():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
     versions = re.findall(r"^## (\S+)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert citation["version"] == versions[0] == PROJECT["version"]
+    assert f"version = {{{PROJECT['version']}}}" in (REPOSITORY / "docs/development.md").read_text()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
