@@ -1,12 +1,16 @@
 """U-Net (Ronneberger et al., "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015).
 
-The encoder, the centre and the decoder are lists of blocks. Convolutions are followed by batch normalisation.
+The encoder, the centre and the decoder are lists of blocks. Convolutions are followed by batch normalisation. For
+volumes every layer has three axes (Cicek et al., "3D U-Net", MICCAI 2016). An axis along which voxels are long is
+neither pooled nor convolved until the others are as coarse (Isensee et al., "nnU-Net", Nature Methods 2021).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from thesis_lib import checks
@@ -19,9 +23,9 @@ class Block:
     Args:
         filters: channels of every convolution.
         convolutions: how many, each followed by batch normalisation and a ReLU.
-        kernel: side of the convolutions, px.
+        kernel: side of the convolutions, px, or a tuple with one for each axis.
         pooling: factor by which an encoder block shrinks the image after its convolutions, and a decoder block
-            enlarges it before them; a centre block ignores it.
+            enlarges it before them, or a tuple with one for each axis; a centre block ignores it.
 
     Raises:
         ValueError: if a value is not a whole number from 1.
@@ -29,15 +33,19 @@ class Block:
 
     filters: int
     convolutions: int = 2
-    kernel: int = 3
-    pooling: int = 2
+    kernel: int | tuple = 3
+    pooling: int | tuple = 2
 
     def __post_init__(self):
-        for name in ("filters", "convolutions", "kernel", "pooling"):
+        for name in ("filters", "convolutions"):
             checks.integer(name, getattr(self, name), 1)
+        for name in ("kernel", "pooling"):
+            value = getattr(self, name)
+            for one in value if isinstance(value, tuple) and value else [value]:
+                checks.integer(name, one, 1)
 
 
-def symmetric(width, depth=4):
+def symmetric(width, depth=4, spacing=None):
     """The blocks of a usual U-Net: the decoder mirrors the encoder, and each level has half the resolution of the last.
 
     Args:
@@ -45,6 +53,8 @@ def symmetric(width, depth=4):
             has one: a second one would take half of all the time. Or a list with [filters, convolutions] of each level,
             the finest first and the centre last.
         depth: number of levels above the centre; not used if `width` is a list.
+        spacing: sides of a pixel (rows, columns) or voxel (planes, rows, columns), mm. An axis along which they are
+            twice as long as along the finest, or more, is neither pooled nor convolved. All axes alike if None.
 
     Returns:
         dict with the arguments encoder, centre and decoder of `unet`.
@@ -54,6 +64,10 @@ def symmetric(width, depth=4):
 
     Example:
         >>> network = unet(num_classes=3, **symmetric(width=16, depth=3), image_shape=(None, None, 3))
+
+    Example: volumes of one band, whose voxels are 3 x 0.8 x 0.8 mm large.
+        >>> blocks = symmetric(width=16, depth=3, spacing=(3.0, 0.8, 0.8))
+        >>> network = unet(num_classes=3, **blocks, image_shape=(None, None, None, 1))
     """
     if isinstance(width, (list, tuple)):
         are_pairs = all(isinstance(level, (list, tuple)) and len(level) == 2 for level in width)
@@ -66,11 +80,28 @@ def symmetric(width, depth=4):
         checks.integer("width", width, 1)
         checks.integer("depth", depth, 1)
         blocks = [Block(width, 1), *(Block(width * 2**level) for level in range(1, depth + 1))]
+    if spacing is not None:
+        blocks = _for_spacing(blocks, spacing)
     return {"encoder": blocks[:-1], "centre": blocks[-1:], "decoder": blocks[-2::-1]}
 
 
+def _for_spacing(blocks, spacing):
+    """The blocks with kernels and poolings of 1 along axes where pixels are long, level after level."""
+    what = "two or three lengths, more than 0"
+    sides = checks.number_array("spacing", spacing, what)
+    if sides.shape not in ((2,), (3,)) or sides.min() <= 0:
+        raise ValueError(f"spacing must be {what}; got {spacing!r}")
+    found = []
+    for block in blocks:
+        fine = sides < 2 * sides.min()
+        kernel, pooling = (tuple(np.where(fine, n, 1).tolist()) for n in (block.kernel, block.pooling))
+        found.append(replace(block, kernel=kernel, pooling=pooling))
+        sides = sides * pooling
+    return found
+
+
 def unet(num_classes, encoder, centre, decoder, image_shape=(None, None, 1), dropout=0.0):
-    """A U-Net for images of any size.
+    """A U-Net for images or volumes of any size.
 
     The network pads an image to a size that the poolings divide, and crops the logits back.
 
@@ -78,45 +109,74 @@ def unet(num_classes, encoder, centre, decoder, image_shape=(None, None, 1), dro
         num_classes: K, 2 or more.
         encoder, centre, decoder: lists of Block. The decoder has one block for each block of the encoder, with the same
             poolings in reverse order.
-        image_shape: (H, W, C); H and W may be None.
+        image_shape: (H, W, C), or (D, H, W, C) of volumes; all but C may be None.
         dropout: rate in [0, 1) after the centre.
 
     Returns:
-        keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, H, W, K).
+        keras.Model from images (N, H, W, C) or volumes (N, D, H, W, C), 0-255, to float32 logits with K in place of C.
 
     Raises:
-        ValueError: if the poolings do not match or num_classes is too small.
+        ValueError: if the poolings do not match each other or the axes, or num_classes is too small.
     """
     checks.integer("num_classes", num_classes, 2)
+    if not isinstance(image_shape, (list, tuple)) or len(image_shape) not in (3, 4):
+        raise ValueError(f"image_shape must be (H, W, C) or (D, H, W, C); got {image_shape!r}")
+    axes = len(image_shape) - 1
     poolings, enlargements = [block.pooling for block in encoder], [block.pooling for block in decoder]
     if not encoder or enlargements != poolings[::-1]:
         raise ValueError(
             f"decoder must have the encoder's poolings in reverse order, {poolings[::-1]}; got {enlargements}"
         )
+    for one in [side for block in (*encoder, *centre, *decoder) for side in (block.kernel, block.pooling)]:
+        if isinstance(one, tuple) and len(one) != axes:
+            raise ValueError(f"blocks must have a kernel and a pooling for each of {axes} axes; got {one}")
+    of_axes = LAYERS[axes]
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(1 / 255, name="rescale")(images)
-    x = PadToMultiple(math.prod(poolings), name="pad")(x)
+    x = PadToMultiple(_product(poolings, axes), name="pad")(x)
     skips = []
     for level, block in enumerate(encoder):
-        x = _convolve(x, block, f"encoder{level}")
+        x = _convolve(x, block, of_axes.convolution, f"encoder{level}")
         skips.append(x)
-        x = layers.MaxPooling2D(block.pooling, name=f"encoder{level}_pool")(x)
+        x = of_axes.pooling(block.pooling, name=f"encoder{level}_pool")(x)
     for level, block in enumerate(centre):
-        x = _convolve(x, block, f"centre{level}")
+        x = _convolve(x, block, of_axes.convolution, f"centre{level}")
     if dropout:
-        x = layers.SpatialDropout2D(dropout, name="dropout")(x)
+        x = of_axes.dropout(dropout, name="dropout")(x)
     for level, (block, skip) in enumerate(zip(decoder, reversed(skips))):
-        x = layers.UpSampling2D(block.pooling, name=f"decoder{level}_enlarge")(x)
+        x = of_axes.enlarging(block.pooling, name=f"decoder{level}_enlarge")(x)
         x = layers.Concatenate(name=f"decoder{level}_join")([x, skip])
-        x = _convolve(x, block, f"decoder{level}")
-    x = layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x)
+        x = _convolve(x, block, of_axes.convolution, f"decoder{level}")
+    x = of_axes.convolution(num_classes, 1, dtype="float32", name="classes")(x)
     return keras.Model(images, CropLike(dtype="float32", name="logits")(x, images), name="unet")
 
 
-def _convolve(x, block, name):
+class Axes(NamedTuple):
+    """The layers of images, or of volumes."""
+
+    convolution: type
+    pooling: type
+    enlarging: type
+    dropout: type
+
+
+LAYERS = {
+    2: Axes(layers.Conv2D, layers.MaxPooling2D, layers.UpSampling2D, layers.SpatialDropout2D),
+    3: Axes(layers.Conv3D, layers.MaxPooling3D, layers.UpSampling3D, layers.SpatialDropout3D),
+}
+
+
+def _product(poolings, axes):
+    """Of all poolings: a number, or a list with one for each axis where an axis has its own."""
+    if not any(isinstance(one, tuple) for one in poolings):
+        return math.prod(poolings)
+    return np.prod([np.broadcast_to(one, axes) for one in poolings], axis=0).tolist()
+
+
+def _convolve(x, block, convolution, name):
     """The convolutions of a block, each with batch normalisation and a ReLU."""
     for i in range(block.convolutions):
-        x = layers.Conv2D(block.filters, block.kernel, padding="same", use_bias=False, name=f"{name}_conv{i}")(x)
+        x = convolution(block.filters, block.kernel, padding="same", use_bias=False, name=f"{name}_conv{i}")(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm{i}")(x)
         x = layers.ReLU(name=f"{name}_relu{i}")(x)
     return x
@@ -124,19 +184,27 @@ def _convolve(x, block, name):
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class PadToMultiple(layers.Layer):
-    """Pads with zeros below and to the right until height and width are multiples of `multiple`."""
+    """Pads with zeros at the end of all axes between the first and the last until they are multiples of `multiple`.
+
+    Args:
+        multiple: a number, or a list with one for each of these axes.
+    """
 
     def __init__(self, multiple, **options):
         super().__init__(**options)
         self.multiple = multiple
 
     def call(self, x):
-        height, width = ops.shape(x)[1:3]
-        return ops.pad(x, [[0, 0], [0, -height % self.multiple], [0, -width % self.multiple], [0, 0]])
+        missing = [[0, -n % multiple] for n, multiple in zip(ops.shape(x)[1:-1], self._multiples(x))]
+        return ops.pad(x, [[0, 0], *missing, [0, 0]])
 
     def compute_output_spec(self, x):
-        size = [None if n is None else n + -n % self.multiple for n in x.shape[1:3]]
-        return keras.KerasTensor((x.shape[0], *size, x.shape[3]), dtype=x.dtype)
+        sizes = zip(x.shape[1:-1], self._multiples(x))
+        size = [None if n is None else n + -n % multiple for n, multiple in sizes]
+        return keras.KerasTensor((x.shape[0], *size, x.shape[-1]), dtype=x.dtype)
+
+    def _multiples(self, x):
+        return np.broadcast_to(self.multiple, len(x.shape) - 2).tolist()
 
     def get_config(self):
         return {**super().get_config(), "multiple": self.multiple}
@@ -144,11 +212,10 @@ class PadToMultiple(layers.Layer):
 
 @keras.saving.register_keras_serializable("thesis_lib")
 class CropLike(layers.Layer):
-    """Crops `x` to the height and width of `like`; the top left corner stays."""
+    """Crops `x` to the size of `like` between the first and the last axis; the start of each stays."""
 
     def call(self, x, like):
-        height, width = ops.shape(like)[1:3]
-        return x[:, :height, :width]
+        return x[(slice(None), *(slice(n) for n in ops.shape(like)[1:-1]))]
 
     def compute_output_spec(self, x, like):
-        return keras.KerasTensor((x.shape[0], *like.shape[1:3], x.shape[3]), dtype=x.dtype)
+        return keras.KerasTensor((x.shape[0], *like.shape[1:-1], x.shape[-1]), dtype=x.dtype)
