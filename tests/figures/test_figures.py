@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,7 +7,9 @@ from matplotlib.markers import CARETDOWNBASE
 from scipy import stats
 
 from thesis_lib import figures
+from thesis_lib.figures.captions import CAPTIONS
 from thesis_lib.figures.style import apart, described
+from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import drawn_pairs
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")  # jfly.uni-koeln.de/color
@@ -78,6 +82,18 @@ def test_a_text_names_what_stands_on_the_axes_of_a_figure():
     )
     assert "y: loss" in panels and "y: the same" in panels and "one-hot, training" in panels
     assert len(described(figures.history(log), longest=20)) < 20
+
+
+def test_each_figure_that_a_notebook_shows_has_a_caption():
+    sources = [path.read_text() for path in (REPOSITORY / "notebooks").glob("*.ipynb")]
+    shown = {name for text in sources for name in re.findall(r"figures\.(\w+)\(", text)}
+    drawn = {
+        name
+        for name in shown & set(figures.__all__)
+        if name not in ("errors", "show", "style", "where_drawings_differ")
+    }
+    assert len(drawn) > 30 and drawn <= set(CAPTIONS)
+    assert all(hasattr(figures, name) and text.endswith(".") for name, text in CAPTIONS.items())
 
 
 def test_ticks_that_would_collide_are_left_out():

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from report_cases import Elements, displayed, notebook_with, small_report, write_notebook
 
-from thesis_lib.study import headline, report, report_runs, report_state
+from thesis_lib.study import headline, report, report_page, report_runs, report_state
 
 
 @pytest.fixture
@@ -138,6 +138,7 @@ def test_headings_are_in_order_texts_stand_for_pictures_and_links_lead_somewhere
             assert target.exists(), address
             assert not at or at in Elements(target.read_text()).texts("id"), address
     assert "../../../index.html#runs" in run.read_text()
+    assert "<h1>forward likelihood, seed 3</h1>" in run.read_text()
     titles = re.findall("<li><a href=.*?>(.*?)</a></li>", index.read_text())
     assert titles[:2] == ["What the project found", "Compared"] and "tiny.yaml" in index.read_text()
 
@@ -204,3 +205,9 @@ def test_a_part_that_papermill_is_about_to_write_runs(tmp_path):
     assert str(report_state.state_of_run(tmp_path)) == "failed"
     (tmp_path / "row.json").touch()
     assert str(report_state.state_of_run(tmp_path)) == "done"
+
+
+def test_numbers_have_three_digits_or_are_whole_and_missing_ones_leave_no_word():
+    table = pd.DataFrame({"run": ["a", "b"], "loss": [0.12345, None], "memory": [1190.4, 20.0], "seed": [1, 2]})
+    cells = re.findall("<td.*?>(.*?)</td>", report_page.table_as_html(table, ["a.html"]))
+    assert cells == ["0.123", "1,190", "1", "", "20", "2"]

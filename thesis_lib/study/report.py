@@ -7,7 +7,6 @@ pages beside it. While `make report` runs, `follow` writes it anew whenever a pa
 
 import base64
 import html
-import inspect
 import io
 import os
 import sys
@@ -20,6 +19,7 @@ import matplotlib.pyplot as plt
 
 from thesis_lib import figures
 from thesis_lib.annotation.advice import USUAL, measured_gains
+from thesis_lib.figures.captions import CAPTIONS
 from thesis_lib.figures.style import described
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import experiments, headline
@@ -35,11 +35,6 @@ OF_GAINS = (
     "Each marker is a training target on one data set: its gain in Dice over one-hot + soft Dice with a 95% interval. "
     "Filled markers are significant. To the right annotators' errors are larger beside the objects."
 )
-CAPTIONS = {
-    name: " ".join(inspect.getdoc(drawing).split("\n\n")[0].split())
-    for name, drawing in vars(figures).items()
-    if inspect.isfunction(drawing)
-}
 
 
 def main(profile, is_running=False):

@@ -113,7 +113,9 @@ def _cell(value, is_number):
 
 
 def _text(value):
-    """A value as text: numbers with three digits, nothing for a missing one."""
+    """A value as text: numbers with three digits or whole, nothing for a missing one."""
     if value is None or value != value:
         return ""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -57,7 +57,7 @@ def runs_table(folder, expected, is_running=False, shown=None):
             missing.append(in_repository(error))
             continue
         cost, of_cost = _cost(run / "benchmark.tsv")
-        link, faults = _page_of(run, shown or _shown)
+        link, faults = _page_of(run, row, shown or _shown)
         missing += faults + of_cost
         links.append(link)
         rows.append({"run": name, **{title: _value(row[key]) for key, title in SHOWN.items() if key in row}, **cost})
@@ -89,7 +89,7 @@ def _shown(path, _):
         return None, [in_repository(error)]
 
 
-def _page_of(run, shown):
+def _page_of(run, row, shown):
     """The address of a page made of a run's executed notebook, or None if there is none, and what cannot be shown."""
     target = run / "notebook.html"
     if not (run / "notebook.ipynb").is_file():
@@ -97,7 +97,8 @@ def _page_of(run, shown):
     body, faults = shown(run / "notebook.ipynb", target)
     if body is None:
         return None, faults
-    title = f"Run {run.name}"
+    named = [str(_value(row[key])) for key in ("objective", "method") if row.get(key)]
+    title = ", ".join([*named, f"seed {row['seed']}"] if named and "seed" in row else [f"run {run.name}"])
     try:
         back = ("../../../index.html#runs", "All runs")
         write_page(target, page(title, f"<h1>{html.escape(title)}</h1>{body}", back=back))
