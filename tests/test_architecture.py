@@ -28,6 +28,7 @@ ORDER = (  # a package may import itself and what stands before it
     "study",
     "figures",
     "study.report",
+    "command_line",
     "study.quick",
 )
 LIBRARY = Path(thesis_lib.__file__).parent
