@@ -8,6 +8,7 @@ from scipy import integrate, stats
 from scipy.special import softmax as scipy_softmax
 from semi_supervised_cases import SHAPE, batch, compiled, network
 
+from thesis_lib.backend import gradient
 from thesis_lib.semi_supervised import (
     FixMatch,
     MeanTeacher,
@@ -18,7 +19,7 @@ from thesis_lib.semi_supervised import (
     unsupervised,
 )
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
-from thesis_lib.semi_supervised.virtual_adversarial import adversarial_direction, adversarial_loss, gradient
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_direction, adversarial_loss
 
 
 def softmax(x):

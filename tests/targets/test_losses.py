@@ -6,10 +6,11 @@ from keras import ops
 from thesis_lib.annotation import geometry
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import DisplacementField
-from thesis_lib.semi_supervised.virtual_adversarial import gradient
+from thesis_lib.backend import gradient
 from thesis_lib.targets import losses, objectives, smoothing
 from thesis_lib.targets.expectation import ForwardDice, expected_labels
-from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard
+from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss
+from thesis_lib.targets.overlap import SoftDice, SoftJaccard
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
 
 PRIOR = BoundaryPrior.known(1.0)

@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
+from thesis_lib.backend import gradient
 from thesis_lib.semi_supervised.base import SemiSupervised
+from thesis_lib.semi_supervised.ema import buffers
 from thesis_lib.semi_supervised.unsupervised import kl_divergence, probabilities
 
 RANGE = 255.0  # of the images' values
@@ -15,7 +17,7 @@ class VirtualAdversarial(SemiSupervised):
     """KL divergence between the probabilities of an image and of its virtual adversarial neighbour (equations 5 and 8).
 
     The direction is computed with batch normalisation's averaged statistics and without dropout, the loss in training
-    mode. The changed images do not enter these statistics. The gradient needs TensorFlow or JAX.
+    mode. The changed images do not enter these statistics.
 
     Args:
         epsilon: length of the change, where the images' values 0-255 count as 0-1; more than 0.
@@ -44,9 +46,12 @@ def adversarial_loss(classifier, outputs, epsilon, xi=1e-2, iterations=1, seed=N
     change = epsilon * RANGE * adversarial_direction(classifier, images, xi, iterations, seed)
     statistics = [v for v in classifier.non_trainable_variables if v.path.endswith(("moving_mean", "moving_variance"))]
     before = [ops.copy(v) for v in statistics]
+    of_modules = [(tensor, tensor.clone()) for tensor in buffers(classifier)]
     logits = classifier(images + change, training=True)
     for statistic, value in zip(statistics, before):
         statistic.assign(value)
+    for tensor, value in of_modules:
+        tensor.copy_(value)
     return kl_divergence(probabilities(outputs["all_logits"]), logits)
 
 
@@ -62,23 +67,6 @@ def adversarial_direction(classifier, images, xi=1e-2, iterations=1, seed=None):
     return ops.stop_gradient(direction)
 
 
-def gradient(function, value):
-    """Gradient of a scalar function at a tensor, on the backend in use. The function must not change any state."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow
-
-        with tensorflow.GradientTape() as tape:
-            tape.watch(value)
-            result = function(value)
-        return tape.gradient(result, value)
-    if backend == "jax":
-        import jax
-
-        return jax.grad(function)(value)
-    raise NotImplementedError(f"virtual adversarial training needs the backend tensorflow or jax; got {backend}")
-
-
 def _unit(vectors):
-    norms = ops.sqrt(ops.sum(ops.square(vectors), axis=range(1, len(vectors.shape)), keepdims=True))
+    norms = ops.sqrt(ops.sum(ops.square(vectors), axis=tuple(range(1, len(vectors.shape))), keepdims=True))
     return vectors / ops.maximum(norms, 1e-20)

@@ -1,9 +1,11 @@
 """What is optimised: smoothing rules, losses on integer or soft labels, and whole objectives by name."""
 
 from thesis_lib import backend  # noqa: F401, says how to get one
+from thesis_lib.targets.blurring import blur
 from thesis_lib.targets.expectation import ForwardDice, expected_labels
-from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum, class_weights
+from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, Sum, class_weights
 from thesis_lib.targets.objectives import OBJECTIVES, objective, objectives_needing
+from thesis_lib.targets.overlap import SoftDice, SoftJaccard
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
 from thesis_lib.targets.smoothing import (
     ClassMatrix,
@@ -12,7 +14,6 @@ from thesis_lib.targets.smoothing import (
     SpatiallyVarying,
     Uniform,
     adjacency,
-    blur,
     posterior_class_matrix,
     smoothing_matrix,
 )

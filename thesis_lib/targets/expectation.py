@@ -5,9 +5,12 @@ from dataclasses import asdict
 import keras
 from keras import ops
 
+from thesis_lib import backend
 from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.targets.losses import TINY, ForwardLikelihood, SoftDice, labels_and_logits, one_hot
-from thesis_lib.targets.smoothing import blur, checked_maps
+from thesis_lib.targets.base import MapLoss, labels_and_logits, spatial_axes
+from thesis_lib.targets.blurring import blur, checked_maps
+from thesis_lib.targets.losses import TINY, ForwardLikelihood
+from thesis_lib.targets.overlap import SoftDice
 
 
 def expected_labels(labels, probabilities, prior):
@@ -31,12 +34,12 @@ def expected_labels(labels, probabilities, prior):
     """
     labels, _ = labels_and_logits(labels, checked_maps("probabilities", probabilities))
     drawn = ops.maximum(blur(probabilities, prior), TINY)
-    votes = probabilities * blur(one_hot(labels, probabilities.shape[-1], drawn.dtype) / drawn, prior)
+    votes = probabilities * blur(backend.one_hot(labels, probabilities.shape[-1], drawn.dtype) / drawn, prior)
     return votes / ops.maximum(ops.sum(votes, axis=-1, keepdims=True), TINY)
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
-class ForwardDice(keras.losses.Loss):
+class ForwardDice(MapLoss):
     """The forward likelihood + the Dice loss against the expected labels, one value for each image.
 
     A Dice loss against labels that are drawn imprecisely makes objects too large (the volume bias: Bertels et al.,
@@ -59,9 +62,11 @@ class ForwardDice(keras.losses.Loss):
 
     def call(self, labels, logits):
         labels, logits = labels_and_logits(labels, logits)
-        probabilities = ops.softmax(logits, axis=-1)
+        probabilities = backend.softmax(logits)
         targets = ops.stop_gradient(expected_labels(labels, probabilities, self.likelihood.prior))
-        return ops.mean(self.likelihood.call(labels, logits), axis=(1, 2)) + self.dice.call(targets, logits)
+        return ops.mean(self.likelihood.call(labels, logits), axis=spatial_axes(logits)) + self.dice.call(
+            targets, logits
+        )
 
     def get_config(self):
         return {**super().get_config(), "prior": asdict(self.likelihood.prior)}

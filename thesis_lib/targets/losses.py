@@ -1,13 +1,11 @@
-"""Losses on integer or soft labels. All take logits (N, H, W, K), subclass `keras.losses.Loss` and can be saved.
+"""Losses on the integer labels that an annotator drew. They subclass `keras.losses.Loss` and can be saved.
 
-`SmoothedLoss`, `ForwardLikelihood` and their `Sum` take the integer labels (N, H, W) that an annotator drew.
-`SoftDice`, `SoftJaccard` and Keras's `CategoricalCrossentropy(from_logits=True)` take soft labels (N, H, W, K). Labels
-must lie in 0..K - 1: the loaders check that, the step on the device cannot. Pixels of the label 255, `IGNORE`, are not
-learned from: they count in no loss and no mean. Losses are computed in single precision at least, whatever Keras's
-floatx or the network's precision.
+`SmoothedLoss`, `ForwardLikelihood` and their `Sum` take integer labels (N, H, W) and logits (N, H, W, K), or volumes.
+Labels must lie in 0..K - 1: the loaders check that, the step on the device cannot. Pixels of the label 255, `IGNORE`,
+are not learned from: they count in no loss and no mean. Losses are computed in single precision at least, whatever
+Keras's floatx or the network's precision.
 
-Sources: forward correction of a loss, Patrini et al. (CVPR 2017); Dice and Jaccard losses for soft labels, Wang et al.,
-"Dice Semimetric Losses" (MICCAI 2023) and "Jaccard Metric Losses" (NeurIPS 2023).
+Source: forward correction of a loss, Patrini et al. (CVPR 2017).
 """
 
 from dataclasses import asdict
@@ -16,10 +14,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from thesis_lib import checks
+from thesis_lib import backend, checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.labels import IGNORE
-from thesis_lib.targets.smoothing import OneHot, blur
+from thesis_lib.targets.base import MapLoss, labels_and_logits
+from thesis_lib.targets.blurring import blur, blur_of_class
 
 TINY = 1e-30  # smallest likelihood; where the network is sure and wrong, its gradient is still that of cross-entropy
 CLASS_WEIGHTS = ("uniform", "drop_background", "largest", "smallest", "median")
@@ -74,43 +73,9 @@ def weigh(per_pixel, labels, weights, num_classes):
     return per_pixel * ops.take(ops.convert_to_tensor(table, per_pixel.dtype), labels, axis=0)
 
 
-def negative_log_likelihood(labels, probabilities, weights=None):
-    """-log of the probability (N, H, W, K) of the class drawn at each pixel, weighed by `weigh`: (N, H, W)."""
-    num_classes = probabilities.shape[-1]
-    likelihood = ops.sum(probabilities * one_hot(labels, num_classes, probabilities.dtype), axis=-1)
+def negative_log_likelihood(labels, likelihood, weights, num_classes):
+    """-log of the likelihood of what is drawn at each pixel, weighed by `weigh`: (N, H, W)."""
     return weigh(-ops.log(ops.maximum(likelihood, TINY)), labels, weights, num_classes)
-
-
-def one_hot(labels, num_classes, dtype):
-    """`OneHot` in the precision of what it meets."""
-    return ops.cast(OneHot()(labels, num_classes), dtype)
-
-
-def labels_and_logits(labels, logits):
-    """Integer labels as int32 (N, H, W), and logits (N, H, W, K) in single precision at least."""
-    logits = _logits(logits)
-    shape = getattr(labels, "shape", ())
-    if not _fits(shape, logits.shape[:-1]):
-        raise ValueError(
-            "labels must be integer class maps (N, H, W) beside logits (N, H, W, K); "
-            f"got shapes {tuple(shape)} and {tuple(logits.shape)}"
-        )
-    return ops.cast(labels, "int32"), logits
-
-
-def _logits(logits):
-    if len(logits.shape) != 4 or logits.shape[-1] == 1:
-        raise ValueError(
-            "logits must be of two classes or more, (N, H, W, K), as their softmax is learned; "
-            f"got shape {tuple(logits.shape)}"
-        )
-    is_half = keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16")
-    return ops.cast(logits, "float32") if is_half else logits
-
-
-def _fits(shape, expected):
-    """Whether a shape is the expected one, in every length that is known; others would be broadcast silently."""
-    return len(shape) == len(expected) and all(None in pair or pair[0] == pair[1] for pair in zip(shape, expected))
 
 
 def _checked_weights(weights):
@@ -134,7 +99,7 @@ def _checked_loss(name, loss):
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
-class SmoothedLoss(keras.losses.Loss):
+class SmoothedLoss(MapLoss):
     """A loss against soft labels that are made from integer labels on the device, inside the training step.
 
     Args:
@@ -156,9 +121,7 @@ class SmoothedLoss(keras.losses.Loss):
         if not callable(smoothing) or isinstance(smoothing, type):
             raise ValueError(f"smoothing must be a rule of thesis_lib.targets, such as OneHot(); got {smoothing!r}")
         self.smoothing = smoothing
-        self.loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-        if loss is not None:
-            self.loss = _checked_loss("loss", loss)
+        self.loss = None if loss is None else _checked_loss("loss", loss)
         self.class_weights = _checked_weights(class_weights)
 
     def call(self, labels, logits):
@@ -167,7 +130,10 @@ class SmoothedLoss(keras.losses.Loss):
         soft_labels = soft_labels * ops.cast(ops.not_equal(labels, IGNORE), soft_labels.dtype)[..., None]
         # Next to pixels to ignore a blurred label sums to less than one.
         soft_labels = soft_labels / ops.maximum(ops.sum(soft_labels, axis=-1, keepdims=True), keras.config.epsilon())
-        values = self.loss.call(soft_labels, logits)
+        if self.loss is None:
+            values = backend.cross_entropy(soft_labels, logits)
+        else:
+            values = self.loss.call(soft_labels, logits)
         if len(values.shape) == len(labels.shape):
             return weigh(values, labels, self.class_weights, logits.shape[-1])
         if self.class_weights is not None:
@@ -192,7 +158,7 @@ class SmoothedLoss(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
-class ForwardLikelihood(keras.losses.Loss):
+class ForwardLikelihood(MapLoss):
     """The negative log likelihood of the annotation, given the network's predicted probabilities of the true map.
 
     The softmax p of the logits states the probabilities of the true class of every pixel. The annotator displaces the
@@ -207,6 +173,7 @@ class ForwardLikelihood(keras.losses.Loss):
         prior: BoundaryPrior.
         class_weights: K weights, 0 or more, of the pixels drawn as each class; None if `loss` is given.
         loss: a loss on integer labels and logits that scores the blurred prediction instead of the log likelihood.
+        options: data_format, name and reduction, as of `MapLoss`.
 
     Raises:
         ValueError: if an argument is not of this kind.
@@ -216,6 +183,10 @@ class ForwardLikelihood(keras.losses.Loss):
         >>> labels = shift_boundaries(drawn, -prior.mean, background=0)
         >>> model.compile("adam", ForwardLikelihood(prior))
         >>> model.fit(images, labels)
+
+    In a loop of PyTorch: logits (N, K, H, W) of one's own `torch.nn.Module`, and labels (N, H, W), which come first.
+        >>> criterion = ForwardLikelihood(prior, data_format="channels_first")
+        >>> criterion(labels, network(images)).backward()
     """
 
     def __init__(self, prior, class_weights=None, loss=None, name="forward_likelihood", **options):
@@ -228,10 +199,11 @@ class ForwardLikelihood(keras.losses.Loss):
 
     def call(self, labels, logits):
         labels, logits = labels_and_logits(labels, logits)
-        drawn = blur(ops.softmax(logits, axis=-1), self.prior)
+        probabilities = backend.softmax(logits)
         if self.loss is not None:
-            return self.loss.call(labels, ops.log(ops.maximum(drawn, TINY)))
-        return negative_log_likelihood(labels, drawn, self.class_weights)
+            return self.loss.call(labels, ops.log(ops.maximum(blur(probabilities, self.prior), TINY)))
+        likelihood = blur_of_class(probabilities, labels, self.prior)
+        return negative_log_likelihood(labels, likelihood, self.class_weights, logits.shape[-1])
 
     def get_config(self):
         return {
@@ -249,7 +221,7 @@ class ForwardLikelihood(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
-class Sum(keras.losses.Loss):
+class Sum(MapLoss):
     """The sum of several losses on the same labels and logits, one value for each image (means over its pixels).
 
     Args:
@@ -282,60 +254,3 @@ class Sum(keras.losses.Loss):
     def from_config(cls, config):
         losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
         return cls(**{**config, "losses": losses})
-
-
-class _SemimetricOverlap(keras.losses.Loss):
-    """What `SoftDice` and `SoftJaccard` share: 1 minus an overlap of predicted and target probabilities of each class.
-
-    There is one value for each image, the mean over classes. Pixels whose targets are all 0 are not learned from, and
-    images of such pixels alone do not count in the batch's mean.
-    """
-
-    def call(self, targets, logits):
-        logits = _logits(logits)
-        if not _fits(targets.shape, logits.shape):
-            raise ValueError(
-                "soft labels must be (N, H, W, K) as the logits are; "
-                f"got shapes {tuple(targets.shape)} and {tuple(logits.shape)}"
-            )
-        targets = ops.cast(targets, logits.dtype)
-        known = ops.any(targets > 0, axis=-1, keepdims=True)
-        predicted = ops.softmax(logits, axis=-1) * ops.cast(known, logits.dtype)
-        total = ops.sum(predicted + targets, axis=(1, 2))
-        difference = ops.sum(ops.abs(predicted - targets), axis=(1, 2))
-        counts = ops.cast(ops.any(known, axis=(1, 2, 3)), logits.dtype)
-        losses = 1.0 - ops.mean(self.overlap(total, difference), axis=-1)
-        return losses * counts / ops.maximum(ops.mean(counts), keras.config.epsilon())
-
-
-@keras.saving.register_keras_serializable("thesis_lib")
-class SoftDice(_SemimetricOverlap):
-    """The Dice loss that stays correct on soft labels (Wang et al., "Dice Semimetric Losses", MICCAI 2023).
-
-    The intersection is (|p| + |t| - |p - t|) / 2. On hard labels the loss equals the usual soft Dice loss; on soft
-    labels its only minimum is p = t. It takes soft labels (N, H, W, K) and has one value for each image. A class that
-    the labels of an image do not hold contributes nearly the largest loss, until its predicted probabilities add up to
-    less than 1e-7.
-    """
-
-    def __init__(self, name="soft_dice", **options):
-        super().__init__(name=name, **options)
-
-    def overlap(self, total, difference):
-        epsilon = keras.config.epsilon()
-        return (total - difference + epsilon) / (total + epsilon)
-
-
-@keras.saving.register_keras_serializable("thesis_lib")
-class SoftJaccard(_SemimetricOverlap):
-    """The Jaccard loss that stays correct on soft labels (Wang et al., "Jaccard Metric Losses", NeurIPS 2023).
-
-    As `SoftDice`, with the intersection divided by the union (|p| + |t| + |p - t|) / 2.
-    """
-
-    def __init__(self, name="soft_jaccard", **options):
-        super().__init__(name=name, **options)
-
-    def overlap(self, total, difference):
-        epsilon = keras.config.epsilon()
-        return (total - difference + epsilon) / (total + difference + epsilon)

@@ -12,8 +12,11 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
+from thesis_lib.targets.base import DATA_FORMATS
+from thesis_lib.targets.blurring import blur
 from thesis_lib.targets.expectation import ForwardDice
-from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, SoftDice, SoftJaccard, Sum
+from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, Sum
+from thesis_lib.targets.overlap import SoftDice, SoftJaccard
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
 from thesis_lib.targets.smoothing import (
     RULES,
@@ -22,7 +25,6 @@ from thesis_lib.targets.smoothing import (
     Posterior,
     SpatiallyVarying,
     Uniform,
-    blur,
     posterior_class_matrix,
     smoothing_matrix,
 )
@@ -135,7 +137,16 @@ def objectives_needing(what):
     return tuple(name for name, objective in OBJECTIVES.items() if what in objective.needs)
 
 
-def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=None, background=None):
+def objective(
+    name,
+    *,
+    prior=None,
+    adjacency=None,
+    magnitude=0.9,
+    class_weights=None,
+    background=None,
+    data_format="channels_last",
+):
     """The loss of that name, on integer labels (N, H, W) and logits (N, H, W, K).
 
     Args:
@@ -149,6 +160,7 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
         magnitude: weight kept on the annotated class, in (0, 1], for the objectives that need it.
         class_weights: K weights, 0 or more, or None; None for objectives that do not take them.
         background: the background's class, for the objectives that need it.
+        data_format: "channels_first" if logits are (N, K, H, W), as PyTorch has them.
 
     Returns:
         keras.losses.Loss.
@@ -171,4 +183,6 @@ def objective(name, *, prior=None, adjacency=None, magnitude=0.9, class_weights=
             f"class_weights must be None for the objective {name!r}, whose loss is not a sum over pixels; "
             f"got {class_weights!r}"
         )
-    return chosen.build(Parts(prior, adjacency, magnitude, class_weights, background))
+    loss = chosen.build(Parts(prior, adjacency, magnitude, class_weights, background))
+    loss.data_format = checks.one_of("data_format", data_format, DATA_FORMATS)
+    return loss

@@ -5,15 +5,18 @@ boundary that is displaced along its normal by d grows the object by d, or shrin
 says.
 """
 
+import functools
 from dataclasses import asdict
 
 import keras
 from keras import ops
 
-from thesis_lib import checks
+from thesis_lib import backend, checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
-from thesis_lib.targets.losses import labels_and_logits, negative_log_likelihood
-from thesis_lib.targets.smoothing import checked_maps
+from thesis_lib.targets.base import MapLoss, labels_and_logits, spatial_axes
+from thesis_lib.targets.blurring import checked_maps
+from thesis_lib.targets.filters import largest
+from thesis_lib.targets.losses import negative_log_likelihood
 
 TAIL = 0.005  # of the probability; larger displacements count as the largest that is left
 
@@ -68,16 +71,14 @@ def shifted(maps, prior, background):
 
 
 def _grow(maps, step):
-    """Grey-scale dilation by a pixel: by a cross in odd steps, by a square in even ones."""
+    """Grey-scale dilation by a pixel: by a cross in odd steps, by a square (cube) in even ones."""
     if step % 2:
-        return ops.maximum(
-            ops.max_pool(maps, (3, 1), strides=1, padding="same"), ops.max_pool(maps, (1, 3), strides=1, padding="same")
-        )
-    return ops.max_pool(maps, 3, strides=1, padding="same")
+        return functools.reduce(ops.maximum, [largest(maps, axis) for axis in spatial_axes(maps)])
+    return functools.reduce(largest, spatial_axes(maps), maps)
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
-class ShiftLikelihood(keras.losses.Loss):
+class ShiftLikelihood(MapLoss):
     """The negative log likelihood of the annotation where boundaries are displaced along their normals.
 
     As `ForwardLikelihood`, with `shifted` in place of the blur. It suits objects that are hardly wider than the error:
@@ -103,8 +104,8 @@ class ShiftLikelihood(keras.losses.Loss):
 
     def call(self, labels, logits):
         labels, logits = labels_and_logits(labels, logits)
-        drawn = shifted(ops.softmax(logits, axis=-1), self.prior, self.background)
-        return negative_log_likelihood(labels, drawn)
+        drawn = shifted(backend.softmax(logits), self.prior, self.background)
+        return negative_log_likelihood(labels, backend.of_class(drawn, labels), None, logits.shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "prior": asdict(self.prior), "background": self.background}

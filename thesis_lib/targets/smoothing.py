@@ -13,9 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from thesis_lib import checks
-from thesis_lib.annotation.prior import BoundaryPrior, checked_prior, gaussian_taps
+from thesis_lib import backend, checks
+from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.labels import IGNORE
+from thesis_lib.targets.blurring import blur
+from thesis_lib.targets.filters import depthwise
 
 RULES = ("fixed_uniform", "fixed_adjacent", "weighted_uniform", "weighted_adjacent")
 
@@ -37,7 +39,7 @@ class OneHot:
     """Keeps all weight on the annotated class."""
 
     def __call__(self, labels, num_classes):
-        return ops.one_hot(ops.cast(labels, "int32"), num_classes, dtype="float32")
+        return backend.one_hot(labels, num_classes)
 
 
 @_serializable
@@ -109,9 +111,12 @@ class SpatiallyVarying:
         checks.real("sigma", self.sigma, 0.0, open_low=True)
 
     def __call__(self, labels, num_classes):
-        one_hot = ops.pad(OneHot()(labels, num_classes), [[0, 0], [1, 1], [1, 1], [0, 0]], mode="symmetric")
-        kernel = np.tile(self.kernel()[:, :, None, None], (1, 1, num_classes, 1)).astype("float32")
-        return ops.depthwise_conv(one_hot, kernel, padding="valid")
+        if len(labels.shape) != 3:
+            raise ValueError(f"labels must be maps (N, H, W) for SpatiallyVarying; got shape {tuple(labels.shape)}")
+        labels = ops.cast(labels, "int32")
+        labels = ops.concatenate([labels[:, :1], labels, labels[:, -1:]], axis=1)
+        labels = ops.concatenate([labels[:, :, :1], labels, labels[:, :, -1:]], axis=2)
+        return depthwise(OneHot()(labels, num_classes), self.kernel())
 
     def kernel(self):
         """The weights of the filter, (3, 3); they sum to one and the centre holds one half."""
@@ -147,54 +152,6 @@ class Posterior:
     @classmethod
     def from_config(cls, config):
         return cls(BoundaryPrior(**config["prior"]))
-
-
-def blur(maps, prior):
-    """Class maps convolved with the predictive distribution of the displacement, without its bias.
-
-    The Student-t is a sum of a few Gaussians (`BoundaryPrior.gaussians`), each applied by a column pass and a row pass.
-    Near the image's border the weights are normalised over the pixels inside. A scene may therefore be smaller than the
-    kernel, and maps that sum to one still do afterwards.
-
-    Args:
-        maps: float tensor (N, H, W, K).
-        prior: BoundaryPrior.
-
-    Returns:
-        tensor of the same shape.
-
-    Raises:
-        ValueError: if an argument is not of this kind.
-    """
-    checked_maps("maps", maps)
-    return sum(weight * _gaussian_blur(maps, sigma) for weight, sigma in checked_prior(prior).gaussians())
-
-
-def checked_maps(name, maps):
-    """`maps`, if they have the shape (N, H, W, K)."""
-    shape = getattr(maps, "shape", None)
-    if shape is None or len(shape) != 4:
-        raise ValueError(f"{name} must be a float tensor (N, H, W, K); got {shape or type(maps).__name__}")
-    return maps
-
-
-def _gaussian_blur(maps, sigma):
-    radius = math.ceil(4.0 * sigma)
-    if radius == 0:
-        return maps
-    taps = gaussian_taps(sigma, radius)
-    if np.float32(taps[radius]) == 1.0:
-        return maps
-    inside = ops.ones_like(maps[:1, :, :, :1])
-    return _two_passes(maps, taps) / _two_passes(inside, taps)
-
-
-def _two_passes(maps, taps):
-    channels = maps.shape[-1]
-    dtype = keras.backend.standardize_dtype(maps.dtype)
-    column = ops.convert_to_tensor(np.tile(taps[:, None, None, None], (1, 1, channels, 1)), dtype)
-    row = ops.convert_to_tensor(np.tile(taps[None, :, None, None], (1, 1, channels, 1)), dtype)
-    return ops.depthwise_conv(ops.depthwise_conv(maps, column, padding="same"), row, padding="same")
 
 
 def adjacency(labels, num_classes):

@@ -1,0 +1,67 @@
+"""Every loss on the backend that KERAS_BACKEND names: `backend_losses.py FILE`; run by test_backends.py.
+
+Writes the value of each loss and its gradient with respect to the logits, of maps and of volumes, with pixels to
+ignore, and the soft labels of each rule.
+"""
+
+import sys
+
+import keras
+import numpy as np
+from keras import ops
+
+from thesis_lib.annotation import BoundaryPrior
+from thesis_lib.backend import gradient
+from thesis_lib.targets import (
+    OBJECTIVES,
+    ForwardDice,
+    ForwardLikelihood,
+    Posterior,
+    ShiftLikelihood,
+    SmoothedLoss,
+    SoftDice,
+    SoftJaccard,
+    SpatiallyVarying,
+    Sum,
+    adjacency,
+    objective,
+)
+
+PRIOR = BoundaryPrior(0.0, 20.0, 10.0, 10.0)
+WIDE = BoundaryPrior.known(9.0)  # whose blur reaches beyond the image
+generator = np.random.default_rng(0)
+labels = generator.integers(0, 3, (2, 4, 5)).repeat(8, 1).repeat(8, 2).astype(np.uint8)
+logits = generator.normal(0, 2, (*labels.shape, 3)).astype("float32")
+results = {"backend": keras.backend.backend()}
+
+
+def record(name, loss, labels, logits):
+    logits = ops.convert_to_tensor(logits)
+    results[f"{name}_value"] = ops.convert_to_numpy(loss(labels, logits))
+    results[f"{name}_gradient"] = ops.convert_to_numpy(gradient(lambda values: loss(labels, values), logits))
+
+
+soft_labels = {"svls": SpatiallyVarying(0.8), "posterior": Posterior(PRIOR), "wide": Posterior(WIDE)}
+for name, rule in soft_labels.items():
+    results[f"soft_{name}"] = ops.convert_to_numpy(rule(labels, 3))
+counts = adjacency(labels, 3)
+labels[:, 3:6] = 255
+losses = {name: objective(name, prior=BoundaryPrior.known(0.2), adjacency=counts, background=0) for name in OBJECTIVES}
+losses["student"], losses["wide"] = ForwardLikelihood(PRIOR), ForwardLikelihood(WIDE)
+losses["weighted"] = ForwardLikelihood(PRIOR, [1.0, 2.0, 0.0])
+losses["shift_far"] = ShiftLikelihood(BoundaryPrior.known(1.5), 0)
+for name, loss in losses.items():
+    record(name, loss, labels, logits)
+soft = np.eye(4, dtype="float32")[np.minimum(labels, 3)][..., :3] * 0.8
+for loss in (SoftDice(), SoftJaccard()):
+    record(loss.name, loss, soft, logits)
+first = {"data_format": "channels_first"}
+record("student_first", ForwardLikelihood(PRIOR, **first), labels, np.moveaxis(logits, -1, 1))
+record("soft_dice_first", SoftDice(**first), np.moveaxis(soft, -1, 1), np.moveaxis(logits, -1, 1))
+volumes, scores = labels[:, :12].reshape(1, 8, 6, 20), logits[:, :12].reshape(1, 8, 6, 20, 3)
+known = BoundaryPrior.known(1.0)
+parts = Sum([SmoothedLoss(Posterior(known)), ShiftLikelihood(known, 0), ForwardDice(known)])
+for name, loss in {"forward": ForwardLikelihood(PRIOR), "parts": parts}.items():
+    record(f"volume_{name}", loss, volumes, scores)
+record("volume_forward_first", ForwardLikelihood(PRIOR, **first), volumes, np.moveaxis(scores, -1, 1))
+np.savez(sys.argv[1], **results)

@@ -1,0 +1,55 @@
+"""TensorFlow, JAX and PyTorch compute the same losses and gradients."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+LOSSES = Path(__file__).with_name("backend_losses.py")
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.skipif(not importlib.util.find_spec(name), reason=f"{name} is not installed"))
+    for name in ("jax", "torch")
+]
+
+
+def computed(backend, folder):
+    """What backend_losses.py writes on a backend."""
+    path = folder / f"{backend}.npz"
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    subprocess.run([sys.executable, LOSSES, path], check=True, env=environment, capture_output=True)
+    with np.load(path) as results:
+        assert results["backend"] == backend
+        return {name: results[name] for name in results.files if name != "backend"}
+
+
+@pytest.fixture(scope="module")
+def of_tensorflow(tmp_path_factory):
+    if not importlib.util.find_spec("tensorflow"):
+        pytest.skip("tensorflow is not installed")
+    return computed("tensorflow", tmp_path_factory.mktemp("losses"))
+
+
+@pytest.mark.parametrize("backend", OTHERS)
+def test_every_backend_computes_the_same_values_and_gradients(backend, of_tensorflow, tmp_path):
+    results = computed(backend, tmp_path)
+    assert results.keys() == of_tensorflow.keys()
+    for name, expected in of_tensorflow.items():
+        np.testing.assert_allclose(results[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_every_gradient_is_some(of_tensorflow):
+    gradients = {name: values for name, values in of_tensorflow.items() if name.endswith("_gradient")}
+    assert len(gradients) > 20 and all(np.isfinite(g).all() and np.abs(g).max() > 1e-6 for g in gradients.values())
+
+
+def test_channels_first_computes_the_same(of_tensorflow):
+    firsts = [name for name in of_tensorflow if "_first_" in name]
+    assert len(firsts) == 6
+    for name in firsts:
+        expected = of_tensorflow[name.replace("_first_", "_")]
+        found = of_tensorflow[name] if name.endswith("_value") else np.moveaxis(of_tensorflow[name], 1, -1)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7, err_msg=name)

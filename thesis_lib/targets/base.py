@@ -1,0 +1,98 @@
+"""What every loss of the library shares: the order and the shapes of its arguments, and where the channels are."""
+
+import keras
+from keras import ops
+
+from thesis_lib import backend, checks
+
+DATA_FORMATS = {
+    "channels_last": "(N, H, W, K) or (N, D, H, W, K)",
+    "channels_first": "(N, K, H, W) or (N, K, D, H, W)",
+}
+
+
+class MapLoss(keras.losses.Loss):
+    """A loss on maps: `loss(labels, logits)`, labels first, in Keras's `compile` and in anyone's own loop.
+
+    In a loop of PyTorch (KERAS_BACKEND=torch) it is called like a loss of `torch.nn`, on tensors of any device. It
+    keeps their gradients, and computes in single precision under autocast.
+
+    Args:
+        data_format: channels_last: logits are (N, H, W, K), or (N, D, H, W, K) for volumes; channels_first: they are
+            (N, K, H, W) or (N, K, D, H, W), and so are soft labels. Integer labels have no channels. Of a loss within
+            another one, the outer one's counts.
+        name, reduction: as of `keras.losses.Loss`.
+
+    Raises:
+        ValueError: if the data format is unknown, or the loss is called with shapes that do not fit.
+    """
+
+    def __init__(self, data_format="channels_last", **options):
+        super().__init__(**options)
+        self.data_format = checks.one_of("data_format", data_format, DATA_FORMATS)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        with backend.beside(y_pred):
+            labels, logits = (getattr(values, "shape", ()) for values in (y_true, y_pred))
+            if len(labels) == len(logits) + 1:
+                raise ValueError(
+                    "labels must come first and logits second, loss(labels, logits); "
+                    f"got shapes {tuple(labels)} and {tuple(logits)}"
+                )
+            if self.data_format == "channels_first":
+                if len(labels) == len(logits):
+                    y_true = ops.moveaxis(y_true, 1, -1)
+                else:
+                    check_labels(labels, logits, self.data_format)
+                y_pred = ops.moveaxis(y_pred, 1, -1)
+            return super().__call__(y_true, y_pred, sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+def check_labels(labels, logits, data_format="channels_last"):
+    """Raise unless shapes are those of label maps and of their logits."""
+    places = _without_channels(logits, data_format)
+    if len(logits) in (4, 5) and fits(labels, places):
+        return
+    other = next(name for name in DATA_FORMATS if name != data_format)
+    hint = ""
+    if len(logits) in (4, 5) and fits(labels, _without_channels(logits, other)):
+        hint = f", which fit data_format={other!r}"
+    raise ValueError(
+        f"labels must be integer class maps (N, H, W) beside logits {DATA_FORMATS[data_format]}; "
+        f"got shapes {tuple(labels)} and {tuple(logits)}{hint}"
+    )
+
+
+def _without_channels(logits, data_format):
+    return logits[:-1] if data_format == "channels_last" else (*logits[:1], *logits[2:])
+
+
+def fits(shape, expected):
+    """Whether a shape is the expected one, in every length that is known; others would be broadcast silently."""
+    return len(shape) == len(expected) and all(None in pair or pair[0] == pair[1] for pair in zip(shape, expected))
+
+
+def labels_and_logits(labels, logits):
+    """Integer labels as int32 (N, H, W), and logits (N, H, W, K) in single precision at least; or of volumes."""
+    logits = checked_logits(logits)
+    check_labels(getattr(labels, "shape", ()), logits.shape)
+    return ops.cast(labels, "int32"), logits
+
+
+def checked_logits(logits):
+    """Logits of two classes or more, in single precision at least."""
+    if len(logits.shape) not in (4, 5) or logits.shape[-1] == 1:
+        raise ValueError(
+            f"logits must be of two classes or more, {DATA_FORMATS['channels_last']}, as their softmax is learned; "
+            f"got shape {tuple(logits.shape)}"
+        )
+    is_half = keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16")
+    return ops.cast(logits, "float32") if is_half else logits
+
+
+def spatial_axes(maps):
+    """The axes of maps (N, ..., K) that are neither the image nor the class."""
+    return tuple(range(1, len(maps.shape) - 1))
