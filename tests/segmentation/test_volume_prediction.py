@@ -5,24 +5,22 @@ import numpy as np
 import pytest
 from keras import ops
 
-from thesis_lib.data.volume_files import VolumeFiles, volume_folders
+from thesis_lib.data.patches import VolumePatches
+from thesis_lib.data.volume_files import VolumeFiles, unpack, volume_folders
 from thesis_lib.data.volumes import Volume, check_same_grid, read_volume, write_volume
+from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.segmentation.volume_prediction import predict_volume, predict_volume_files, slabs
 
 
-@keras.saving.register_keras_serializable("tests")
-class Threshold(keras.layers.Layer):
-    """Logits of two classes: how far the first channel lies above a half."""
-
-    def call(self, values):
-        return ops.concatenate([0.5 - values[..., :1], values[..., :1] - 0.5], -1) * 20
-
-
-def network(channels=1, size=(None, None, None)):
-    """A threshold of the mean over 3 x 3 x 3 voxels, whose receptive field is one voxel around."""
-    inputs = keras.Input((*size, channels))
+def network(threshold=0.5):
+    """Two classes: whether the mean over 3 x 3 x 3 voxels, its receptive field, exceeds a threshold."""
+    inputs = keras.Input((None, None, None, 1))
     smooth = keras.layers.AveragePooling3D(3, 1, "same")(inputs)
-    return keras.Model(inputs, Threshold()(smooth))
+    logits = keras.layers.Conv3D(2, 1)
+    model = keras.Model(inputs, logits(smooth))
+    slope = 10 / threshold
+    logits.set_weights([np.array([-slope, slope]).reshape(1, 1, 1, 1, 2), np.array([10, -10])])
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +61,11 @@ def test_classes_lie_on_the_grid_of_the_volume(model):
 
 def test_values_are_scaled_as_in_training(model):
     image = values((6, 8, 8))
+    of_bytes = network(127.5)
     hounsfield = Volume(image[..., 0] * 2000 - 1000, (1, 1, 1))
     expected = predict_volume(model, Volume(image, (1, 1, 1)), size=8)
     np.testing.assert_array_equal(
-        predict_volume(model, hounsfield, size=8, scale=(-1000, 1000)).values, expected.values
+        predict_volume(of_bytes, hounsfield, size=8, scale=(-1000, 1000)).values, expected.values
     )
 
 
@@ -97,14 +96,14 @@ def test_files_are_written_as_the_input_is(tmp_path, model):
         next(predict_volume_files(model, volumes, tmp_path / "masks", size=4))
 
 
-def test_a_dicom_series_becomes_a_dicom_seg(tmp_path, model):
+def test_a_dicom_series_becomes_a_dicom_seg(tmp_path):
     pytest.importorskip("highdicom")
     from dicom_cases import write_series
 
     folder = write_series(tmp_path / "ct")
     volumes = VolumeFiles(("ct",), ((folder,),), {})
     [(path, predicted)] = predict_volume_files(
-        model, volumes, tmp_path / "predicted", ["background", "dense"], size=4, margin=0, scale=(-1000, 1000)
+        network(127.5), volumes, tmp_path / "predicted", ["background", "dense"], size=4, margin=0, scale=(-1000, 1000)
     )
     assert path.name == "ct.dcm" and 0 < predicted.values.mean() < 1
     again = read_volume(path, labels=True, like=read_volume(folder))
@@ -132,3 +131,33 @@ def test_a_network_of_images_is_named():
     flat = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 1)])
     with pytest.raises(ValueError, match=r"model must take volumes \(N, D, H, W, C\); it takes \(None, 8, 8, 1\)"):
         list(slabs(flat, values((4, 4, 4))))
+
+
+def test_from_files_to_files_by_a_network_that_learned_from_patches(tmp_path):
+    """Bright boxes in files of two spacings; the U-Net learns from patches and predicts a file that it has not seen."""
+    pytest.importorskip("SimpleITK")
+    generator = np.random.default_rng(0)
+    for name in ("images", "masks", "new"):
+        (tmp_path / name).mkdir()
+    for i in range(5):
+        mask = np.zeros((8, 24, 24), np.uint8)
+        top, left = generator.integers(2, 10, 2)
+        mask[2:6, top : top + 10, left : left + 10] = 1
+        image = (400.0 * mask + generator.normal(0, 50, mask.shape)).astype(np.int16)
+        place = {"spacing": (3.0, 1.0 + 0.2 * (i % 2), 1.0)}
+        write_volume(Volume(image, **place), tmp_path / ("new" if i == 4 else "images") / f"{i}.nii.gz")
+        if i < 4:
+            write_volume(Volume(mask, **place), tmp_path / "masks" / f"{i}.nii.gz")
+    volumes = unpack(volume_folders(tmp_path / "images", tmp_path / "masks"), tmp_path / "unpacked")
+    patches = VolumePatches(volumes, (4, 16, 16), 2, spacing=(3, 1, 1), scale=(0, 400), patches_per_volume=8)
+    keras.utils.set_random_seed(0)
+    model = unet(2, **symmetric(4, 1, spacing=(3, 1, 1)), image_shape=(None, None, None, 1))
+    loss = keras.losses.SparseCategoricalCrossentropy(True, ignore_class=255)
+    model.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)
+    model.fit(patches, epochs=3, verbose=0)
+    new = VolumeFiles(("4",), ((tmp_path / "new" / "4.nii.gz",),), {})
+    [(path, _)] = predict_volume_files(
+        model, new, tmp_path / "predicted", size=(4, 16, 16), spacing=(3, 1, 1), scale=(0, 400), margin=0, blend=1
+    )
+    found = read_volume(path, labels=True, like=new.image(0)).values
+    assert 2 * (found * mask).sum() / (found.sum() + mask.sum()) > 0.9

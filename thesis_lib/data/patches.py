@@ -172,9 +172,12 @@ def sides(name, size, low):
 def scaling(scale, values):
     """The function that scales values (..., C) of a volume, or of a part of it, to float32.
 
+    The networks of `thesis_lib.models` take values of 0-255.
+
     Args:
-        scale: None, as they are; "standard", mean 0 and standard deviation 1 over the volume, channel by channel; or
-            (low, high), what lies between to 0-1, the rest to 0 or 1: (-1000, 1000) Hounsfield units, for example.
+        scale: None, as they are; (low, high), what lies between to 0-255 and the rest to 0 or 255, such as
+            (-1000, 1000) Hounsfield units; or "standard", the volume's mean to 127.5 and its standard deviation to a
+            quarter of 255, channel by channel, for images without a unit such as MRI.
         values: of the whole volume, (D, H, W, C).
     """
     if scale is None:
@@ -183,11 +186,14 @@ def scaling(scale, values):
         checks.one_of("scale", scale, ("standard",))
         mean = np.mean([plane.mean((0, 1), np.float64) for plane in values], 0)  # plane by plane, for memory
         deviation = np.sqrt(np.mean([((plane - mean) ** 2).mean((0, 1)) for plane in values], 0))
-        shift, factor = mean.astype(np.float32), (1 / np.where(deviation > 0, deviation, 1)).astype(np.float32)
-        return lambda part: (part.astype(np.float32) - shift) * factor
+        factor = 255 / 4 / np.where(deviation > 0, deviation, 1)
+        mean, factor = mean.astype(np.float32), factor.astype(np.float32)
+        return lambda part: (part.astype(np.float32) - mean) * factor + np.float32(127.5)
+    if np.shape(scale) != (2,):
+        raise ValueError(f"scale must be None, 'standard' or two numbers (low, high); got {scale!r}")
     low, high = (checks.real("scale", bound) for bound in scale)
     checks.real("scale's higher bound", high, low, open_low=True)
-    return lambda part: (np.clip(part.astype(np.float32), low, high) - low) / np.float32(high - low)
+    return lambda part: (np.clip(part.astype(np.float32), low, high) - low) * np.float32(255 / (high - low))
 
 
 def _cut(image, mask, start, step, size):
