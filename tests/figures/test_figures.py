@@ -126,6 +126,9 @@ def test_a_matrix_that_is_next_to_empty_becomes_bars_that_say_where_its_weight_g
     words = [[text.get_text().strip() for text in axis.texts] for axis in figure.axes]
     assert words[0] == ["0.20 to bg"] * 4 + ["0.000"] and words[1] == ["0.02 spread over all"] * 5
     assert [bar.get_width() for bar in figure.axes[0].patches] == pytest.approx([0.2] * 4 + [0])
+    to_background[1] = np.nan
+    absent = figures.matrices({"a": to_background}, [*"0123", "background"]).axes[0].texts
+    assert [text.get_text().strip() for text in absent[:3]] == ["0.20 to bg", "absent", "0.20 to bg"]
     confusion = figures.matrices({"a": np.full((5, 5), 0.25) * (1 - np.eye(5))}, [*"0123", "background"])
     assert [text.get_text() for text in confusion.axes[0].texts].count("0.25") == 20
     assert "0.00" not in [text.get_text() for text in confusion.axes[0].texts]

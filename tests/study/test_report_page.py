@@ -143,7 +143,7 @@ def test_headings_are_in_order_texts_stand_for_pictures_and_links_lead_somewhere
     assert titles[:2] == ["What the project found", "Compared"] and "tiny.yaml" in index.read_text()
 
 
-def test_the_summary_states_what_the_committed_rows_say():
+def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
     gains = pd.DataFrame({"data": ["a", "b", "c"], "error_over_width": [0.1, 0.2, 0.4], "target": "shift", "seeds": 5})
     gains = gains.assign(
         gain=[0.0, 0.01, 0.05], low=[-0.01, -0.01, 0.03], high=[0.01, 0.02, 0.07], verdict=["", "", "better"]
@@ -154,6 +154,8 @@ def test_the_summary_states_what_the_committed_rows_say():
     assert "1 px too far outside" in third and "points (95% interval" in third
     assert list(headline.table(gains)["verdict"]) == ["not significant", "not significant", "significantly better"]
     nothing, none, _ = headline.sentences(gains.assign(verdict=""))
+    monkeypatch.setattr(headline.real_images, "REFERENCE", tmp_path / "none")
+    assert headline.sentences(gains) == [first, second]
     assert "at most 0.40" in nothing and none.startswith("No training target")
 
 

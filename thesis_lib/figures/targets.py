@@ -71,7 +71,7 @@ def matrices(named, class_names, axes=("true class", "drawn class")):
     with at most one other, a matrix is next to empty: bars then show how much leaves each class, and where it goes.
 
     Args:
-        named: dict from a title to a matrix (K, K) whose rows sum to one.
+        named: dict from a title to a matrix (K, K) whose rows sum to one, or are NaN where a class is absent.
         class_names: K names; those longer than two letters are shown as bg.
         axes: what columns and rows are.
     """
@@ -103,15 +103,17 @@ def _leaving(named, names, axes):
     """Bars: the share of each class that lies on others, with the class that has most of it."""
     size = (min(3.6 * len(named) + 0.6, 11), 0.24 * len(names) + 1.2)
     figure, panels = plt.subplots(1, len(named), figsize=size, squeeze=False, sharey=True, layout="constrained")
-    largest = max(1 - np.diag(matrix).min() for matrix in named.values())
+    largest = max(1 - np.nanmin(np.diag(matrix)) for matrix in named.values())
     for axis, (title, matrix) in zip(panels[0], named.items()):
-        beside = np.asarray(matrix) - np.diag(np.diag(matrix))
+        is_absent = np.isnan(matrix).any(1)
+        matrix = np.where(is_absent[:, None], 0.0, matrix)
+        beside = matrix - np.diag(np.diag(matrix))
         shares, where = beside.sum(1), beside.argmax(1)
         axis.barh(names, shares, color="#56B4E9")
         for y, (share, to) in enumerate(zip(shares, where)):
             target = f"to {names[to]}" if beside[y, to] > share / 2 else "spread over all"
             text = f" {share:.2f} {target}" if share >= VISIBLE else f" {share:.3f}"
-            axis.text(share, y, text, va="center", fontsize=7)
+            axis.text(share, y, " absent" if is_absent[y] else text, va="center", fontsize=7)
         axis.set_title(title, fontsize=9)
         axis.set(xlim=(0, 1.6 * largest), xlabel=f"share of the {axes[1]} on another {axes[0]}")
         axis.xaxis.label.set_fontsize(8)
