@@ -56,7 +56,7 @@ def test_an_object_that_the_image_cuts_off_goes_on():
 def test_maps_of_several_sizes_are_measured_one_by_one():
     found = object_widths([stroke(3), stroke(5, 30, 40)], background=0)
     assert found["width"].tolist() == [3.0, 5.0] and found["image"].tolist() == [0, 1]
-    with pytest.raises(ValueError, match="background must be given where maps are of several sizes; got None"):
+    with pytest.raises(ValueError, match="background must be given where maps are of several sizes or spacings"):
         object_widths([stroke(3), stroke(5, 30, 40)])
 
 

@@ -19,14 +19,15 @@ class Advice:
     """What `advice` found.
 
     Args:
-        error: typical error of the annotators, px, see `typical_error`.
-        width: of the object that the median pixel is of, px.
+        error: typical error of the annotators, see `typical_error`.
+        width: of the object that the median pixel is of.
         error_over_width: the same of the error over the width.
         objective: to train with, a key of `thesis_lib.targets.OBJECTIVES`.
         gain: expected in Dice over one-hot + Dice, 0 where that is the advice.
         low, high: 95% interval of the gain.
         beyond: whether the ratio lies outside those that were measured.
-        bias: of the annotators, px, positive outside; 0 where it is not known.
+        bias: of the annotators, positive outside; 0 where it is not known.
+        unit: of error, width and bias.
     """
 
     error: float
@@ -38,16 +39,18 @@ class Advice:
     high: float
     beyond: bool
     bias: float = 0.0
+    unit: str = "px"
 
     def __str__(self):
         found = (
-            f"The typical error is {self.error:.2f} px and the typical object {self.width:.1f} px wide: "
-            f"a ratio of {self.error_over_width:.2f}."
+            f"The typical error is {self.error:.2f} {self.unit} and the typical object {self.width:.1f} {self.unit} "
+            f"wide: a ratio of {self.error_over_width:.2f}."
         )
         far = " No data with such a ratio were measured." if self.beyond else ""
         if abs(self.bias) >= SMALL:
             side = "outside" if self.bias > 0 else "inside"
-            far += f" Boundaries are drawn {abs(self.bias):.1f} px too far {side}: take this out of the labels first."
+            by = f"{abs(self.bias):.1f} {self.unit}"
+            far += f" Boundaries are drawn {by} too far {side}: take this out of the labels first."
         if self.objective == USUAL:
             why = "" if self.beyond else " No other objective had a measurable gain there."
             return f"{found} Train with {USUAL}.{why}{far}"
@@ -67,7 +70,7 @@ def measured_gains():
         return pd.read_csv(file, keep_default_na=False)
 
 
-def advice(prior, labels, background=None, objects=None, gains=None):
+def advice(prior, labels, background=None, objects=None, gains=None, spacing=None):
     """Which objective to train with on images like these.
 
     The error over the width of the objects places the data on the curve of gains that were measured (notebook 13).
@@ -78,8 +81,8 @@ def advice(prior, labels, background=None, objects=None, gains=None):
 
     Args:
         prior: BoundaryPrior of the annotators, such as `BoundaryPrior().fit_pair(first, second, population=True)`.
-        labels: label maps (N, H, W) of a few images, as drawn.
-        background, objects: as for `object_widths`.
+        labels: label maps (N, H, W) of a few images, or volumes (N, D, H, W), as drawn.
+        background, objects, spacing: as for `object_widths`. With a spacing the prior is in mm, and so is the advice.
         gains: DataFrame of gains of one's own, as `measured_gains`; None takes those.
 
     Returns:
@@ -92,7 +95,7 @@ def advice(prior, labels, background=None, objects=None, gains=None):
         >>> prior = BoundaryPrior().fit_pair(first, second, background=0, population=True)
         >>> print(advice(prior, first, background=0))
     """
-    of_objects = with_errors(object_widths(labels, background, objects), prior)
+    of_objects = with_errors(object_widths(labels, background, objects, spacing), prior)
     width, ratio = (of_typical_pixel(of_objects, name) for name in ("width", "error_over_width"))
     gains = measured_gains() if gains is None else gains
     at = np.log(max(ratio, 1e-6))
@@ -105,4 +108,4 @@ def advice(prior, labels, background=None, objects=None, gains=None):
         gain, low, high = (float(np.interp(at, where, part[name])) for name in ("gain", "low", "high"))
         if low > 0 and gain > best[1] and not below:
             best = target, gain, low, high
-    return Advice(typical_error(prior), width, ratio, *best, bool(below or beyond), float(prior.mean))
+    return Advice(typical_error(prior), width, ratio, *best, bool(below or beyond), float(prior.mean), prior.unit)

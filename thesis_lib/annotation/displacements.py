@@ -95,7 +95,7 @@ def object_displacements(
         annotation, reference, background, search_radius, spacing
     )
     maps = voxels.each(reference)
-    numbers = [None] * len(maps) if objects is None else np.asarray(objects).reshape(maps.shape)
+    numbers = voxels.object_numbers(objects, reference)
     found, margin = [], np.ceil(search_radius / lengths).astype(int) + 2
     for image, (drawn, true, own) in enumerate(zip(voxels.each(annotation), maps, numbers)):
         for number, (k, window, mask) in enumerate(geometry.objects(true, background, margin, own)):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
-from thesis_lib.annotation import empirical_bayes, geometry
+from thesis_lib.annotation import empirical_bayes, geometry, voxels
 from thesis_lib.annotation.agreement import image_counts
 from thesis_lib.annotation.consensus import DRAWN_SHARE
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
@@ -48,7 +48,7 @@ def drawn_objects(maps, true, background):
     filled = [fill_ignored(one, one == IGNORE) for one in maps.values()]
     objects, missed, invented = np.zeros((3, len(names)))
     if true is not None:
-        true = checks.label_maps("references", true)
+        true = voxels.one_map("references", true)
         checks.same_shape("references[i]", true, "annotations[i]", filled[0])
         for k, window, mask in geometry.objects(true, background):
             objects += 1
@@ -133,9 +133,7 @@ def _maps(i, maps):
     maps = {name: np.asarray(one) for name, one in maps.items()}
     first = next(iter(maps.values()))
     for one in maps.values():
-        if one.ndim != 2:
-            raise ValueError(f"annotations of image {i} must be label maps (H, W), one a person; got shape {one.shape}")
-        checks.label_maps("annotations", one)
+        voxels.one_map(f"annotations of image {i}", one)
         checks.same_shape("annotations[0]", first, "annotations[i]", one)
     return maps
 

@@ -41,6 +41,22 @@ def one_map(name, value):
     return label_maps(name, found[None])[0]
 
 
+def object_numbers(objects, labels):
+    """The numbers of the objects of each image or volume, checked: a sequence; None of each where they are not given.
+
+    Args:
+        objects: integers of the labels' shape, 0 or the number of the object, or None.
+        labels: label maps.
+    """
+    if objects is None:
+        return [None] * len(each(labels))
+    found = checks.array("objects", objects)
+    if found.dtype.kind not in "iub":
+        raise ValueError(f"objects must be whole numbers of the labels' shape; got dtype {found.dtype}")
+    checks.same_shape("labels", labels, "objects", found)
+    return each(found.astype(np.int64, copy=False))
+
+
 def lengths(spacing, count, name="spacing"):
     """The sides of a pixel or voxel.
 

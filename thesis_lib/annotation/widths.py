@@ -1,13 +1,11 @@
 """How wide objects are, and how large annotators' errors are beside them."""
 
-import math
-
 import numpy as np
 import pandas as pd
 from scipy import ndimage, stats
 
-from thesis_lib import checks
-from thesis_lib.annotation import geometry
+from thesis_lib.annotation import geometry, voxels
+from thesis_lib.annotation.displacements import diameter
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.labels import background_class
 
@@ -16,19 +14,22 @@ WITHIN = stats.norm.cdf(1)  # a Normal displacement is below its mean plus sigma
 PLACE = ("width", "diameter", "error", "error_over_width")  # of annotators and objects on the curve of gains
 
 
-def object_widths(labels, background=None, objects=None):
+def object_widths(labels, background=None, objects=None, spacing=None):
     """The width of every object: twice the distance from its middle line to its boundary.
 
     A pixel's width is that of the nearest place where the distance to the boundary is largest (the middle line). An
     object's width is the median over its pixels. Where the image cuts an object off, it is taken to go on.
 
     Args:
-        labels: integer or boolean label maps (N, H, W) or (H, W), or a list of maps (H, W) of several sizes.
+        labels: integer or boolean label maps (N, H, W) or (H, W), or volumes (N, D, H, W), or a list of maps (H, W) or
+            (D, H, W) of several sizes.
         background: its class; the most frequent one if None.
         objects: integers of the labels' shape, 0 or the number of the object; connected regions if None.
+        spacing: sides of a pixel or voxel, mm, the same for all images, or, of a list, one for each; 1 px if None.
 
     Returns:
-        DataFrame with a row an object: image, class, width (px), diameter (px, of a disc of its area).
+        DataFrame with a row an object: image, class, width (px or mm), diameter (the same, of a disc of its area or a
+        ball of its volume). Its attrs say the unit.
 
     Raises:
         ValueError: if an argument is not of this kind.
@@ -39,39 +40,52 @@ def object_widths(labels, background=None, objects=None):
         >>> object_widths(stroke, background=0)["width"].tolist()
         [3.0]
     """
-    if isinstance(labels, list) and len({np.shape(one) for one in labels}) > 1:
-        return _of_several_sizes(labels, background, objects)
-    labels = checks.label_maps("labels", labels)
+    several_spacings = spacing is not None and np.ndim(spacing) == 2 and len(spacing) > 1
+    if isinstance(labels, list) and (several_spacings or len({np.shape(one) for one in labels}) > 1):
+        return _one_by_one(labels, background, objects, spacing)
+    labels = voxels.label_maps("labels", labels)
+    lengths = voxels.lengths(spacing, voxels.axes(labels))
     background = background_class(labels, background)
-    maps = labels.reshape((-1,) + labels.shape[-2:])
-    numbers = [None] * len(maps) if objects is None else np.asarray(objects).reshape(maps.shape)
     rows = []
-    for image, (one, own) in enumerate(zip(maps, numbers)):
+    for image, (one, own) in enumerate(zip(voxels.each(labels), voxels.object_numbers(objects, labels))):
         for k, _, mask in geometry.objects(one, background, 1, own):
             if not mask.all():
-                rows.append((image, k, _width(mask), 2 * math.sqrt(mask.sum() / math.pi)))
-    return pd.DataFrame(rows, columns=["image", "class", "width", "diameter"])
+                rows.append((image, k, _width(mask, lengths), diameter(mask, lengths)))
+    return _table(rows, spacing)
 
 
-def _of_several_sizes(maps, background, objects):
-    """`object_widths` of a list of maps, one after the other."""
+def _table(rows, spacing):
+    table = pd.DataFrame(rows, columns=["image", "class", "width", "diameter"])
+    table.attrs["unit"] = voxels.unit(spacing)
+    return table
+
+
+def _one_by_one(maps, background, objects, spacing):
+    """`object_widths` of a list of maps of several sizes or spacings."""
     if background is None:
-        raise ValueError("background must be given where maps are of several sizes; got None")
+        raise ValueError("background must be given where maps are of several sizes or spacings; got None")
     numbers = [None] * len(maps) if objects is None else objects
-    tables = [object_widths(one, background, own).assign(image=i) for i, (one, own) in enumerate(zip(maps, numbers))]
-    return pd.concat(tables, ignore_index=True)
+    rows = []
+    for i, (one, own, sides) in enumerate(zip(maps, numbers, voxels.lengths_of_images(spacing, len(maps)))):
+        one = voxels.one_map(f"labels[{i}]", one)
+        found = object_widths(one[None], background, None if own is None else np.asarray(own)[None], sides)
+        rows += found.assign(image=i).itertuples(index=False, name=None)
+    return _table(rows, spacing)
 
 
-def _width(mask):
-    """Median width of an object's pixels, px."""
-    distance = ndimage.distance_transform_edt(mask)
+def _width(mask, lengths):
+    """Median width of an object's pixels."""
+    distance, outside = ndimage.distance_transform_edt(mask, sampling=lengths, return_indices=True)
     middle = mask & (distance == ndimage.maximum_filter(distance, 3))
-    nearest = ndimage.distance_transform_edt(~middle, return_distances=False, return_indices=True)
-    return float(np.median(2 * distance[tuple(nearest)][mask] - 1))
+    nearest = ndimage.distance_transform_edt(~middle, sampling=lengths, return_distances=False, return_indices=True)
+    nearest = tuple(nearest[:, mask])
+    # Distances are to the centres of pixels outside, on either side half a pixel's length more than to the boundary.
+    steps = np.sqrt(((outside - np.indices(mask.shape)) ** 2).sum(0))[nearest]
+    return float(np.median(2 * distance[nearest] - distance[nearest] / steps))
 
 
 def typical_error(prior):
-    """Half the length of the interval that holds 68% of all displacements, px; sigma where they are Normal.
+    """Half the length of the interval that holds 68% of all displacements; sigma where they are Normal.
 
     Args:
         prior: BoundaryPrior.
@@ -82,7 +96,7 @@ def typical_error(prior):
 
 
 def with_errors(widths, annotator):
-    """A table of `object_widths` with the typical error of each object, px, and that over its width.
+    """A table of `object_widths` with the typical error of each object and that over its width.
 
     Args:
         widths: DataFrame of `object_widths`.
@@ -92,31 +106,34 @@ def with_errors(widths, annotator):
         DataFrame with the columns error and error_over_width added.
 
     Raises:
-        ValueError: if it has no row, or annotator is of another kind.
+        ValueError: if it has no row, or annotator is of another kind or in another unit.
     """
     if widths.empty:
         raise ValueError("labels must hold an object; got none")
     prior, sizes = getattr(annotator, "prior", annotator), 1.0
+    error, unit = typical_error(prior), widths.attrs.get("unit", "px")
+    if prior.unit != unit:
+        raise ValueError(f"annotator must err in {unit} as the widths are; got a prior in {prior.unit}")
     if prior is not annotator:
         sizes = annotator.factor * (widths["diameter"] / annotator.diameter) ** annotator.growth
-    error = typical_error(prior) * sizes
-    return widths.assign(error=error, error_over_width=error / widths["width"])
+    return widths.assign(error=error * sizes, error_over_width=error * sizes / widths["width"])
 
 
 def of_typical_pixel(widths, column):
     """Median of a column of `object_widths` or `with_errors` over the pixels of all objects.
 
-    Large objects count for more, as they do in Dice, and fragments of a few pixels for next to nothing.
+    Large objects count for more, as they do in Dice, and fragments of a few pixels for next to nothing. Of volumes the
+    square of the diameter stands for the surface.
     """
     return float(np.quantile(widths[column], 0.5, weights=widths["diameter"] ** 2, method="inverted_cdf"))
 
 
-def error_over_width(annotator, labels, background=None, objects=None):
+def error_over_width(annotator, labels, background=None, objects=None, spacing=None):
     """How large errors are beside the objects: the typical error over the width, the median over their pixels.
 
     Args:
         annotator: as for `with_errors`.
-        labels, background, objects: as for `object_widths`.
+        labels, background, objects, spacing: as for `object_widths`. With a spacing the annotator errs in mm.
 
     Returns:
         float.
@@ -124,4 +141,5 @@ def error_over_width(annotator, labels, background=None, objects=None):
     Raises:
         ValueError: if the labels hold no object, or an argument is of another kind.
     """
-    return of_typical_pixel(with_errors(object_widths(labels, background, objects), annotator), "error_over_width")
+    widths = object_widths(labels, background, objects, spacing)
+    return of_typical_pixel(with_errors(widths, annotator), "error_over_width")
