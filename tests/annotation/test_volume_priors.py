@@ -5,10 +5,14 @@ import pytest
 
 from thesis_lib.annotation.agreement import agreement, prior_table
 from thesis_lib.annotation.displacements import object_displacements
+from thesis_lib.annotation.held_out import held_out
 from thesis_lib.annotation.moments import Correlation, SurfaceMoments
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
+from thesis_lib.annotation.simulated import Population
+from thesis_lib.annotation.variation import variation
 
 SPACING = (2.0, 0.8, 1.0)
+SPACINGS = SPACING, (1.0, 1.0, 1.5)
 IN_MM = BoundaryPrior(unit="mm")
 
 
@@ -63,7 +67,7 @@ def test_a_bias_in_mm_is_measured_on_surfaces_and_its_unit_goes_with_it():
 
 def test_people_agree_on_volumes_of_several_spacings():
     """Ann draws 1 mm outside of Bob, one image in each spacing; each deviates by half from their average."""
-    spacings = [(2.0, 0.8, 1.0), (1.0, 1.0, 1.5)]
+    spacings = list(SPACINGS)
     bob, ann = ([balls(radii, spacing)[0] for spacing in spacings] for radii in ([9, 11, 12], [10, 12, 13]))
     measured = agreement({"ann": ann, "bob": bob}, background=0, spacing=spacings)
     assert measured.annotators["ann"].mean - measured.annotators["bob"].mean == pytest.approx(1.0, abs=0.15)
@@ -81,6 +85,26 @@ def test_a_prior_in_mm_is_blurred_by_sigma_over_spacing_along_each_axis():
     in_px = BoundaryPrior(0.0, 2.0, 3.0, 4.0)
     assert [(w, (s, s)) for w, s in in_px.gaussians()] == in_px.gaussians_in_pixels((3.0, 0.7))
     assert checked_prior(prior, spacing=(1.0, 1.0)) is prior
+
+
+def test_people_vary_on_volumes_as_their_simulation_says():
+    """Offsets of 1 mm and a spread of 1.2 mm; the table is in mm, and the simulated annotator errs in mm."""
+    true, spacings = [balls([9, 11, 12], spacing)[0] for spacing in SPACINGS], list(SPACINGS)
+    prior = BoundaryPrior(0.0, 1.4, 500.0, 500 * 1.2**2, unit="mm")
+    people = Population(prior, correlation_length=4.0, diameter=20.0, background=0)
+    drawn = []
+    for i, (one, sides) in enumerate(zip(true, spacings)):
+        drawn.append([people(one[None], seed, spacing=sides)[0] for seed in (i, i + 10)])
+    measured = variation(drawn, true, 0, groups=[0, 1], spacing=spacings)
+    assert measured.unit == "mm" and len(measured.objects) == 12 and measured.diameter == pytest.approx(21, abs=1)
+    table = measured.table(repeats=3).set_index("quantity")
+    assert table["unit"]["sigma"] == "mm" and table["unit"]["scale"] == "mm^2" and table["unit"]["tail"] == ""
+    assert table["estimate"]["sigma"] == pytest.approx(1.2, rel=0.3)
+    assert measured.annotator().prior.unit == "mm" and measured.part(np.arange(12) < 6).points is not None
+    with pytest.raises(ValueError, match="measured must be of images"):
+        held_out(measured, folds=2)
+    with pytest.raises(ValueError, match="spacing must be three lengths"):
+        variation(drawn, true, 0, spacing=(1.0, 1.0))
 
 
 VOLUME, IMAGE = balls([9]), np.eye(8, dtype=int)[None]

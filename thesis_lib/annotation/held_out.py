@@ -41,6 +41,8 @@ def held_out(measured, folds=5, apart=2.0, seed=0):
     names, group = np.unique(groups, return_inverse=True)
     folds = checks.integer("folds", folds, 2, len(names), of="groups")
     apart = checks.real("apart", apart, 0.0, open_low=True)
+    if measured.points is not None:
+        raise ValueError("measured must be of images, whose displacements have an order; got volumes")
     if measured.prior.is_known:
         raise ValueError("measured must be of annotators who differ; got displacements of 0 px alone")
     part = np.random.default_rng(checks.integer("seed", seed, 0)).permutation(len(names)) % folds

@@ -7,18 +7,19 @@ Tibshirani, An Introduction to the Bootstrap, 1993), since displacements of one 
 patient, are not independent.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
-from thesis_lib.annotation import empirical_bayes
+from thesis_lib.annotation import empirical_bayes, voxels
 from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import object_displacements, warn_of_small_radius
-from thesis_lib.annotation.moments import Correlation, Moments
+from thesis_lib.annotation.moments import Correlation
 from thesis_lib.annotation.presence import background_of, drawn_objects, images, rates
 from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.quantities import Measured
 from thesis_lib.annotation.simulated import annotator
 
 LENGTHS = ("bias", "sigma", "offset", "deviation", "diameter", "correlation_length")  # have a value in mm as well
@@ -42,7 +43,9 @@ class Variation:
         growth: exponent by which displacements grow with the diameter.
         correlation: along the boundary, px.
         quantities: dict with the estimates of all that `table` lists, in px.
-        spacing: side of a pixel, mm, of each row of `objects`; None if it is not known.
+        spacing: side of a pixel, mm, of each row of `objects`; None if it is not known, or lengths are in mm already.
+        points: of volumes, the places of the displacements of each row of `objects` on its surface; None of images.
+        unit: of all lengths: px, or mm where volumes were measured with a spacing.
     """
 
     objects: pd.DataFrame
@@ -55,17 +58,22 @@ class Variation:
     correlation: Correlation
     quantities: dict
     spacing: np.ndarray | None = None
+    points: list | None = None
+    unit: str = "px"
 
     @classmethod
-    def of(cls, objects, series, drawn, biases, spacing=None):
+    def of(cls, objects, series, drawn, biases, spacing=None, points=None, unit="px"):
         """The Variation of these displacements. Of `objects` only the columns group and diameter are used."""
-        measured = _Measured.of(series, objects["diameter"])
+        measured = Measured.of(series, objects["diameter"], points)
         along = measured.moments.correlation()
         quantities = measured.quantities(along) | rates(drawn)
         mean, mean_weight, shape, scale = (quantities[name] for name in ("bias", "mean_weight", "shape", "scale"))
-        prior = BoundaryPrior.known(0.0) if np.isinf(shape) else BoundaryPrior(mean, mean_weight, shape, scale)
+        prior = BoundaryPrior.known(0.0, unit=unit)
+        if not np.isinf(shape):
+            prior = BoundaryPrior(mean, mean_weight, shape, scale, unit)
         growth = quantities["growth"]
-        return cls(objects, series, drawn, biases, prior, measured.diameter, growth, along, quantities, spacing)
+        found = objects, series, drawn, biases, prior, measured.diameter, growth, along, quantities
+        return cls(*found, spacing, points, unit)
 
     def part(self, keep):
         """The Variation of some rows of `objects`: keep is a boolean for each. The rates stay those of all."""
@@ -75,8 +83,9 @@ class Variation:
                 f"keep must be a boolean for each of {len(self.objects)} rows, True for two or more; got {keep!r}"
             )
         series = [self.series[i] for i in np.flatnonzero(keep)]
+        points = None if self.points is None else [self.points[i] for i in np.flatnonzero(keep)]
         spacing = None if self.spacing is None else self.spacing[keep]
-        return Variation.of(self.objects[keep], series, self.drawn, self.biases, spacing)
+        return Variation.of(self.objects[keep], series, self.drawn, self.biases, spacing, points, self.unit)
 
     def table(self, level=0.95, repeats=200, seed=0):
         """Every quantity with its interval, from a bootstrap over groups.
@@ -106,31 +115,32 @@ class Variation:
             seed: whole number.
 
         Returns:
-            DataFrame with quantity, unit (px, px^2, mm or none), estimate, low, high. The interval is missing if there
-            is a single group. Lengths have a second row in mm where `spacing` is known, from displacements in mm; only
+            DataFrame with quantity, unit (px, px^2, mm, mm^2 or none), estimate, low, high. The interval is missing if
+            there is a single group. Lengths have a second row in mm where `spacing` is known, from displacements in mm; only
             the correlation length is converted by the geometric mean of `spacing`.
         """
         level = checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
         groups = pd.concat([self.objects["group"], self.drawn["group"]])
         weights = empirical_bayes.bootstrap_weights(groups, repeats, seed)
-        measured = {"px": _Measured.of(self.series, self.objects["diameter"])}
+        measured = {self.unit: Measured.of(self.series, self.objects["diameter"], self.points)}
+        own = measured[self.unit]
         if self.spacing is not None:
-            measured["mm"] = measured["px"].scaled(self.spacing)
+            measured["mm"] = own.scaled(self.spacing)
         draws, rows = [], []
         for of_objects, of_drawn in zip(weights[:, : len(self.objects)], weights[:, len(self.objects) :]):
             if of_objects.sum() > 1:
-                draws.append((measured["px"].moments.correlation(of_objects), of_objects, of_drawn))
+                draws.append((own.moments.correlation(of_objects), of_objects, of_drawn))
         for unit, objects in measured.items():
-            estimates = self.quantities if unit == "px" else objects.quantities(self.correlation)
+            estimates = self.quantities if objects is own else objects.quantities(self.correlation)
             again = []
             for along, of_objects, of_drawn in draws:
                 again.append(objects.quantities(along, of_objects) | rates(self.drawn, of_drawn))
-            for name in estimates if unit == "px" else LENGTHS:
+            for name in estimates if objects is own else LENGTHS:
                 values = np.array([one[name] for one in again])
                 values = values[~np.isnan(values)] if groups.nunique() > 1 else values[:0]
                 tails = (1 - level) / 2, (1 + level) / 2
                 low, high = np.quantile(values, tails) if len(values) else (np.nan, np.nan)
-                of_unit = UNITS.get(name, "") if unit == "px" else unit
+                of_unit = UNITS.get(name, "").replace("px", unit)
                 rows.append((name, of_unit, estimates[name], low, high))
         return pd.DataFrame(rows, columns=["quantity", "unit", "estimate", "low", "high"])
 
@@ -158,90 +168,6 @@ class Variation:
         return annotator("population", **{**fields, **changes})
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """What all quantities are computed from, an array entry for each object.
-
-    Args:
-        moments: Moments of the displacements.
-        powers: (4, n), means of the first four powers of each object's displacements.
-        diameters: of the objects.
-        pixel: side of a pixel in the unit of all lengths: 1 for px.
-    """
-
-    moments: Moments
-    powers: np.ndarray
-    diameters: np.ndarray
-    pixel: float = 1.0
-
-    @classmethod
-    def of(cls, series, diameters):
-        powers = np.array([[np.mean(one**power) for power in (1, 2, 3, 4)] for one in series]).T
-        return cls(Moments.of(series), powers, np.asarray(diameters, float))
-
-    def scaled(self, spacing):
-        """The same in mm, from the side of a pixel for each object."""
-        moments = self.moments
-        moments = replace(moments, means=moments.means * spacing, variances=moments.variances * spacing**2)
-        powers = self.powers * np.stack([spacing**power for power in (1, 2, 3, 4)])
-        return _Measured(moments, powers, self.diameters * spacing, float(np.exp(np.log(spacing).mean())))
-
-    @property
-    def diameter(self):
-        """Geometric mean: all parameters are of an object of this diameter."""
-        return float(np.exp(np.log(self.diameters).mean()))
-
-    def quantities(self, along, weights=None):
-        """dict of the quantities of `Variation.table` but the rates.
-
-        Args:
-            along: Correlation, px.
-            weights: how often each object counts; once if None.
-        """
-        weights = np.ones(len(self.diameters)) if weights is None else weights
-        objects = self.moments.objects(along)
-        bias, mean_weight, shape, scale, growth = 0.0, np.inf, np.inf, 0.0, 0.0  # nobody errs
-        if self.powers[1].any():
-            sizes = self.diameters / self.diameter
-            bias, mean_weight, shape, scale, growth = empirical_bayes.fit_with_growth(objects, sizes, weights)
-        sigma = np.sqrt(scale if np.isinf(shape) else scale / shape)
-        each = weights * self.moments.lengths  # displacements
-        mean, square = np.average(self.powers[:2], axis=1, weights=each)
-        variance = square - mean**2
-        of_normal = 3 * objects.freedom / (objects.freedom + 2)
-        own_mean, own_variance = self.powers[0], self.powers[1] - self.powers[0] ** 2
-        return {
-            "bias": bias,
-            "mean_weight": mean_weight,
-            "shape": shape,
-            "scale": scale,
-            "tail": 2 * shape,
-            "sigma": sigma,
-            "offset": sigma / np.sqrt(mean_weight),
-            "deviation": np.sqrt(max(variance, 0.0)),
-            "diameter": float(np.exp(np.average(np.log(self.diameters), weights=weights))),
-            "growth": growth,
-            "correlation_length": along.length * self.pixel,
-            "correlation_growth": along.growth,
-            "offset_share": 1 / (1 + mean_weight),
-            "between_share": 1 - np.average(own_variance, weights=each) / variance if variance > 0 else np.nan,
-            "kurtosis": _kurtosis(self.powers, mean, variance, each, 3.0),
-            "kurtosis_within": _kurtosis(self.powers, own_mean, own_variance, each, of_normal),
-        }
-
-
-def _kurtosis(powers, mean, variance, weights, normal):
-    """Mean fourth power of (d - mean) / sqrt(variance) minus that of a Normal; missing without any variance."""
-    one, two, three, four = powers
-    fourth = four - 4 * mean * three + 6 * mean**2 * two - 4 * mean**3 * one + mean**4
-    variance, normal = np.broadcast_to(variance, one.shape), np.broadcast_to(normal, one.shape)
-    varies = (variance > 1e-12) & (weights > 0)
-    if not varies.any():
-        return np.nan
-    excess = fourth[varies] / variance[varies] ** 2 - normal[varies]
-    return float(np.average(excess, weights=weights[varies]))
-
-
 def variation(annotations, references=None, background=None, search_radius=10.0, groups=None, spacing=None):
     """How annotators vary from object to object, measured on what several drew of the same images.
 
@@ -256,12 +182,14 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
         annotations: of named annotators, a dict from a name to label maps, as for `agreement`. Of anonymous annotators
             a sequence with an entry for each image: label maps (M, H, W), or a list of (H, W), where M may vary from
             image to image. M is 2 or more, or 1 with references. An annotator who saw the image and drew nothing has a
-            map of background.
+            map of background. Of volumes, maps are (D, H, W).
         references: the true maps of the images, or None.
         background: the background's class; the most frequent class of the first map if None.
         search_radius: px, at least 0.5; larger displacements are not seen.
         groups: of each image, such as its scan or patient; each image by itself if None. Intervals resample groups.
-        spacing: side of a pixel, mm: a number, or one for each image. None if it is not known.
+        spacing: of images, side of a pixel, mm: a number, or one for each image; lengths are then in px and in mm. Of
+            volumes, sides of a voxel (planes, rows, columns), mm, or a sequence of these, one for each volume;
+            `search_radius` and all lengths are then in mm. None if it is not known.
 
     Returns:
         Variation.
@@ -279,19 +207,19 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
     """
     number, drawings = images(annotations, references)
     groups = range(number) if groups is None else _one_an_image("groups", groups, number)
-    if spacing is not None:
-        spacing = [spacing] * number if np.ndim(spacing) == 0 else _one_an_image("spacing", spacing, number)
-        spacing = np.array([checks.real("spacing", one, 0.0, open_low=True) for one in spacing])
-    rows, series, drawn = [], [], []
+    first = next(iter(drawings(0).values()))
+    voxel_sides, spacing = _spacings(spacing, number, first.ndim)
+    rows, series, points, drawn = [], [], [], []
     for i in range(number):
         maps = drawings(i)
         background = background_of(maps, background)
         true = None if references is None else references[i]
         for row in drawn_objects(maps, true, background).itertuples(index=False):
             drawn.append((i, groups[i], *row))
-        for name, factor, one in _displacements(maps, true, background, search_radius):
+        for name, factor, one in _displacements(maps, true, background, search_radius, voxel_sides[i]):
             rows.append((name, i, groups[i], one.number, one.diameter, factor))
             series.append(one.values)
+            points.append(one.points)
     if len(series) < 2:
         whom = "each other" if references is None else "the references"
         raise ValueError(f"annotations must share two objects or more with {whom}; {len(series)} could be measured")
@@ -301,35 +229,47 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
     factors = objects.pop("factor")
     for i, (name, factor) in enumerate(zip(objects["annotator"], factors)):
         series[i] = common + factor * (series[i] - biases.get(name, common))
-    values = np.concatenate(series)
-    warn_of_small_radius(search_radius, values.std(), values.mean())
+    values, unit = np.concatenate(series), voxels.unit(voxel_sides[0])
+    warn_of_small_radius(search_radius, values.std(), values.mean(), unit)
     objects["bias"] = [one.mean() for one in series]
     objects["spread"] = [one.std() for one in series]
     objects["count"] = [len(one) for one in series]
     drawn = pd.DataFrame(drawn, columns=["image", "group", "annotator", "objects", "missed", "invented"])
     spacing = None if spacing is None else spacing[objects["image"]]
-    return Variation.of(objects, series, drawn, biases, spacing)
+    return Variation.of(objects, series, drawn, biases, spacing, points if first.ndim == 3 else None, unit)
+
+
+def _spacings(spacing, number, axes):
+    """(sides of a voxel for each volume or None, side of a pixel for each image, mm, or None)."""
+    if axes == 3:
+        sides = voxels.lengths_of_images(spacing, number)
+        return [None if one is None else voxels.lengths(one, 3) for one in sides], None
+    if spacing is not None:
+        spacing = [spacing] * number if np.ndim(spacing) == 0 else _one_an_image("spacing", spacing, number)
+        spacing = np.array([checks.real("spacing", one, 0.0, open_low=True) for one in spacing])
+    return [None] * number, spacing
 
 
 def _biases(names, series):
-    """Mean displacement, px, of each annotator."""
+    """Mean displacement of each annotator."""
     together = {}
     for name, one in zip(names, series):
         together.setdefault(name, []).append(one)
     return {name: float(np.concatenate(several).mean()) for name, several in together.items()}
 
 
-def _displacements(maps, true, background, search_radius):
+def _displacements(maps, true, background, search_radius, sides):
     """Yield (annotator, factor, ObjectDisplacements) for each object of an image that can be measured."""
     distances = None
     if true is None:
         voters = [one for one in maps.values() if (one != background).any()]
         if len(voters) < 2:
             return
-        true, distances = shape_based_average(voters, background)
+        true, distances = shape_based_average(voters, background, sides)
     found = {}
     for name, one in maps.items():
-        for single in object_displacements(one, true, background, search_radius, distances=distances):
+        of_both = one[None], np.asarray(true)[None], background, search_radius
+        for single in object_displacements(*of_both, distances=distances, spacing=sides):
             found.setdefault(single.number, []).append((name, single))
     for _, several in sorted(found.items()):
         m = len(several)
