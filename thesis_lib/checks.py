@@ -2,8 +2,13 @@
 
 import math
 import numbers
+import os
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+
+MOST_CLASSES = 2**16  # of label maps: numbers that 16 bits hold
 
 
 def _is_finite(value):
@@ -11,6 +16,19 @@ def _is_finite(value):
         return math.isfinite(value)
     except OverflowError:  # a whole number too large for a float
         return False
+
+
+def shown(value):
+    """What an error says of a value: itself, or the shape of a large array."""
+    shape = getattr(value, "shape", ())
+    if isinstance(shape, tuple) and all(isinstance(n, int) for n in shape) and math.prod(shape) > 20:
+        kind = f", dtype {value.dtype}" if hasattr(value, "dtype") else f" of a {type(value).__name__}"
+        return f"shape {shape}{kind}"
+    try:
+        text = repr(value)
+    except Exception:  # a whole number of thousands of digits, or a class whose repr fails
+        return f"a value of type {type(value).__name__}"
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high=False):
@@ -21,7 +39,7 @@ def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high
     if not is_number or too_low or too_high:
         left = "(" if open_low or low == -math.inf else "["
         right = ")" if open_high or high == math.inf else "]"
-        raise ValueError(f"{name} must be a finite number in {left}{low:g}, {high:g}{right}; got {value!r}")
+        raise ValueError(f"{name} must be a finite number in {left}{low:g}, {high:g}{right}; got {shown(value)}")
     return float(value)
 
 
@@ -32,35 +50,85 @@ def integer(name, value, low=None, high=None, of=None):
         limits = "" if low is None else f" from {low}"
         limits += "" if high is None else f" to {high}"
         limits += "" if of is None else f", the number of {of}"
-        raise ValueError(f"{name} must be a whole number{limits}; got {value!r}")
+        raise ValueError(f"{name} must be a whole number{limits}; got {shown(value)}")
     return int(value)
 
 
 def boolean(name, value):
     """`value` as a bool, if it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False; got {value!r}")
+        raise ValueError(f"{name} must be True or False; got {shown(value)}")
     return bool(value)
 
 
 def one_of(name, value, known):
     """`value`, if it is among the `known` names."""
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(sorted(known))}; got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(sorted(known))}; got {shown(value)}")
     return value
 
 
+def instance(name, value, kinds, what):
+    """`value`, if it is of one of the `kinds`, a class or a tuple of classes; `what` is accepted, for the error."""
+    if not isinstance(value, kinds):
+        raise ValueError(f"{name} must be {what}; got {shown(value)}")
+    return value
+
+
+def path(name, value, what="a path"):
+    """`value` as a Path, if it is the name of a file or folder; `what` is accepted, for the error."""
+    try:
+        text = os.fspath(value)
+        is_name = isinstance(text, str) and text != "" and b"\0" not in os.fsencode(text)
+    except (TypeError, UnicodeEncodeError):
+        is_name = False
+    if not is_name:
+        raise ValueError(f"{name} must be {what}; got {shown(value)}")
+    return Path(text)
+
+
+def table(name, value, columns=(), what="a DataFrame"):
+    """`value`, if it is a DataFrame with these columns; `what` is accepted, for the error."""
+    instance(name, value, pd.DataFrame, what)
+    lacking = [column for column in columns if column not in value]
+    if lacking:
+        raise ValueError(f"{name} must have the columns {', '.join(columns)}; it lacks {', '.join(lacking)}")
+    return value
+
+
+def listed(name, value, kinds, what):
+    """`value` as a list, if it is a list or tuple of one item or more, each of one of the `kinds`."""
+    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(one, kinds) for one in value):
+        raise ValueError(f"{name} must be {what}; got {shown(value)}")
+    return list(value)
+
+
+def lengths(name, value, count, what, low=1):
+    """`value` as a tuple of `count` whole numbers, `low` or more, such as the shape of an image."""
+    is_list = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    found = list(value) if is_list else []
+    are_whole = all(isinstance(one, numbers.Integral) and not isinstance(one, bool) and one >= low for one in found)
+    if len(found) != count or not are_whole:
+        raise ValueError(f"{name} must be {what}, {count} whole numbers, {low} or more; got {shown(value)}")
+    return tuple(int(one) for one in found)
+
+
 def array(name, value):
-    """`value` as a NumPy array, if it is a number or an array, or a sequence of sequences of one length."""
+    """`value` as a NumPy array, if it is a number or an array, or a sequence of sequences of one length.
+
+    An array of numpy.ma with masked values is refused: what they hide would count.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} must be an array without masked values; got {value.mask.sum()} that are masked")
     try:
         return np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array, its rows of one length; got {_short(value)}") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be an array, its rows of one length; got {shown(value)}") from error
 
 
 def class_count(name, value):
     """`value` as an int, if it is a number of classes that a label map in 16 bits can hold."""
-    return integer(name, value, 1, 2**16)
+    return integer(name, value, 1, MOST_CLASSES)
 
 
 def number_array(name, value, what="an array of finite numbers", low=-math.inf, finite=True):
@@ -78,19 +146,12 @@ def number_array(name, value, what="an array of finite numbers", low=-math.inf, 
     """
     found = array(name, value)
     if found.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be {what}; got {_short(value)}")
+        raise ValueError(f"{name} must be {what}; got {shown(value)}")
     # Sums in half precision soon overflow.
     found = found.astype(np.result_type(found.dtype, np.float32), copy=False)
     if (finite and not np.isfinite(found).all()) or (found < low).any():
-        raise ValueError(f"{name} must be {what}; got {_short(value)}")
+        raise ValueError(f"{name} must be {what}; got {shown(value)}")
     return found
-
-
-def _short(value):
-    """What an error says of a value: itself, or the shape of a large array."""
-    shape = getattr(value, "shape", ())
-    text = f"shape {tuple(shape)}, dtype {value.dtype}" if math.prod(shape) > 20 else repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def label_maps(name, value, num_classes=None, ignore=None):
@@ -99,7 +160,7 @@ def label_maps(name, value, num_classes=None, ignore=None):
     Args:
         name: of the argument, for the error.
         value: array or nested sequence.
-        num_classes: classes must lie in 0..num_classes - 1; None accepts any class from 0.
+        num_classes: classes must lie in 0..num_classes - 1; None accepts those that 16 bits hold.
         ignore: a further value that is accepted, such as 255, or None.
 
     Returns:
@@ -114,9 +175,9 @@ def label_maps(name, value, num_classes=None, ignore=None):
     values = maps if ignore is None else maps[maps != ignore]
     if maps.dtype.kind != "b" and values.size:
         low, high = int(values.min()), int(values.max())
-        if low < 0 or (num_classes is not None and high >= num_classes):
-            accepted = "0 or more" if num_classes is None else f"in 0..{num_classes - 1}"
-            raise ValueError(f"{name} must hold classes {accepted}; got values from {low} to {high}")
+        most = MOST_CLASSES if num_classes is None else num_classes
+        if low < 0 or high >= most:
+            raise ValueError(f"{name} must hold classes in 0..{most - 1}; got values from {low} to {high}")
     return maps
 
 

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
+from thesis_lib import checks
+
 
 def writable_folder(folder):
     """The folder as a Path, made if missing.
 
     Raises:
         OSError: naming it, if nothing can be written there.
-        ValueError: if its name holds braces, which Keras would fill in.
+        ValueError: if it is no path, or its name holds braces, which Keras would fill in.
     """
+    folder = checks.path("output folder", folder)
     if set("{}") & set(str(folder)):
         raise ValueError(f"output folder must have no braces in its name; got {str(folder)!r}")
-    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"

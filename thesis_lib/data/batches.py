@@ -17,20 +17,24 @@ class SceneBatches(keras.utils.PyDataset):
         together: whether a batch is {"images", "labels"}, for AugmentedSegmenter, or (images, labels).
 
     Raises:
-        ValueError: for images of another dtype than uint8, labels that are no integers, or different numbers of them.
+        ValueError: for images of another dtype than uint8, labels that are no integers, or different numbers of them,
+            or another argument of another kind.
     """
 
     def __init__(self, images, labels, batch_size, seed=None, together=False):
         super().__init__()
+        for name, arrays in (("images", images), ("labels", labels)):
+            if not getattr(arrays, "shape", ()) or np.ma.is_masked(arrays):
+                raise ValueError(f"{name} must be an array without masked values; got {checks.shown(arrays)}")
         if len(images) != len(labels) or not len(images):
             raise ValueError(f"images and labels must be as many, and not empty; got {len(images)} and {len(labels)}")
         if images.dtype != np.uint8:
             raise ValueError(f"images must be uint8, with values 0-255; got {images.dtype}")
         if np.dtype(labels.dtype).kind not in "iu":
             raise ValueError(f"labels must be integer classes; got {labels.dtype}")
-        self.images, self.labels, self.together = images, labels, together
+        self.images, self.labels, self.together = images, labels, checks.boolean("together", together)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
-        self.seed = seed
+        self.seed = seed if seed is None else checks.integer("seed", seed, 0)
         self.start(-1)
 
     def __len__(self):
@@ -46,6 +50,7 @@ class SceneBatches(keras.utils.PyDataset):
 
         Epoch -1 is the order that Keras looks at before the first.
         """
+        checks.integer("epoch", epoch, -1)
         self.generator = None if self.seed is None else np.random.default_rng(self.seed)
         self.order = np.arange(len(self.images))
         for _ in range(epoch + 2):

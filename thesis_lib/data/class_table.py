@@ -21,6 +21,9 @@ class ClassTable:
         names: K names, all different.
         colours: K colours (r, g, b), 0-255, all different; None where masks hold class numbers.
 
+    Raises:
+        ValueError: if a field is of another kind.
+
     Example:
         `ClassTable(("background", "building"), ((0, 0, 0), (255, 255, 255)))`
     """
@@ -29,17 +32,21 @@ class ClassTable:
     colours: tuple | None = None
 
     def __post_init__(self):
-        if not 1 <= len(self.names) <= IGNORE:
-            raise ValueError(f"names must be of 1 to {IGNORE} classes; got {len(self.names)}")
+        names = checks.listed("names", self.names, str, f"a list of 1 to {IGNORE} names")
+        if len(names) > IGNORE:
+            raise ValueError(f"names must be of 1 to {IGNORE} classes; got {len(names)}")
+        object.__setattr__(self, "names", tuple(names))
         _check_different("names", self.names)
         if self.colours is None:
             return
-        _check_different("colours", self.colours)
-        if len(self.colours) != len(self.names):
-            raise ValueError(f"colours must be as many as names, {len(self.names)}; got {len(self.colours)}")
-        for colour in self.colours:
+        found = checks.listed("colours", self.colours, (tuple, list), "a list of colours (r, g, b)")
+        if len(found) != len(names):
+            raise ValueError(f"colours must be as many as names, {len(names)}; got {len(found)}")
+        for colour in found:
             if len(colour) != 3 or not all(_is_byte(value) for value in colour):
                 raise ValueError(f"colours must each be three whole numbers from 0 to 255; got {colour!r}")
+        _check_different("colours", found)
+        object.__setattr__(self, "colours", tuple(tuple(int(value) for value in colour) for colour in found))
 
     @cached_property
     def _number_of(self):
@@ -53,7 +60,7 @@ class ClassTable:
         """The class map of a mask.
 
         Args:
-            picture: uint8 (H, W, 3), or (H, W, 1) or (H, W): class numbers where the table has no colours.
+            picture: integers 0-255, (H, W, 3), or (H, W, 1) or (H, W): class numbers where the table has no colours.
             name: what errors call the mask.
             unknown: what to do with a pixel of no class: "error", or "ignore": it becomes IGNORE.
 
@@ -64,7 +71,13 @@ class ClassTable:
             ValueError: naming the mask, the first colour or number that is of no class, and its position.
         """
         checks.one_of("unknown", unknown, ("error", "ignore"))
-        picture = np.asarray(picture)
+        picture = checks.array(name, picture)
+        of_colours = self.colours is not None
+        shapes = ((3,),) if of_colours else ((), (1,))
+        is_whole = picture.dtype.kind in "iu" and picture.size and picture.min() >= 0 and picture.max() <= 255
+        if not is_whole or picture.ndim < 2 or picture.shape[2:] not in shapes:
+            what = "colours 0-255, (H, W, 3)" if of_colours else "class numbers 0-255, (H, W) or (H, W, 1)"
+            raise ValueError(f"{name} must be of {what}; got {checks.shown(picture)}")
         if self.colours is None:
             classes = picture.reshape(picture.shape[:2])
             of_no_class = (classes >= len(self.names)) & (classes != IGNORE)
@@ -92,7 +105,14 @@ class ClassTable:
         return classes
 
     def to_picture(self, classes):
-        """A class map (H, W) as a picture, uint8 (H, W, 3), in the classes' colours; IGNORE is black."""
+        """A class map (H, W) as a picture, uint8 (H, W, 3), in the classes' colours; IGNORE is black.
+
+        Raises:
+            ValueError: if it holds another class, or the table has no colours.
+        """
+        if self.colours is None:
+            raise ValueError("classes must be of a table with colours; this one has none")
+        classes = checks.label_maps("classes", classes, len(self.names), ignore=IGNORE)
         colours = np.zeros((256, 3), np.uint8)
         colours[: len(self.names)] = self.colours
         return colours[classes]
@@ -133,7 +153,7 @@ class ClassTable:
 
 
 def _is_byte(value):
-    return isinstance(value, (int, np.integer)) and 0 <= value <= 255
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value <= 255
 
 
 def _check_different(what, values):
@@ -184,6 +204,7 @@ def read_class_table(path):
     Raises:
         ValueError: naming the file, the line, and what is wrong with it.
     """
+    path = checks.path("path", path)
     try:
         return _class_table(*read_csv_table(table_bytes(path)))
     except ValueError as error:

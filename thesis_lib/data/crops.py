@@ -7,7 +7,10 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data import image_io
+from thesis_lib.data.rasters import Rasters
 from thesis_lib.labels import IGNORE
+
+LARGEST = 2**15  # px, side of a crop or tile
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,24 @@ class Crops(keras.utils.PyDataset):
         transform: called with the class map (H, W) of a crop, before it is mirrored and turned, and its annotator;
             returns another class map, for example without the annotator's bias.
         options: of `keras.utils.PyDataset`: workers=2, for example, read while the device trains.
+
+    Raises:
+        ValueError: naming an argument of another kind.
     """
 
     def __init__(self, rasters, size, batch_size, seed=0, crops_per_image=1, annotator="", transform=None, **options):
         super().__init__(**options)
-        self.rasters, self.transform = rasters, transform
-        self.size = checks.integer("size", size, 1)
+        if transform is not None and not callable(transform):
+            raise ValueError(f"transform must be a function of a class map, or None; got {checks.shown(transform)}")
+        self.rasters = checks.instance("rasters", rasters, (Rasters, SceneRasters), "Rasters or SceneRasters")
+        self.transform = transform
+        self.size = checks.integer("size", size, 1, LARGEST)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.crops_per_image = checks.integer("crops_per_image", crops_per_image, 1)
         self.seed = checks.integer("seed", seed, 0)
         if annotator is None:
             annotator = sorted(rasters.masks)
-        elif isinstance(annotator, str):
+        elif not isinstance(annotator, (list, tuple)):
             annotator = [annotator]
         self.annotators = [checks.one_of("annotator", name, rasters.masks) for name in annotator]
         if not self.annotators:
@@ -73,6 +82,7 @@ class Crops(keras.utils.PyDataset):
 
     def crop(self, number):
         """Crop `number` of this epoch: (uint8 (size, size, C), uint8 (size, size))."""
+        number = checks.integer("number", number, 0, len(self.order) - 1)
         generator = np.random.default_rng([self.seed, self.draw, number])
         i, annotator = self.order[number], self.annotators[generator.integers(len(self.annotators))]
         image, mask = self.rasters.image(i), self.rasters.mask(i, annotator)
@@ -94,7 +104,7 @@ class Crops(keras.utils.PyDataset):
 
         Epoch -1 is the order that Keras looks at before the first.
         """
-        self.draw = epoch + 1
+        self.draw = checks.integer("epoch", epoch, -1) + 1
         everything = np.repeat(np.arange(len(self.rasters)), self.crops_per_image)
         self.order = np.random.default_rng([self.seed, self.draw]).permutation(everything)
 
@@ -109,12 +119,15 @@ class RasterTiles(keras.utils.PyDataset):
     Args:
         rasters: `Rasters`.
         size: side of a tile, px.
+
+    Raises:
+        ValueError: naming an argument of another kind.
     """
 
     def __init__(self, rasters, size):
         super().__init__()
-        self.rasters = rasters
-        self.size = checks.integer("size", size, 1)
+        self.rasters = checks.instance("rasters", rasters, Rasters, "Rasters")
+        self.size = size = checks.integer("size", size, 1, LARGEST)
         self.corners = []
         for i, path in enumerate(rasters.images):
             height, width = image_io.image_shape(path)

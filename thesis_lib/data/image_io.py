@@ -3,11 +3,11 @@
 import io
 import re
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from thesis_lib import checks
 from thesis_lib.data.reading import regular
 from thesis_lib.files import whole
 
@@ -73,6 +73,11 @@ def read_image(content, mode="RGB", name=None, size=None):
     Example:
         image = read_image("photograph.jpg")
     """
+    checks.one_of("mode", mode, MODES)
+    if size is not None:
+        size = checks.lengths("size", size, 2, "(H, W)")
+    if not isinstance(content, bytes):
+        content = checks.path("content" if name is None else name, content, "the path of an image, or its bytes")
     name = content if name is None else name
     with _opened(content, name) as picture:
         _single(picture)
@@ -91,7 +96,7 @@ def read_image(content, mode="RGB", name=None, size=None):
         else:
             picture = _as_mode(picture, mode, is_inverted, any(raw.startswith("RGBa") for raw in raw_modes))
         if size is not None:
-            picture = picture.resize(tuple(size)[::-1], Image.Resampling.BILINEAR)
+            picture = picture.resize(size[::-1], Image.Resampling.BILINEAR)
         return np.asarray(picture).reshape(picture.height, picture.width, MODES[mode])
 
 
@@ -263,10 +268,13 @@ def write_image(array, path):
         path: its ending names the format, for example .png.
 
     Raises:
-        ValueError: if the path has no image format's ending.
+        ValueError: if the path has no image format's ending, or the array is another one.
         OSError: naming the path, for example where no space is left.
     """
-    path = Path(path)
+    path = checks.path("path", path)
+    array = checks.array("array", array)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)) or not array.size:
+        raise ValueError(f"array must be uint8 (H, W) or (H, W, 3); got shape {array.shape}, {array.dtype}")
     if path.suffix.lower() not in Image.registered_extensions():
         raise ValueError(f"path must end like an image's, such as .png; got {str(path)!r}")
     try:

@@ -71,7 +71,7 @@ def lidc_database(path=None):
         FileNotFoundError: if there is none.
     """
     if path is not None:
-        path = SAMPLE if isinstance(path, str) and path == "sample" else Path(path)
+        path = SAMPLE if isinstance(path, str) and path == "sample" else checks.path("path", path)
         if not path.is_file():
             raise FileNotFoundError(f"path must be an SQLite file with LIDC's drawings; got {str(path)!r}, no file")
         return path

@@ -6,7 +6,6 @@ imaging experiments: the 2018 Data Science Bowl", Nature Methods 16, 1247-1253, 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -81,7 +80,7 @@ def load_nuclei(path="sample", shrink=1):
 def _folder(path):
     if isinstance(path, str) and path == "sample":
         return SAMPLE
-    folder = paths.data_folder() / "nuclei" if path is None else Path(path)
+    folder = paths.data_folder() / "nuclei" if path is None else checks.path("path", path)
     if not (folder / "images").is_dir() or not (folder / "objects").is_dir():
         raise FileNotFoundError(
             f"nuclei must lie in {folder}, with the folders images and objects; got none. path='sample' needs nothing"

@@ -1,6 +1,7 @@
 """Images and masks in files; a raster is read when it is asked for, so that nothing else is held."""
 
 import hashlib
+import numbers
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -39,11 +40,14 @@ class Rasters:
 
     def image(self, i):
         """Image i as uint8 (H, W, 3)."""
-        return image_io.read_image(self.images[i])
+        return image_io.read_image(self.images[self._number(i)])
+
+    def _number(self, i):
+        return checks.integer("i", i, -len(self), len(self) - 1)
 
     def mask(self, i, annotator=""):
         """Class map of image i, uint8 (H, W), as one annotator drew it; IGNORE where there is no class."""
-        path = self.masks[checks.one_of("annotator", annotator, self.masks)][i]
+        path = self.masks[checks.one_of("annotator", annotator, self.masks)][self._number(i)]
         picture = image_io.read_image(path, "colours" if self.table.colours else "index")
         classes = self.table.to_classes(picture, path, self.unknown)
         return classes if self.numbers is None else self.numbers[classes]
@@ -62,6 +66,8 @@ class _Masks:
         return len(self.rasters)
 
     def __getitem__(self, i):
+        if isinstance(i, numbers.Integral) and i >= len(self):
+            raise IndexError(i)  # which ends a loop over them
         return self.rasters.mask(i, self.annotator)
 
 

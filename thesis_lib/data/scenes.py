@@ -1,7 +1,6 @@
 """Images with a label map each, as uint8 arrays, and the one-file layout `.npz` for a user's own."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -89,7 +88,7 @@ def open_array(path, key=None, optional=False):
     Raises:
         FileNotFoundError, ValueError: naming the file.
     """
-    path = Path(path)
+    path = checks.path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; expected a NumPy file")
     try:

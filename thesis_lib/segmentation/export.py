@@ -25,7 +25,9 @@ def export(model, folder, image_shape, tolerance=1e-3, seed=0):
     Raises:
         RuntimeError: without TensorFlow or the packages for ONNX (the extra `export`), or if one predicts
             otherwise. What was written stays for inspection.
+        ValueError: naming an argument of another kind.
     """
+    checks.instance("model", model, keras.Model, "a keras.Model from images to logits")
     if keras.backend.backend() != "tensorflow":
         raise RuntimeError(
             f"export needs the TensorFlow backend; this is {keras.backend.backend()}. "
@@ -40,7 +42,8 @@ def export(model, folder, image_shape, tolerance=1e-3, seed=0):
             f"export needs the packages of the extra 'export' (onnx, onnxruntime, tf2onnx): {error}"
         ) from error
     checks.real("tolerance", tolerance, 0.0)
-    height, width, channels = (checks.integer("image_shape", n, 1) for n in image_shape)
+    height, width, channels = checks.lengths("image_shape", image_shape, 3, "(H, W, C)")
+    seed = checks.integer("seed", seed, 0)
     folder = writable_folder(folder)
     images = keras.Input((height, width, channels), name="images")
     # Keras exports a call that does not say whether it is training; layers inside of layers then take it for training.

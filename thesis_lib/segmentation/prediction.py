@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
+from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.data.class_table import ClassTable
 from thesis_lib.data.image_io import write_image
+from thesis_lib.data.rasters import Rasters
 from thesis_lib.files import writable_folder
 from thesis_lib.labels import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
@@ -66,9 +69,14 @@ def predict_rasters(model, rasters, classes, folder, background=0, judge="", pri
         OSError: naming the file that could not be written.
         ValueError: naming the raster whose logits are not finite, or if the model has other classes.
     """
+    checks.instance("rasters", rasters, Rasters, "Rasters")
+    checks.instance("classes", classes, ClassTable, "a ClassTable")
     checks.integer("background", background, 0, len(classes.names) - 1)
+    if prior is not None:
+        checks.instance("prior", prior, BoundaryPrior, "a BoundaryPrior or None")
+    folder = checks.path("folder", folder)
     inputs = {Path(path).resolve().parent for paths in (rasters.images, *rasters.masks.values()) for path in paths}
-    if Path(folder).resolve() in inputs:
+    if folder.resolve() in inputs:
         raise ValueError(
             f"folder must not be where images or masks lie, which predictions could overwrite; got {str(folder)!r}"
         )
@@ -173,7 +181,7 @@ def score_rasters(model, rasters, classes, folder, background=0, tolerance=3.0, 
     checks.real("tolerance", tolerance, 0.0)
     if threshold is not None:
         checks.integer("threshold", threshold, 1, 255)
-    if not len(rasters):
+    if not len(checks.instance("rasters", rasters, Rasters, "Rasters")):
         raise ValueError("rasters must hold an image or more; got none")
     rows, total = {}, 0
     for one in predict_rasters(model, rasters, classes, folder, background, judge, **options):

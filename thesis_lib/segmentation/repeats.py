@@ -3,6 +3,8 @@
 import pandas as pd
 
 from thesis_lib import checks
+from thesis_lib.segmentation.run import Run
+from thesis_lib.segmentation.scores import Scores
 
 
 def variants(run, objectives, repeats=1):
@@ -15,9 +17,14 @@ def variants(run, objectives, repeats=1):
 
     Returns:
         dict from (objective, seed) to Run. Its files lie in OBJECTIVE/ below run.output, or OBJECTIVE/seedN/.
+
+    Raises:
+        ValueError: naming an argument of another kind.
     """
     checks.integer("repeats", repeats, 1)
-    if not isinstance(objectives, (list, tuple)) or not objectives or len(set(objectives)) < len(objectives):
+    checks.instance("run", run, Run, "a segmentation.Run")
+    checks.listed("objectives", objectives, str, "a list of different names")
+    if len(set(objectives)) < len(objectives):
         raise ValueError(f"objectives must be a list of different names; got {objectives!r}")
     runs = {}
     for seed in range(run.seed, run.seed + repeats):
@@ -34,9 +41,16 @@ def score_tables(scores):
         scores: dict from (objective, seed) to `Scores`.
 
     Returns:
-        (DataFrame, DataFrame): a row for each objective, seed and image; and for each objective, seed and class.
+        (DataFrame, DataFrame): a row for each objective, seed and image; and for each objective, seed and class. The
+        latter is empty for scenes, whose scores are not by class.
+
+    Raises:
+        ValueError: if scores is no such dict.
     """
+    are_pairs = isinstance(scores, dict) and all(isinstance(key, tuple) and len(key) == 2 for key in scores)
+    if not are_pairs or not scores or not all(isinstance(one, Scores) for one in scores.values()):
+        raise ValueError(f"scores must be a dict from (objective, seed) to Scores; got {checks.shown(scores)}")
     names = ["objective", "seed"]
     images = pd.concat({key: one.images for key, one in scores.items()}, names=names)
-    classes = pd.concat({key: one.classes for key, one in scores.items()}, names=names)
-    return images, classes
+    classes = {key: one.classes for key, one in scores.items() if one.classes is not None}
+    return images, pd.concat(classes, names=names) if classes else pd.DataFrame()

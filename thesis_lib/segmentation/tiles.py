@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from thesis_lib import checks
+from thesis_lib.data.crops import LARGEST
 
 
 def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the image"):
@@ -66,15 +67,16 @@ def _checked_size(model, image):
     shape, kind = getattr(image, "shape", None), np.dtype(getattr(image, "dtype", "O")).kind
     of_model = getattr(model, "input_shape", (None,))
     channels = of_model[-1] if isinstance(of_model, tuple) else None
-    if shape is None or len(shape) != 3 or not min(shape) or channels not in (None, shape[-1]) or kind not in "buif":
-        got = type(image).__name__ if shape is None else f"shape {tuple(shape)}, {image.dtype}"
+    is_array = isinstance(shape, tuple) and not np.ma.is_masked(image)
+    if not is_array or len(shape) != 3 or not min(shape) or channels not in (None, shape[-1]) or kind not in "buif":
+        got = f"shape {shape}, {image.dtype}" if is_array else type(image).__name__
         raise ValueError(f"image must be an array of numbers (H, W, {channels or 'C'}); got {got}")
     return shape[:2]
 
 
 def check(tile, margin, blend):
     """Raise ValueError unless an image can be covered by such tiles, see `bands`."""
-    checks.integer("tile", tile, 1, 2**15)
+    checks.integer("tile", tile, 1, LARGEST)
     checks.integer("margin", margin, 0)
     checks.integer("blend", blend, 1)
     if tile <= 2 * (margin + blend):

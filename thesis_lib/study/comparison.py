@@ -5,7 +5,6 @@ A run is worth comparing with those of its case only: the same annotator, traini
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,9 @@ WITHOUT_ERROR = {  # the same training without an error
     "forward_expected_dice": "one_hot_dice",
 }
 NAMES = ["objective", "how", "title"]  # columns that say what a target is
+WHAT = "the DataFrame of `segmentation_runs.read`"
+CASES = ("case", "target", "seed")  # columns
+SWEPT = ("case", "objective", "seed", "variant", "magnitude")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ class Comparison:
         headline: the metrics that are tested, names in PAIRED.
 
     Raises:
-        ValueError: if no row is of the baseline.
+        ValueError: if no row is of the baseline, or a field is of another kind.
 
     Example:
         >>> rows = segmentation_runs.read("reports/reference/compare")  # doctest: +SKIP
@@ -58,7 +60,11 @@ class Comparison:
     headline: tuple = HEADLINE
 
     def __post_init__(self):
+        checks.table("rows", self.rows, (*CASES, *NAMES, *SWEPT), WHAT)
         checks.one_of("baseline", self.baseline, set(self.rows["target"]))
+        checks.real("level", self.level, 0.0, 1.0, open_low=True, open_high=True)
+        checks.integer("resamples", self.resamples, 2, statistics.MOST_RESAMPLES)
+        _checked_metrics("headline", self.headline)
 
     @cached_property
     def targets(self):
@@ -118,7 +124,13 @@ class Comparison:
             DataFrame: case, target, objective, how, title, metric, seeds, difference (target minus baseline), low,
             high, p_value, p_holm (corrected for all rows of the table) and verdict: "better" or "worse" where p_holm <
             1 - level, else "". It is empty where no case has both targets of a pair.
+
+        Raises:
+            ValueError: if an argument is of another kind.
         """
+        checks.table("rows", rows, CASES, WHAT)
+        checks.instance("baselines", baselines, (str, dict), "a target, or a dict from each target to another")
+        _checked_metrics("metrics", metrics)
         records = []
         for case, part in rows.groupby("case", sort=False):
             seeds = {target: set(runs["seed"]) for target, runs in part.groupby("target", sort=False)}
@@ -139,6 +151,7 @@ class Comparison:
 
     def seed_differences(self, metrics=PAIRED):
         """Differences of the shown targets to the baseline by seed: case, target, metric, seed, difference."""
+        _checked_metrics("metrics", metrics)
         held = [name for name in metrics if name in self.shown]
         values = self.shown.melt(["case", "target", "seed"], held, "metric", "value")
         is_baseline = values["target"] == self.baseline
@@ -210,6 +223,7 @@ class Comparison:
 
     def of_usual(self, *targets):
         """Runs of some targets in the usual case: the usual sigma, scenes and epochs, no bias; on shared seeds."""
+        self._check_targets("targets", list(targets))
         runs = self._with_numbers(self._of_any_prior)
         same = [runs[name] == value for name, value in self.usual.items()]
         return runs[np.logical_and.reduce(same) & (runs["bias"] == 0) & runs["target"].isin(targets)]
@@ -224,7 +238,8 @@ class Comparison:
         Returns:
             (runs, dict from each reference to its runs, (magnitude that the prior gives, runs at it)).
         """
-        of_case = self.rows[self.rows["case"] == case]
+        self._check_targets("references", references)
+        of_case = self._of_case(self.rows, case)
         swept = of_magnitudes(of_case)
         on_seeds = of_case[of_case["seed"].isin(set(swept["seed"]))]
         runs = {target: on_seeds[on_seeds["target"] == target] for target in (*references, "weighted_adjacent_prior")}
@@ -241,6 +256,7 @@ class Comparison:
         Returns:
             dict from case to {title: (objective, curve)}, see `reliability`.
         """
+        self._check_targets("targets", targets)
         panels = {}
         for case in self.cases:
             of_case = self.alike[self.alike["case"] == case]
@@ -261,9 +277,11 @@ class Comparison:
         Returns:
             dict from title to array (scenes, H, W) in [0, 1]; empty where a file is missing.
         """
-        of_case = self.shown[self.shown["case"] == case]
+        folder = checks.path("folder", folder)
+        self._check_targets("targets", targets)
+        of_case = self._of_case(self.shown, case)
         first = of_case[(of_case["seed"] == of_case["seed"].min()) & of_case["target"].isin(targets)]
-        paths = {run.title: Path(folder) / run.run / "predictions.npz" for run in first.itertuples()}
+        paths = {run.title: folder / run.run / "predictions.npz" for run in first.itertuples()}
         if not all(path.exists() for path in paths.values()):
             return {}
         maps = {}
@@ -279,13 +297,22 @@ class Comparison:
             case: its name.
             targets: names; the last one that ran in this case is taken.
         """
-        of_case = self.shown[self.shown["case"] == case]
+        self._check_targets("targets", targets)
+        of_case = self._of_case(self.shown, case)
         first = of_case["seed"].min()
         ran = set(of_case.loc[of_case["seed"] == first, "target"])
         target = [self.baseline, *(name for name in targets if name in ran)][-1]
         distances = [self._scenes[case, name, first]["surface_distance"] for name in (self.baseline, target)]
         order = np.argsort(np.nan_to_num(distances[0]) - np.nan_to_num(distances[1]))
         return [int(order[0]), int(order[len(order) // 2]), int(order[-1])]
+
+    def _of_case(self, rows, case):
+        """The rows of a case, by its name."""
+        return rows[rows["case"] == checks.one_of("case", case, list(rows["case"].unique()))]
+
+    @staticmethod
+    def _check_targets(name, targets):
+        checks.listed(name, targets, str, "a list of targets")
 
     @cached_property
     def _of_any_prior(self):
@@ -333,6 +360,7 @@ class Comparison:
 
 def on_shared_seeds(rows):
     """The rows of the seeds that at least half of the targets of their case have: their means are of the same seeds."""
+    checks.table("rows", rows, CASES, WHAT)
     targets = rows.groupby("case")["target"].transform("nunique")
     return rows[2 * rows.groupby(["case", "seed"])["target"].transform("nunique") >= targets]
 
@@ -347,9 +375,17 @@ def means(rows, by, level=0.95):
 
     Returns:
         DataFrame in long form: `by`, metric, seeds, mean, low, high.
+
+    Raises:
+        ValueError: if an argument is of another kind.
     """
+    by = checks.listed("by", by, str, "a list of columns")
+    checks.table("rows", rows, (), WHAT)
+    for name in by:
+        checks.one_of("by", name, list(rows))
+    checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
     records = []
-    for key, part in rows.groupby(list(by), sort=False, dropna=False):
+    for key, part in rows.groupby(by, sort=False, dropna=False):
         for name, metric in METRICS.items():
             if name in rows:
                 average, *bounds = statistics.mean_interval(part[name], level)
@@ -374,8 +410,14 @@ def of_rasters(scores, baseline, better, level=0.95, resamples=20000):
         verdict; and target, metric, seed, difference.
 
     Raises:
-        ValueError: if the scores hold no run of the baseline.
+        ValueError: if the scores hold no run of the baseline, or an argument is of another kind.
     """
+    levels = ["objective", "seed", "raster"]
+    checks.instance("scores", scores, pd.DataFrame, "a DataFrame")
+    if list(scores.index.names) != levels:
+        raise ValueError(f"scores must have the index {', '.join(levels)}; got {checks.shown(scores.index.names)}")
+    _checked_better(better)
+    checks.table("scores", scores, better)
     checks.one_of("baseline", baseline, scores.index.unique("objective"))
     records, of_seeds = [], []
     for metric in better:
@@ -407,6 +449,7 @@ def of_magnitudes(rows):
 
     Means over them are of the same seeds while a sweep still runs.
     """
+    checks.table("rows", rows, SWEPT, WHAT)
     swept = rows[rows["variant"] == "magnitude"]
     at, of_seed = (
         swept.groupby(by)["magnitude"].transform("nunique")
@@ -437,7 +480,12 @@ def reliability(runs, where="all"):
 
     Returns:
         dict of the arrays confidence, accuracy and count, one entry a bin; None if the rows hold no curve.
+
+    Raises:
+        ValueError: if runs is no DataFrame, or where is neither.
     """
+    checks.instance("runs", runs, pd.DataFrame, "a DataFrame of rows")
+    checks.one_of("where", where, ("all", "band"))
     curves = [row[where] for row in runs.get("reliability", pd.Series(dtype=object)) if isinstance(row, dict)]
     if not curves:
         return None
@@ -452,7 +500,22 @@ def reliability(runs, where="all"):
 
 def with_verdicts(table, better, level):
     """A table of differences, with corrected p-values and verdicts added; `better`: metric -> "higher" or "lower"."""
+    checks.table("table", table, ("p_value", "difference", "metric"), "a DataFrame of differences")
+    _checked_better(better)
+    checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
+    table = table.copy()
     table["p_holm"] = statistics.holm(table["p_value"])
     up = (table["difference"] > 0) == (table["metric"].map(better) == "higher")
     table["verdict"] = np.where(table["p_holm"] < 1 - level, np.where(up, "better", "worse"), "")
     return table
+
+
+def _checked_metrics(name, metrics):
+    for metric in checks.listed(name, metrics, str, "a list of metrics"):
+        checks.one_of(name, metric, PAIRED)
+
+
+def _checked_better(better):
+    is_dict = isinstance(better, dict) and better and all(isinstance(metric, str) for metric in better)
+    if not is_dict or not set(better.values()) <= {"higher", "lower"}:
+        raise ValueError(f'better must be a dict from metrics to "higher" or "lower"; got {checks.shown(better)}')

@@ -4,9 +4,8 @@ import difflib
 import itertools
 import re
 from dataclasses import dataclass, fields
-from pathlib import Path
 
-from thesis_lib import segmentation, semi_supervised
+from thesis_lib import checks, segmentation, semi_supervised
 from thesis_lib.extras import extra
 from thesis_lib.paths import REPOSITORY
 
@@ -71,6 +70,7 @@ def read(path):
             another kind, a parameter is none of its notebook, a run's name is another's too or could not be a folder's,
             or a notebook does not exist.
     """
+    path = checks.path("path", path)
     try:
         return _experiment(_content(path))
     except ValueError as error:
@@ -88,8 +88,12 @@ def for_notebook(name, values):
     Args:
         name: of a notebook in notebooks/, without its ending.
         values: dict.
+
+    Raises:
+        ValueError: if there is no such notebook, or values is no mapping.
     """
-    own = _parameters_of(name)
+    own = _parameters_of(_notebook("name", name))
+    _mapping("values", values)
     parameters = {key: value for key, value in values.items() if key in own}
     settings = {key: value for key, value in values.items() if key not in own}
     return {**parameters, "settings": settings} if settings else parameters
@@ -110,7 +114,7 @@ class _Loader(yaml.SafeLoader):
 
 def _content(path):
     try:
-        return yaml.load(Path(path).read_text("utf-8"), Loader=_Loader)
+        return yaml.load(path.read_text("utf-8"), Loader=_Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"the file must be readable YAML; {type(error).__name__}: {error}") from error
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from thesis_lib import checks
+
 
 def read_row(path, needed=()):
     """One result row.
@@ -53,9 +55,10 @@ def read_rows(folder, needed=("objective", "seed"), runs=None):
         FileNotFoundError: if there is no such folder.
         ValueError: if it holds no whole row.
     """
-    folder = Path(folder)
-    if isinstance(runs, str):
-        raise ValueError(f"runs must be the names of several runs, or None; got {runs!r}")
+    folder = checks.path("folder", folder)
+    are_names = isinstance(runs, (list, tuple, set, dict)) and all(isinstance(run, str) for run in runs)
+    if runs is not None and not are_names:
+        raise ValueError(f"runs must be the names of several runs, or None; got {checks.shown(runs)}")
     if not folder.is_dir():
         raise FileNotFoundError(f"results must be a folder of runs; got {str(folder)!r}, which is not there")
     rows, others = [], 0

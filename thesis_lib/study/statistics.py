@@ -5,6 +5,7 @@ share the seeds and the test scenes. Both vary, so both are resampled (Owen, "Th
 Applied Statistics, 2007).
 """
 
+import numbers
 import warnings
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from scipy import stats
 
 from thesis_lib import checks
 
+MOST_RESAMPLES = 1_000_000
 CHUNK = 300_000  # entries of the weights that are evaluated at a time, so that they stay in the processor's cache
 
 
@@ -52,17 +54,24 @@ def mean_interval(values, level=0.95):
     Returns:
         (mean, low, high); the bounds are NaN for a single value.
 
+    Raises:
+        ValueError: if values is no such list, or level is out of range.
+
     Example:
         >>> mean_interval([1.0, 2.0, 3.0])  # doctest: +ELLIPSIS
         (2.0, -0.48..., 4.48...)
     """
-    values = np.asarray(values, float)
+    values = checks.number_array("values", values, "a list of numbers, one or more", finite=False).astype(float)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"values must be a list of numbers, one or more; got {checks.shown(values)}")
     error = stats.sem(values) if len(values) > 1 else np.nan
     return (float(values.mean()), *_interval(values.mean(), error, len(values), level))
 
 
 def verdict(low, high):
     """What an interval of a difference in error says: "better", "worse" or "no significant difference"."""
+    for name, value in (("low", low), ("high", high)):
+        checks.instance(name, value, numbers.Real, "a number")
     return "better" if high < 0 else "worse" if low > 0 else "no significant difference"
 
 
@@ -76,20 +85,27 @@ def resample(statistic, runs, resamples=20000, seed=0):
         statistic: function from a dict of arrays (scenes, ...) and weights (R, scenes), how often each scene was drawn,
             to an array (R,). See `metrics.aggregation`.
         runs: list with such a dict for each seed.
-        resamples: number of resamples, at least 2.
+        resamples: number of resamples, 2 to a million.
         seed: of the resampling.
 
     Returns:
         Resampled.
 
     Raises:
-        ValueError: if the runs hold different numbers of scenes.
+        ValueError: if the runs hold different numbers of scenes, or an argument is of another kind.
     """
+    if not callable(statistic):
+        raise ValueError(f"statistic must be a function of scenes and weights; got {checks.shown(statistic)}")
+    checks.listed("runs", runs, dict, "a list of dicts of arrays, one for each seed")
+    runs = [{name: checks.array("runs", values) for name, values in run.items()} for run in runs]
+    if not all(values.ndim for run in runs for values in run.values()):
+        raise ValueError("runs must hold arrays with a value for each scene; got a number")
+    seed = checks.integer("seed", seed, 0)
     lengths = {len(values) for run in runs for values in run.values()}
     if len(lengths) != 1:
-        raise ValueError(f"all runs must hold the same scenes; got {sorted(lengths)} scenes")
+        raise ValueError(f"runs must all hold the same scenes; got {sorted(lengths)} scenes")
     (scenes,), seeds = lengths, len(runs)
-    of_seeds, of_scenes = _weights(checks.integer("resamples", resamples, 2), seeds, scenes, seed)
+    of_seeds, of_scenes = _weights(checks.integer("resamples", resamples, 2, MOST_RESAMPLES), seeds, scenes, seed)
     parts = np.array_split(of_scenes, -(-resamples * scenes // CHUNK))
     values = np.concatenate([_of_runs(statistic, runs, part.astype(float)) for part in parts], axis=1)
     draws = np.where(of_seeds, of_seeds * values, 0.0).sum(0) / seeds
@@ -115,8 +131,10 @@ def paired_difference(first, second, level=0.95):
         has a score are left out, with a warning.
 
     Raises:
-        ValueError: if the two are not of as many seeds and scenes.
+        ValueError: if the two are not of as many seeds and scenes, or an argument is of another kind.
     """
+    for name, value in (("first", first), ("second", second)):
+        checks.instance(name, value, Resampled, "what `resample` returns")
     draws = _defined([first, second])
     value, n = first.value - second.value, first.seeds
     error = np.std(draws[0] - draws[1], ddof=1) * np.sqrt(n / (n - 1)) if n > 1 else np.nan
@@ -135,9 +153,17 @@ def ranks(methods, better, level=0.95):
     Returns:
         DataFrame, the best first: target (the method's name), rank, low and high (of the ranks in the resamples), first
         (the share of resamples in which it is the best).
+
+    Raises:
+        ValueError: if an argument is of another kind.
     """
     sign = -1 if checks.one_of("better", better, ("higher", "lower")) == "higher" else 1
-    checks.real("level", level, 0.0, 1.0, open_low=True)
+    checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
+    is_dict = isinstance(methods, dict) and methods
+    if not is_dict or not all(isinstance(method, Resampled) for method in methods.values()):
+        raise ValueError(
+            f"methods must be a dict from names to what `resample` returns, one or more; got {checks.shown(methods)}"
+        )
     drawn = stats.rankdata(sign * _defined(list(methods.values())), axis=0)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1, method="closest_observation")
     table = pd.DataFrame(
@@ -168,9 +194,9 @@ def holm(p_values):
         >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
         [0.03, 0.06, 0.06]
     """
-    p_values = np.asarray(p_values, float)
+    p_values = checks.number_array("p_values", p_values, "a list of numbers in [0, 1]", finite=False).astype(float)
     if p_values.ndim != 1 or (p_values < 0).any() or (p_values > 1).any():
-        raise ValueError(f"p_values must be a list of numbers in [0, 1]; got {p_values!r}")
+        raise ValueError(f"p_values must be a list of numbers in [0, 1]; got {checks.shown(p_values)}")
     adjusted = np.full(p_values.shape, np.nan)
     order = np.argsort(p_values)[: np.isfinite(p_values).sum()]
     steps = p_values[order] * np.arange(len(order), 0, -1)

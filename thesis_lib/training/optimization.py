@@ -1,9 +1,11 @@
 """Learning rates, and whether a training step is compiled by XLA."""
 
 import keras
+import numpy as np
 
 from thesis_lib import checks
 
+MOST_STEPS = 2**31 - 1  # an optimizer counts them in 32 bits
 SCHEDULES = ("plateau", "cosine", "restarts")
 
 
@@ -15,9 +17,13 @@ def learning_rate(initial, schedule, steps):
         schedule: "cosine" falls to zero over `steps` steps; "restarts" does so three times, each time over twice
             as many steps (Loshchilov & Hutter, ICLR 2017); "plateau" stays, and a callback reduces it.
         steps: number of training steps, 1 or more.
+
+    Raises:
+        ValueError: if an argument is of another kind.
     """
     initial = checks.real("learning_rate", initial, 0.0, open_low=True)
     checks.one_of("schedule", schedule, SCHEDULES)
+    steps = checks.integer("steps", steps, 1, MOST_STEPS)
     if schedule == "cosine":
         return keras.optimizers.schedules.CosineDecay(initial, steps)
     if schedule == "restarts":
@@ -30,10 +36,10 @@ def use_xla(choice):
 
     On a CPU XLA makes the convolutions of these networks slower. JAX always compiles.
     """
-    if choice not in (True, False, "auto"):
-        raise ValueError(f"xla must be True, False or 'auto'; got {choice!r}")
+    if not isinstance(choice, (bool, np.bool_)) and not (isinstance(choice, str) and choice == "auto"):
+        raise ValueError(f"xla must be True, False or 'auto'; got {checks.shown(choice)}")
     if keras.backend.backend() == "jax":
         return "auto"
     if choice == "auto":
         return bool(keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu"))
-    return choice
+    return bool(choice)
