@@ -96,6 +96,9 @@ def test_the_faces_are_what_their_script_draws(tmp_path, monkeypatch):
 def test_data_that_are_not_there_are_named():
     with pytest.raises(ValueError, match="data must be one of digits, faces, mnist, cifar10, svhn, or a path; got 7"):
         load_images(7)
+    for no_name in ("", np.zeros(3), None):
+        with pytest.raises(ValueError, match="data must be one of digits, .* or a path; got"):
+            load_images(no_name)
     with pytest.raises(FileNotFoundError, match="data must be one of .*; got 'nowhere', which is none of these"):
         load_images("nowhere")
     with pytest.raises(FileNotFoundError, match="must hold the table 'labels.csv'"):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from thesis_lib.data import load_image_table, load_images
+from thesis_lib.data import Images, load_image_table, load_images
 
 
 @pytest.fixture
@@ -63,8 +63,16 @@ def write(folder, text):
 @pytest.mark.parametrize(
     "text, error, message",
     [
-        ("name,label\na.png,cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'name', 'label'"),
-        ("file;label\na.png;cat\n", ValueError, "labels.csv must have the column 'file' once; it has 'file;label'"),
+        (
+            "name,label\na.png,cat\n",
+            ValueError,
+            "column 'file' once, as file_column says; it has 'name', 'label'",
+        ),
+        (
+            "file;label\na.png;cat\n",
+            ValueError,
+            "column 'file' once, as file_column says; it has 'file;label'",
+        ),
         ("file,label\n\n\na.png,cat\nz.png,cat\n", FileNotFoundError, "row 5: 'z.png' is not in"),
         (
             "file,label\na.png,cat,large\n",
@@ -88,7 +96,7 @@ def write(folder, text):
         ("file,label\n/etc/passwd,cat\n", ValueError, "row 2: file must be a path below"),
         ("file,label\na.png,\n", ValueError, "must give some images a label; column 'label' is empty"),
         ("file,label\n", ValueError, "must name at least one image"),
-        ("", ValueError, "must have the column 'file' once; it has none"),
+        ("", ValueError, "must have the column 'file' once, as file_column says; it has none"),
     ],
 )
 def test_a_wrong_table_is_named_with_its_row(folder, text, error, message):
@@ -143,7 +151,7 @@ def test_a_damaged_zip_file_is_named(folder, tmp_path):
     content = bytearray(archive.read_bytes())
     content[content.index(b"PK\1\2") + 1] = 0  # of the central directory
     archive.write_bytes(content)
-    with pytest.raises(ValueError, match="data must be a whole zip file; .*damaged.zip is damaged"):
+    with pytest.raises(ValueError, match="damaged.zip must be a whole zip file; it is damaged"):
         load_image_table(archive)
 
 
@@ -286,7 +294,7 @@ def test_names_are_the_same_in_either_form_of_unicode_and_with_either_slash(fold
 def test_a_columns_name_may_be_a_number(folder):
     write(folder, "file,2024,01\na.png,cat,dog\n")
     assert load_image_table(folder, label_column=2024).class_names == ("cat",)
-    with pytest.raises(ValueError, match="must have the column '1' once; .*papermill's -r, not -p, keeps a number such as 01"):
+    with pytest.raises(ValueError, match="must have the column '1' once, .*papermill's -r, not -p, keeps"):
         load_image_table(folder, label_column=1)
     with pytest.raises(ValueError, match="label_column must be a column's name; got 1.5"):
         load_image_table(folder, label_column=1.5)
@@ -306,3 +314,29 @@ def test_a_folder_for_each_class_is_a_table(tmp_path):
     (tmp_path / "dog" / "1.jpg").rename(tmp_path / "dog" / "large" / "1.jpg")
     with pytest.raises(FileNotFoundError, match="one folder for each class; got 'dog/large/1.jpg'"):
         load_image_table(tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [2.5, 99, [0, 99], 2**70, None, "a"])
+def test_numbers_of_no_image_are_named(folder, wrong):
+    table = load_image_table(folder)
+    for choose in (table.part, table.__getitem__, Images(table, table.labels).view):
+        with pytest.raises(ValueError, match=r"numbers must be numbers of the \d+ items, or a mask of them; got"):
+            choose(wrong)
+    assert len(table.part(1)) == 1 and len(table.part(table.labels == 0)) == (table.labels == 0).sum()
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"root": None}, "root must be a path; got None"),
+        ({"root": "a\0"}, "root must be a folder or a zip file of images; got"),
+        ({"root": ""}, "root must be a path; got ''"),
+        ({"root": 10**5000}, "root must be a path; got"),
+        ({"size": [[1], [1, 2]]}, "size must be an array, its rows of one length"),
+        ({"size": (8, 10**400)}, "size must be a whole number from 1 to 32768"),
+        ({"group_column": True}, "group_column must be a column's name; got True"),
+    ],
+)
+def test_what_is_no_path_size_or_name_is_named(folder, wrong, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        load_image_table(**{"root": folder, **wrong})

@@ -63,8 +63,13 @@ def test_a_corrupt_file_a_missing_folder_and_a_link_outside_are_named(folder, tm
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ValueError, match="scene1.tiff cannot be read as an image"):
         load_segmentation_folder(folder).test.image(1)
-    with pytest.raises(FileNotFoundError, match="data must be a folder of images and masks; got"):
+    with pytest.raises(FileNotFoundError, match="root must be a folder of images and masks; got"):
         load_segmentation_folder(folder / "nowhere")
+    for wrong, message in {None: "root must be a path; got None", "": "root must be a path; got ''"}.items():
+        with pytest.raises(ValueError, match=message):
+            load_segmentation_folder(wrong)
+    with pytest.raises(ValueError, match="unknown must be one of error, ignore; got 1.5"):
+        load_segmentation_folder(folder, unknown=1.5)
     outside = tmp_path_factory.mktemp("outside") / "secret.png"
     Image.new("RGB", (30, 20)).save(outside)
     (folder / "val" / "scene0.png").unlink()

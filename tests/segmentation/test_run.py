@@ -184,6 +184,8 @@ def test_without_anything_known_of_the_annotators_an_objective_that_needs_it_say
         ({"filters": 64}, "filters must be left at 256 for the network unet, which does not have it; got 64"),
         ({**ROOFS, "train_scenes": 3}, "train_scenes must be left at None where the data are a folder"),
         ({**ROOFS, "search_radius": 1e200}, r"search_radius must be a finite number in \[0.5, 1000\]; got 1e\+200"),
+        ({"depth": 2**31}, "depth must be a whole number from 1 to 16; got 2147483648"),
+        ({"network": "deeplab", "weights": np.zeros(3)}, "weights must be a path; got"),
         ({**ROOFS, "annotators": ["a", "a"]}, "annotators must be a list of different names"),
         ({**ROOFS, "output": "sample_data/buildings"}, "output must be another folder than data"),
         ({"network": "deeplab", "resnet_depth": 20}, "resnet_depth must be 18, 50 or 101; got 20"),
@@ -208,7 +210,7 @@ def test_every_field_is_documented_with_its_unit_and_default():
     for name in Run.__dataclass_fields__:
         assert f"        {name}: " in Run.__doc__
     assert (
-        "search_radius: largest displacement that is measured; at least four sigma: a number in [0.5, inf), px"
+        "search_radius: largest displacement that is measured; at least four sigma: a number in [0.5, 1000], px"
         in Run.__doc__
     )
 

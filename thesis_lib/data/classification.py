@@ -1,5 +1,6 @@
 """Images with a class each, split into training, validation and test images."""
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,12 @@ import numpy as np
 from PIL import Image
 
 from thesis_lib import checks, paths
-from thesis_lib.data import digits
+from thesis_lib.data import archive, digits
 from thesis_lib.data.groups import TABLE as GROUPS
 from thesis_lib.data.groups import declared, digest, fill, joined, of_copies, together, warn_of_known_test_images
 from thesis_lib.data.image_table import TABLE, ImageTable, check_images, load_image_table
 from thesis_lib.data.near_duplicates import warn_of_near_duplicates
-from thesis_lib.data.reading import hint_of_papermill
+from thesis_lib.data.reading import hint_of_papermill, item_numbers
 from thesis_lib.data.splits import counts
 
 NAMES = ("digits", "faces", "mnist", "cifar10", "svhn")
@@ -44,6 +45,7 @@ class Images:
 
     def view(self, numbers):
         """The same as images[numbers], numbers an int array, but an array of images is not copied."""
+        numbers = item_numbers("numbers", numbers, len(self))
         if isinstance(self.images, np.ndarray):
             return Images(_View(self.images, numbers), self.labels[numbers])
         return self[numbers]
@@ -130,6 +132,8 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
         splits.train.images[:10], splits.train.labels[:10], splits.class_names
     """
     checks.integer("seed", seed, 0)
+    if not isinstance(data, (str, Path)) or not str(data):
+        raise ValueError(f"data must be one of {', '.join(NAMES)}, or a path; got {checks.shown(data)}")
     if data == "digits":
         return _split(Images(*bundled_digits()), DIGITS, seed)
     if data == "faces":
@@ -140,14 +144,13 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
         return _with_test_images("CIFAR-10", *cifar10(), CIFAR10, seed)
     if data == "svhn":
         return _with_test_images("SVHN", *svhn(), DIGITS, seed)
-    if not isinstance(data, (str, Path)):
-        raise ValueError(f"data must be one of {', '.join(NAMES)}, or a path; got {data!r}")
     path = paths.REPOSITORY / data
-    if not path.exists():
+    if not os.path.exists(path):
         raise FileNotFoundError(
             f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; "
             f"got {str(data)!r}, which is none of these{hint_of_papermill(str(data))}"
         )
+    path = archive.folder_or_zip("data", path)
     return _split_table(load_image_table(path, size=size, mode=mode, **columns), seed)
 
 

@@ -1,11 +1,8 @@
 """A folder (or zip file) of images with a class each, by a CSV table or by folders; an image is read when asked for."""
 
-import os
 import warnings
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,22 +10,13 @@ import pandas as pd
 from PIL import Image
 
 from thesis_lib import checks
-from thesis_lib.data import groups, image_io
+from thesis_lib.data import archive, groups, image_io
 from thesis_lib.data.csv_table import read_csv_table
 from thesis_lib.data.near_duplicates import look
-from thesis_lib.data.reading import (
-    as_name,
-    attempt,
-    bounded,
-    hint_of_papermill,
-    in_words,
-    regular,
-    same_form,
-    table_bytes,
-    within,
-)
+from thesis_lib.data.reading import as_name, attempt, hint_of_papermill, in_words, item_numbers, within
 
 TABLE = "labels.csv"
+LARGEST = 2**15  # px, side of an image
 
 
 @dataclass(frozen=True)
@@ -70,29 +58,27 @@ class ImageTable:
 
     def part(self, numbers):
         """The ImageTable of some images."""
+        numbers = item_numbers("numbers", numbers, len(self))
         columns = {name: getattr(self, name) for name in ("files", "labels", "groups", "parts")}
         return replace(self, **{name: values[numbers] for name, values in columns.items() if values is not None})
 
     def __getitem__(self, numbers):
-        files = np.atleast_1d(self.files[numbers])
+        files = self.files[item_numbers("numbers", numbers, len(self))]
         images = np.empty((len(files), *self.shape[1:]), np.uint8)
         for image, name in zip(images, files):
-            image[...] = image_io.read_image(_bytes(self.root, name), self.mode, self.root / name, self.size)
+            image[...] = image_io.read_image(archive.content(self.root, name), self.mode, self.root / name, self.size)
         return images
 
     def digests(self):
         """A digest of each file that has a copy, byte for byte; None for the others. Few files are read."""
-        if self.root.is_dir():
-            sizes = [(self.root / name).stat().st_size for name in self.files]
-        else:
-            members = [_archive(self.root).getinfo(name) for name in self.files]
-            sizes = [(member.file_size, member.CRC) for member in members]
-        return groups.digests_of_copies(sizes, lambda i: _bytes(self.root, self.files[i]))
+        return groups.digests_of_copies(
+            archive.sizes(self.root, self.files), lambda i: archive.content(self.root, self.files[i])
+        )
 
     def fingerprint(self):
         """A digest of the files' names and contents, in hexadecimal."""
         with ThreadPoolExecutor() as pool:
-            contents = list(pool.map(lambda name: groups.digest(_bytes(self.root, name)), self.files))
+            contents = list(pool.map(lambda name: groups.digest(archive.content(self.root, name)), self.files))
         return groups.digest(repr(list(zip(self.files.tolist(), contents))).encode())
 
     def looks(self):
@@ -104,7 +90,7 @@ class ImageTable:
         """
 
         def of_image(name):
-            return look(image_io.read_image(_bytes(self.root, name), self.mode, self.root / name))
+            return look(image_io.read_image(archive.content(self.root, name), self.mode, self.root / name))
 
         with ThreadPoolExecutor() as pool:
             looks, errors = zip(*pool.map(lambda name: attempt(of_image, name), self.files))
@@ -132,29 +118,6 @@ def check_images(tables):
             f"{len(errors)} of {total} images cannot be read (skip_damaged leaves them out): {in_words(errors)}"
         )
     return [looks for looks, _ in of_tables]
-
-
-def _bytes(root, name):
-    """The content of the file `name` below a folder or in a zip file."""
-    if root.is_dir():
-        return regular(root / name).read_bytes()
-    try:
-        return _archive(root).read(name)
-    except Exception as error:  # of several kinds, none of which names the file
-        raise ValueError(f"{root / name} cannot be read: {error}") from error
-
-
-def _archive(root):
-    """An open zip file, whose list of contents is read once, not for each image.
-
-    A worker process needs its own, as two processes would share one position in the file.
-    """
-    return _opened(root, root.stat().st_mtime_ns, os.getpid())
-
-
-@lru_cache(maxsize=4)
-def _opened(root, changed, process):
-    return zipfile.ZipFile(root)
 
 
 def load_image_table(
@@ -194,10 +157,10 @@ def load_image_table(
         FileNotFoundError, ValueError: naming the table and the row, for columns that are not there, files that are
             missing, named twice or outside the folder, or no label at all.
     """
-    root = Path(root)
-    if np.shape(size) != (2,):
-        raise ValueError(f"size must be two lengths, height and width; got {size!r}")
-    size = tuple(checks.integer("size", n, 1) for n in size)
+    root = archive.folder_or_zip("root", root)
+    if checks.array("size", size).shape != (2,):
+        raise ValueError(f"size must be two lengths, height and width; got {checks.shown(size)}")
+    size = tuple(checks.integer("size", n, 1, LARGEST) for n in size)
     checks.one_of("mode", mode, ("RGB", "L"))
     checks.boolean("skip_damaged", skip_damaged)
     table = as_name("table", table, "a file's name")
@@ -205,10 +168,10 @@ def load_image_table(
     for kind, column in columns.items():
         if column is not None or kind not in OPTIONAL:
             columns[kind] = as_name(f"{kind}_column", column, "a column's name")
-    listed = _without_top_folder(_list_files(root), table)
+    listed = archive.without_top_folder(archive.list_files(root), table)
     if table in listed:
         name = root / listed[table]
-        rows = _columns(name, _table_bytes(root, listed[table]), columns)
+        rows = _columns(name, archive.table_content(root, listed[table]), columns)
         _check_files(name, root, rows["file"], listed)
     elif table == TABLE:
         rows = _class_folders(root, listed)
@@ -228,52 +191,9 @@ def load_image_table(
 OPTIONAL = ("group", "split")  # columns
 
 
-def _key(name):
-    """A file's name as it is compared: in one Unicode form, with "/" between folders."""
-    return same_form(name).replace("\\", "/")
-
-
-def _list_files(root):
-    """The names of all files below a folder or in a zip file, by these names as they are compared."""
-    if root.is_dir():
-        names = set()
-        for folder, _, here in os.walk(root):
-            below = PurePosixPath(Path(folder).relative_to(root).as_posix())
-            names.update(str(below / name) for name in here)
-    elif not root.is_file() or not zipfile.is_zipfile(root):
-        raise FileNotFoundError(f"data must be a folder or a zip file of images; got {str(root)!r}, which is neither")
-    else:
-        try:
-            names = {name for name in _archive(root).namelist() if not name.endswith("/")}
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"data must be a whole zip file; {root} is damaged: {error}") from error
-    listed = {}
-    for name in sorted(names):
-        other = listed.setdefault(_key(name), name)
-        if other != name:
-            raise ValueError(f"{root} must hold each name once, in one Unicode form; got {other!r} and {name!r}")
-    return listed
-
-
-def _is_hidden(name):
-    """Whether a system made a file: a Mac's zip files have a folder __MACOSX beside the images."""
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
-
-
-def _without_top_folder(listed, table):
-    """The files by their names below the folder that holds all of them, if there is one, as "compress folder" makes."""
-    while table not in listed:
-        tops = {name.partition("/")[0] if "/" in name else "" for name in listed if not _is_hidden(name)}
-        if len(tops) != 1 or "" in tops:
-            break
-        start = f"{tops.pop()}/"
-        listed = {name.removeprefix(start): file for name, file in listed.items() if name.startswith(start)}
-    return listed
-
-
 def _class_folders(root, listed):
     """DataFrame with the columns file and label, of images in a folder for each class."""
-    names = sorted(name for name in listed if not _is_hidden(name))
+    names = sorted(name for name in listed if not archive.is_hidden(name))
     Image.init()
     images = [name for name in names if PurePosixPath(name).suffix.lower() in Image.registered_extensions()]
     elsewhere = [name for name in images if name.count("/") != 1]
@@ -289,22 +209,10 @@ def _class_folders(root, listed):
         warnings.warn(f"{len(others)} files below {root} do not end like images: {in_words(others)}", stacklevel=4)
     rows = {"file": images, "label": labels}
     if groups.TABLE in listed:
-        content = _table_bytes(root, listed[groups.TABLE])
+        content = archive.table_content(root, listed[groups.TABLE])
         read = groups.read_groups(root / listed[groups.TABLE], content, [[name] for name in images])
         rows |= {kind: values for kind, values in zip(OPTIONAL, read) if values is not None}
     return pd.DataFrame(rows)
-
-
-def _table_bytes(root, name):
-    """The content of a table below a folder or in a zip file."""
-    if root.is_dir():
-        return table_bytes(within(root, root / name))
-    try:
-        file = _archive(root).open(name)
-    except Exception as error:  # of several kinds, none of which names the file
-        raise ValueError(f"{root / name} cannot be read: {error}") from error
-    with file:
-        return bounded(file, root / name)
 
 
 def _columns(name, content, columns):
@@ -323,10 +231,13 @@ def _columns(name, content, columns):
         for kind, column in columns.items()
         if kind not in OPTIONAL or (column is not None and (column in head or column != kind))
     }
-    for column in columns.values():
+    for kind, column in columns.items():
         if head.count(column) != 1:
             known = ", ".join(map(repr, head)) or "none"
-            raise ValueError(f"{name} must have the column {column!r} once; it has {known}{hint_of_papermill(column)}")
+            raise ValueError(
+                f"{name} must have the column {column!r} once, as {kind}_column says; it has {known}"
+                + hint_of_papermill(column)
+            )
     if rows.empty:
         raise ValueError(f"{name} must name at least one image; it has no rows")
     too_long = rows[(rows.iloc[:, len(head) :] != "").any(axis=1)]
@@ -336,7 +247,7 @@ def _columns(name, content, columns):
             f"got {','.join(too_long.iloc[0]).rstrip(',')!r}"
         )
     rows = pd.DataFrame({kind: rows[head.index(column)] for kind, column in columns.items()})
-    rows["file"] = rows["file"].map(lambda file: str(PurePosixPath(_key(file))) if file else "")
+    rows["file"] = rows["file"].map(lambda file: str(PurePosixPath(archive.compared(file))) if file else "")
     if "split" in rows:
         rows["split"] = groups.parts_of(name, rows["split"])
     return rows

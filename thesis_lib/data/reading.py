@@ -6,6 +6,10 @@ import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
+from thesis_lib import checks
+
 MOST_NAMED = 12  # errors in one message
 TABLE_BYTES = 2**26  # of a table that a person wrote
 
@@ -60,8 +64,9 @@ def as_name(name, value, what="a name"):
         value: text, or a whole number.
         what: what is accepted, for the error.
     """
-    if isinstance(value, bool) or not isinstance(value, (str, numbers.Integral)) or value == "":
-        raise ValueError(f"{name} must be {what}; got {value!r}{hint_of_papermill(value)}")
+    is_number = isinstance(value, numbers.Integral) and not isinstance(value, bool) and abs(value) < 10**18
+    if not is_number and (not isinstance(value, str) or value == ""):
+        raise ValueError(f"{name} must be {what}; got {checks.shown(value)}{hint_of_papermill(value)}")
     return same_form(str(value))
 
 
@@ -70,6 +75,29 @@ def path_name(name, value):
     if not isinstance(value, Path):
         as_name(name, value, "a path")
     return str(value)
+
+
+def existing_folder(name, value, of):
+    """A path that a user gives, if it is that of a folder `of` something; `name` of the argument is for the error."""
+    path = Path(path_name(name, value))
+    try:
+        is_folder = path.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        is_folder = False
+    if not is_folder:
+        raise FileNotFoundError(f"{name} must be a folder of {of}; got {value!r}, which is none")
+    return path
+
+
+def item_numbers(name, value, count):
+    """Numbers of some of `count` items, int (n,), of a number, an int array, a slice or a boolean mask (count,)."""
+    try:
+        chosen = np.atleast_1d(np.arange(count)[value])
+    except (IndexError, OverflowError, TypeError, ValueError):
+        chosen = np.empty((0, 0))
+    if chosen.ndim != 1:
+        raise ValueError(f"{name} must be numbers of the {count} items, or a mask of them; got {checks.shown(value)}")
+    return chosen
 
 
 def hint_of_papermill(value):
@@ -82,7 +110,7 @@ def known_name(name, value, known):
     """A name that a user gives, as `as_name`, if it is among the `known` ones."""
     if as_name(name, value) not in known:
         names = ", ".join(sorted(known))
-        raise ValueError(f"{name} must be one of {names}; got {value!r}{hint_of_papermill(value)}")
+        raise ValueError(f"{name} must be one of {names}; got {as_name(name, value)!r}{hint_of_papermill(value)}")
     return as_name(name, value)
 
 

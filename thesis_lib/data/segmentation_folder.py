@@ -1,7 +1,6 @@
 """Folders of images and masks for segmentation: which files belong together, and whether they can be used."""
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from thesis_lib.data.class_table import ClassTable, numbered_classes, read_class
 from thesis_lib.data.raster_checks import check_heads, is_binary, occurring
 from thesis_lib.data.raster_parts import all_parts, at_random, in_folds, without_copies
 from thesis_lib.data.rasters import Rasters, RasterSplits
-from thesis_lib.data.reading import read_all, same_form, within
+from thesis_lib.data.reading import existing_folder, read_all, same_form, within
 from thesis_lib.labels import IGNORE
 
 ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
@@ -65,9 +64,8 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
         splits = load_segmentation_folder("my_images", classes=["building"])
         splits.train.image(0), splits.train.mask(0)  # uint8 (H, W, 3) and uint8 (H, W)
     """
-    if not isinstance(root, (str, Path)) or not Path(root).is_dir():
-        raise FileNotFoundError(f"data must be a folder of images and masks; got {str(root)!r}, which is none")
-    root = Path(root)
+    root = existing_folder("root", root, "images and masks")
+    checks.one_of("unknown", unknown, ("error", "ignore"))
     checks.integer("seed", seed, 0)
     has_table = (root / TABLE).exists() or (root / TABLE).is_symlink()
     table = read_class_table(within(root, root / TABLE)) if has_table else None

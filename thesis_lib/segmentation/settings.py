@@ -173,10 +173,10 @@ class Settings:
     width: int | list = other(
         8, "filters of the U-Net's finest level", "a whole number, or [filters, convolutions] of each level"
     )
-    depth: int = whole(4, "poolings of the U-Net", 1)
+    depth: int = whole(4, "poolings of the U-Net", 1, 16)
     resnet_depth: int = whole(101, "layers of DeepLabV3+'s ResNet: 18, 50 or 101", 1)
     weights: str | None = other(
-        None, "weights of the ResNet at the start; None is random", '"imagenet" or a folder', optional=True
+        None, "weights of the ResNet at the start; None is random", '"imagenet" or a folder', path_name, optional=True
     )
     train_backbone: bool = boolean(True, "whether the ResNet is trained, too")
     filters: int = whole(256, "channels on top of the ResNet", 1)
