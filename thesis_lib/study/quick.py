@@ -102,10 +102,7 @@ def trained(target, nuclei, drawn, prior, steps):
     rate = learning_rate(0.003, "cosine", steps)
     network.compile(keras.optimizers.Adam(rate), objective(target, prior=prior, background=0))
     network.fit(crops, epochs=1, verbose=0, shuffle=False)
-    images = nuclei.images[TEST]
-    height, width = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (0, -height % 2**DEPTH), (0, -width % 2**DEPTH), (0, 0)), mode="reflect")
-    logits = network.predict(padded, verbose=0)[:, :height, :width]
+    logits = network.predict(nuclei.images[TEST], verbose=0)
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
 
