@@ -160,9 +160,9 @@ def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
 
 
 def executing(path, exception=None, ended=None):
-    """A notebook of two cells that papermill executes, the first of them finished."""
+    """A notebook of three cells that papermill executes: one that it does not mark, a finished one, and the next."""
     cells = [nbformat.v4.new_markdown_cell(metadata={"papermill": {"status": s}}) for s in ("completed", "running")]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# a"), *cells])
     notebook.metadata["papermill"] = {"exception": exception, "end_time": ended}
     nbformat.write(notebook, path)
 
@@ -175,7 +175,7 @@ def test_the_page_says_what_is_done_what_runs_and_reads_itself_again_only_meanwh
     executing(compared.with_name(f"{compared.name}.partial.ipynb"), exception=True)
     assert report.main("tiny", is_running=True) == 1
     page = (report_folder.parent / "index.html").read_text()
-    assert "0 of 2 parts are done." in page and "Running: a (cell 2 of 2). Waiting: 0." in page
+    assert "0 of 2 parts are done." in page and "Running: a (cell 3 of 3). Waiting: 0." in page
     assert 'http-equiv="refresh" content="30"' in page and "(failed)" in page
     assert "10_compare_few_labels.log says why" in page and "papermill.log" not in page
     assert report.main("tiny") == 2

@@ -42,9 +42,10 @@ def state(result, notebook):
     try:
         content = json.loads(notebook.read_text("utf-8"))
         whole, cells = content["metadata"]["papermill"], content["cells"]
-        finished = sum(cell["metadata"]["papermill"]["status"] == "completed" for cell in cells)
+        states = [cell["metadata"].get("papermill", {}).get("status") for cell in cells]
+        finished = sum(status in ("completed", None) for status in states)  # papermill marks not every cell
         ended = whole["exception"] or whole["end_time"] is not None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return State(RUNNING)  # papermill is about to write it
     return State(FAILED) if ended else State(RUNNING, f"cell {min(finished + 1, len(cells))} of {len(cells)}")
 
