@@ -28,6 +28,15 @@ def is_jax():
     return keras.backend.backend() == "jax"
 
 
+def uncompiled(function):
+    """The function, which `torch.compile` leaves as it is: what it computes by NumPy would break the graph."""
+    if not is_torch():
+        return function
+    import torch
+
+    return torch.compiler.disable(function)
+
+
 @contextlib.contextmanager
 def beside(tensor):
     """Compute on the device of a PyTorch tensor, and in its own precision; nothing changes on other backends.
@@ -104,4 +113,6 @@ def gradient(function, value):
     with torch.enable_grad():
         value = value.detach().requires_grad_()
         result = function(value)
-        return torch.autograd.grad(result, value, allow_unused=True)[0] if result.requires_grad else None
+    if not result.requires_grad:  # nor has what Keras computes only to learn shapes
+        return torch.zeros_like(value)
+    return torch.autograd.grad(result, value, materialize_grads=True)[0]

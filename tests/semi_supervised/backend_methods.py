@@ -1,4 +1,4 @@
-"""One step of every method, without random parts, on the backend that KERAS_BACKEND names; run by test_fit.py."""
+"""One step of every method, without random parts, on the backend that KERAS_BACKEND names; run by test_backends.py."""
 
 import sys
 
@@ -16,7 +16,8 @@ from thesis_lib.semi_supervised import (
     TemporalEnsembling,
     VirtualAdversarial,
 )
-from thesis_lib.semi_supervised.virtual_adversarial import adversarial_direction
+from thesis_lib.semi_supervised.ema import torch_modules
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_direction, adversarial_loss
 
 inputs = batch()
 methods = {
@@ -50,4 +51,27 @@ with_random_parts = {"mixed": MixMatch(linear), "both": MeanTeacher(linear, adve
 for name, model in with_random_parts.items():
     logs = compiled(model).train_on_batch({**inputs, "labels": inputs["labels"] % 2}, return_dict=True)
     results[f"{name}_finite"] = np.array(all(np.isfinite(float(v)) for v in logs.values()))
+if keras.backend.backend() == "torch":
+    import torch
+
+    parts = [torch.nn.Flatten(), torch.nn.Linear(16, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(), torch.nn.ReLU()]
+    for method in (lambda net: MixMatch(net, decay=0.9), lambda net: MeanTeacher(net, adversarial=0.5, decay=0.9)):
+        own = torch.nn.Sequential(*parts, torch.nn.Linear(8, 3))
+        wrapped = keras.layers.TorchModuleWrapper(own, output_shape=(None, 3))
+        model = compiled(method(keras.Sequential([keras.Input((4, 4, 1)), layers.Rescaling(1 / 255), wrapped])))
+        (average,) = torch_modules(model.predictor)
+        met = []  # by the first two steps, whose plain mean the average then is
+        for _ in range(2):
+            met.append([weight.detach().clone() for weight in own.parameters()])
+            model.train_on_batch(inputs)
+        for weight, both in zip(average.parameters(), zip(*met), strict=True):
+            np.testing.assert_allclose(weight.numpy(force=True), np.mean([w.numpy() for w in both], axis=0), atol=1e-6)
+            assert not weight.requires_grad
+        assert any((a != b).any() for both in zip(*met) for a, b in [both])
+        model.predictor(images, training=True)
+        assert own[2].running_var.std() > 0 and not average[2].training and average[3].training
+        outputs = {"images": images, "all_logits": model.classifier(images, training=False)}
+        before = own[2].running_mean.clone()
+        adversarial_loss(model.classifier, outputs, 2.0, seed=1)
+        assert (own[2].running_mean == before).all()
 np.savez(sys.argv[1], **results)

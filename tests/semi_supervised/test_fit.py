@@ -1,10 +1,6 @@
 """Each method as a model that is trained: fitted, saved, in half precision, on both backends, and to some use."""
 
-import os
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -151,24 +147,3 @@ def test_unlabelled_digits_help(name, digits, supervised_error):
     make = lambda net, n, augment: METHODS[name](net, n, augment, LinearRamp(0, 6 * epochs, weight))
     with_digits, without = (error(digits, make, epochs, given) for given in (True, False))
     assert with_digits <= supervised_error(epochs) - over_supervised and with_digits <= without - over_itself
-
-
-STEP = Path(__file__).with_name("backend_methods.py")
-
-
-def test_tensorflow_and_jax_make_the_same_step(tmp_path):
-    """One process a backend, side by side: every method without random parts, from the same weights."""
-    processes = {}
-    for backend in ("tensorflow", "jax"):
-        command = [sys.executable, STEP, tmp_path / f"{backend}.npz"]
-        environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(STEP.parents[1])}
-        processes[backend] = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    errors = {backend: process.communicate()[1] for backend, process in processes.items()}
-    for backend, process in processes.items():
-        assert process.returncode == 0, errors[backend][-3000:]
-    of_jax, of_tensorflow = (np.load(tmp_path / f"{backend}.npz") for backend in ("jax", "tensorflow"))
-    assert str(of_jax["backend"]) == "jax" and len(of_jax.files) > 30
-    assert of_jax["mixed_finite"] and of_jax["both_finite"] and of_jax["direction"].max() > 0.3
-    for name in set(of_jax.files) - {"backend"}:
-        tolerance = 1e-3 if name == "direction" else 1e-4
-        np.testing.assert_allclose(of_jax[name], of_tensorflow[name], atol=tolerance, err_msg=name)

@@ -56,6 +56,8 @@ def ema_update(average, network, decay, step):
     for old, new in zip(average.weights, network.weights):
         old.assign(decay * old + (1.0 - decay) * new)
     for old, new in zip(buffers(average), buffers(network)):
+        if decay.device.type == "meta":  # Keras learns shapes; it sets its own weights aside meanwhile
+            return
         old.copy_(decay * old + (1.0 - decay) * new if old.is_floating_point() else new)
 
 

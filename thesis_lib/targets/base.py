@@ -15,7 +15,8 @@ class MapLoss(keras.losses.Loss):
     """A loss on maps: `loss(labels, logits)`, labels first, in Keras's `compile` and in anyone's own loop.
 
     In a loop of PyTorch (KERAS_BACKEND=torch) it is called like a loss of `torch.nn`, on tensors of any device. It
-    keeps their gradients, and computes in single precision under autocast.
+    keeps their gradients, and computes in single precision under autocast. A step that `torch.compile` compiles calls
+    it as it is, uncompiled (so fullgraph=True cannot be asked for).
 
     Args:
         data_format: channels_last: logits are (N, H, W, K), or (N, D, H, W, K) for volumes; channels_first: they are
@@ -31,6 +32,7 @@ class MapLoss(keras.losses.Loss):
         super().__init__(**options)
         self.data_format = checks.one_of("data_format", data_format, DATA_FORMATS)
 
+    @backend.uncompiled
     def __call__(self, y_true, y_pred, sample_weight=None):
         with backend.beside(y_pred):
             labels, logits = (getattr(values, "shape", ()) for values in (y_true, y_pred))
