@@ -145,6 +145,8 @@ def number_array(name, value, what="an array of finite numbers", low=-math.inf, 
         NumPy array.
     """
     found = array(name, value)
+    if not found.size:
+        found = found.astype(np.float32)  # an empty column of a table has no type
     if found.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be {what}; got {shown(value)}")
     # Sums in half precision soon overflow.

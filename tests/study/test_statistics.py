@@ -133,3 +133,7 @@ def test_wrong_values_are_named():
         ranked({"a": [[1]]}, "best", resamples=2)
     with pytest.raises(ValueError, match="level must be a finite number"):
         statistics.mean_interval([1.0, 2.0], 1.0)
+
+
+def test_no_comparison_has_no_p_value():
+    assert statistics.holm(np.array([], dtype=object)).shape == (0,)
