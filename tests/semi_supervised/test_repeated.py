@@ -91,3 +91,6 @@ def test_confidence_by_hand():
     """One prediction is sure and right, the other undecided: entropies 0 and ln 2, log losses 0 and ln 2."""
     values = list(confidence(np.array([[1.0, 0.0], [0.5, 0.5]]), [0, 1]).values())
     assert values == pytest.approx([np.log(2) / 2, 0.5, np.log(2) / 2])
+    for labels in ([0, -1], [0, 2], [0.0, 1.0]):
+        with pytest.raises(ValueError, match="labels must be the numbers of 2 classes; got"):
+            confidence(np.array([[1.0, 0.0], [0.5, 0.5]]), labels)

@@ -47,6 +47,8 @@ def confidence(predicted, labels, margin=0.2):
             "predicted and labels must have shapes (N, K), of two classes or more, and (N,); "
             f"got {predicted.shape} and {labels.shape}"
         )
+    if labels.dtype.kind not in "iu" or not np.isin(labels, np.arange(predicted.shape[1])).all():
+        raise ValueError(f"labels must be the numbers of {predicted.shape[1]} classes; got {checks.shown(labels)}")
     second, first = np.sort(predicted, axis=-1)[:, -2:].T
     return {
         "mean entropy (nats)": float(stats.entropy(predicted, axis=-1).mean()),
