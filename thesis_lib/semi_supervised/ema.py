@@ -53,11 +53,11 @@ def ema_update(average, network, decay, step):
     """
     step = ops.cast(step, "float32")
     decay = ops.minimum(1.0 - 1.0 / (step + 1.0), decay)
+    if getattr(decay, "is_meta", False):  # Keras learns shapes, and averages without values would stay in its scope
+        return
     for old, new in zip(average.weights, network.weights):
         old.assign(decay * old + (1.0 - decay) * new)
     for old, new in zip(buffers(average), buffers(network)):
-        if decay.device.type == "meta":  # Keras learns shapes; it sets its own weights aside meanwhile
-            return
         old.copy_(decay * old + (1.0 - decay) * new if old.is_floating_point() else new)
 
 

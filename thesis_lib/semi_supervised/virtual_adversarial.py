@@ -51,7 +51,7 @@ def adversarial_loss(classifier, outputs, epsilon, xi=1e-2, iterations=1, seed=N
     for statistic, value in zip(statistics, before):
         statistic.assign(value)
     for tensor, value in of_modules:
-        tensor.copy_(value)
+        tensor.data.copy_(value)  # without .data PyTorch would refuse the gradient, which does not need them
     return kl_divergence(probabilities(outputs["all_logits"]), logits)
 
 
