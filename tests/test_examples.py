@@ -33,3 +33,22 @@ def test_monai_trains_with_either_loss():
 def test_nnunet_trains_with_the_forward_likelihood():
     last = run("nnunet_trainer.py", "--epochs", "1", "--iterations", "10")[-1]
     assert 0 <= float(re.fullmatch(r"Dice of the validation, against drawn masks: (.+)", last)[1]) <= 1
+
+
+def distances(name):
+    """The boundary distances (px) that an example prints for each loss."""
+    return {loss: float(distance) for loss, distance in (line.split(": ") for line in run(name)[-2:])}
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+def test_a_plain_loop_of_pytorch_trains_with_either_loss():
+    found = distances("pytorch_loop.py")
+    assert found["forward likelihood"] < 0.5 * found["cross-entropy"] < 0.5
+
+
+@pytest.mark.skipif(
+    find_spec("segmentation_models_pytorch") is None, reason="segmentation_models.pytorch is not installed"
+)
+def test_a_network_of_segmentation_models_pytorch_trains_with_either_loss():
+    found = distances("smp_unet.py")
+    assert found.keys() == {"Dice", "forward likelihood"} and max(found.values()) < 1
