@@ -227,7 +227,7 @@ def test_a_prior_without_a_mean_expects_an_infinite_error():
         ),
         (
             lambda: displacements.boundary_displacements(np.zeros((3, 3), int), np.zeros((3, 3), int), 0, 0.0),
-            r"search_radius must be a finite number in \[0.5, inf\); got 0.0",
+            r"search_radius must be a finite number in \[0.5, 1000\]; got 0.0",
         ),
     ],
 )

@@ -71,8 +71,8 @@ def test_morphological_errors_are_whole_pixels_of_a_straight_edge(halves):
         (lambda: DisplacementField(float("nan"), 4.0), "sigma must .*nan"),
         (lambda: DisplacementField(1.0, 0.0), "correlation_length must .*0.0"),
         (lambda: MarkovBoundary(3, 1.2, 0.5, 0.0), "theta1 must .*1.2"),
-        (lambda: Morphological(2, 1), "high must .*1"),
-        (lambda: simulated.annotator("monkey"), "annotator must be one of displacement, markov, morphological, none"),
+        (lambda: Morphological(2, 1), "low must be at most high"),
+        (lambda: simulated.annotator("monkey"), "name must be one of displacement, markov, morphological, none"),
         (lambda: simulated.annotator("markov", sigma=1.0), "annotator_parameters of 'markov' must be steps"),
     ],
 )

@@ -6,6 +6,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 
+from thesis_lib import checks
 from thesis_lib.annotation.widths import object_widths, of_typical_pixel, typical_error, with_errors
 
 USUAL = "one_hot_dice"  # what most people train with; all gains are over it
@@ -98,6 +99,7 @@ def advice(prior, labels, background=None, objects=None, gains=None, spacing=Non
     of_objects = with_errors(object_widths(labels, background, objects, spacing), prior)
     width, ratio = (of_typical_pixel(of_objects, name) for name in ("width", "error_over_width"))
     gains = measured_gains() if gains is None else gains
+    checks.table("gains", gains, ("target", "error_over_width", "gain", "low", "high"))
     at = np.log(max(ratio, 1e-6))
     measured = np.log(gains["error_over_width"].to_numpy(float))
     below, beyond = at < measured.min() - NEAR, at > measured.max() + NEAR

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
+from thesis_lib import checks
 from thesis_lib.annotation import voxels
 from thesis_lib.annotation.autocorrelation import autocorrelation_time
 from thesis_lib.annotation.consensus import shape_based_average
@@ -45,6 +46,10 @@ class Agreement:
 
     def pair_table(self, class_names):
         """`prior_table` with a row for each pair of classes."""
+        last = max(k for pair in self.pairs for k in pair)
+        checks.instance("class_names", class_names, (list, tuple), f"a list of {last + 1} names or more")
+        if len(class_names) <= last:
+            raise ValueError(f"class_names must be a list of {last + 1} names or more; got {checks.shown(class_names)}")
         named = {f"{class_names[j]} - {class_names[k]}": prior for (j, k), prior in self.pairs.items()}
         return prior_table("classes", named)
 
@@ -59,6 +64,9 @@ def prior_table(title, priors):
     Returns:
         DataFrame with a row for each prior.
     """
+    checks.instance("title", title, str, "a text")
+    checks.instance("priors", priors, dict, "a dict from a name to a BoundaryPrior")
+    checks.listed("priors", list(priors.values()), BoundaryPrior, "a dict from a name to a BoundaryPrior")
     units = sorted({prior.unit for prior in priors.values()})
     if len(units) > 1:
         raise ValueError(f"priors must be of one unit; got {' and '.join(units)}")
@@ -171,16 +179,23 @@ def image_counts(annotations, references):
     """How many images each annotator has; raise unless all have the same."""
     fewest = 2 if references is None else 1
     if not isinstance(annotations, dict) or len(annotations) < fewest:
-        given = sorted(annotations) if isinstance(annotations, dict) else annotations
+        given = checks.shown(list(annotations) if isinstance(annotations, dict) else annotations)
         raise ValueError(
-            f"annotations must be a dict of two annotators or more, or of one with references; got {given!r}"
+            f"annotations must be a dict of two annotators or more, or of one with references; got {given}"
         )
-    counts = {name: len(maps) for name, maps in annotations.items()}
+    counts = {name: counted_images(f"annotations of {name!r}", maps) for name, maps in annotations.items()}
     if references is not None:
-        counts["references"] = len(references)
+        counts["references"] = counted_images("references", references)
     if len(set(counts.values())) > 1 or not min(counts.values()):
         raise ValueError(f"annotations must be of the same images, one or more; got {counts}")
     return counts
+
+
+def counted_images(name, maps):
+    """Number of images of a sequence of label maps, be it one that reads them from files."""
+    if isinstance(maps, (str, bytes, dict)) or not hasattr(maps, "__getitem__") or not hasattr(maps, "__len__"):
+        raise ValueError(f"{name} must be label maps, one for each image; got {checks.shown(maps)}")
+    return len(maps)
 
 
 def _by_pair(images):

@@ -30,7 +30,7 @@ def autocorrelation_time(displacements, squared=False, points=None):
     Raises:
         ValueError: if there is no displacement, or one that is not finite.
     """
-    series = as_series("displacements", displacements)
+    series, squared = as_series("displacements", displacements), checks.boolean("squared", squared)
     mean = np.concatenate(series).mean()
     if points is not None:
         return _over_surfaces([one - mean for one in series], as_points(points, series), squared)

@@ -35,6 +35,7 @@ def shape_based_average(annotations, background=None, spacing=None):
     Raises:
         ValueError: if there are fewer than two annotations, or one is of another kind or shape.
     """
+    checks.instance("annotations", annotations, (list, tuple, np.ndarray), "label maps of two annotators or more")
     maps = [voxels.one_map("annotations", one) for one in annotations]
     if len(maps) < 2:
         raise ValueError(f"annotations must be of two annotators or more; got {len(maps)}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thesis_lib import checks
 from thesis_lib.annotation import geometry, voxels
 from thesis_lib.annotation.stretches import along_boundaries, checked, near, stretches
 from thesis_lib.labels import IGNORE
@@ -26,7 +27,7 @@ def boundary_displacements(annotation, reference, background=None, search_radius
         annotation, reference: boolean masks or integer label maps (H, W) or (N, H, W) of one shape, or volumes (N, D,
             H, W). In label maps every class but the background and 255 (to ignore) is measured as a mask of its own.
         background: the background's class; the reference's most frequent class if None.
-        search_radius: px, or mm where a spacing is given, at least half a pixel; larger displacements are not seen.
+        search_radius: px, or mm where a spacing is given, from half a pixel to 1000; larger displacements are not seen.
             Take at least four times the expected sigma.
         spacing: sides of a pixel (rows, columns) or voxel (planes, rows, columns), mm, the same for all images; 1 px if
             None.
@@ -94,11 +95,15 @@ def object_displacements(
     annotation, reference, lengths, search_radius, background = checked(
         annotation, reference, background, search_radius, spacing
     )
+    if distances is not None:
+        checks.instance("distances", distances, dict, "a dict from a class to an array")
     maps = voxels.each(reference)
     numbers = voxels.object_numbers(objects, reference)
     found, margin = [], np.ceil(search_radius / lengths).astype(int) + 2
     for image, (drawn, true, own) in enumerate(zip(voxels.each(annotation), maps, numbers)):
         for number, (k, window, mask) in enumerate(geometry.objects(true, background, margin, own)):
+            if distances is not None and k not in distances:
+                raise ValueError(f"distances must have class {k} of the reference; it has {checks.shown([*distances])}")
             distance = None if distances is None else distances[k][window]
             one = _of_object(drawn[window], true[window], mask, k, search_radius, distance, lengths)
             if one is not None and len(one.values) >= 3:

@@ -16,6 +16,7 @@ from thesis_lib import checks
 from thesis_lib.annotation.moments import Moments, SurfaceMoments, checked_series
 
 LARGEST_WEIGHT = 1e4  # of k0: offsets that vary by less than a hundredth of sigma are none
+MOST_REPEATS = 100_000  # of a bootstrap
 LARGEST_SHAPE = 500.0  # of a0: spreads that vary by less than 3% are one spread for all
 
 
@@ -123,6 +124,6 @@ def bootstrap_weights(groups, repeats, seed):
     names, group = np.unique(groups, return_inverse=True)
     generator = np.random.default_rng(checks.integer("seed", seed, 0))
     drawn = generator.multinomial(
-        len(names), np.full(len(names), 1 / len(names)), checks.integer("repeats", repeats, 1)
+        len(names), np.full(len(names), 1 / len(names)), checks.integer("repeats", repeats, 1, MOST_REPEATS)
     )
     return drawn[:, group]

@@ -29,8 +29,8 @@ def signed_distance(mask, spacing=None):
     Returns:
         float array of the same shape, px or mm; +inf everywhere if the mask is full, -inf everywhere if it is empty.
     """
-    mask = np.asarray(mask, bool)
-    lengths = voxels.lengths(spacing, 3 if mask.ndim == 3 else 2)
+    mask = voxels.one_map("mask", mask).astype(bool)
+    lengths = voxels.lengths(spacing, mask.ndim)
     if mask.ndim == 3:
         return surfaces.signed_distance(mask, lengths)
     boundary = spaced_contours(mask, 0.1 * lengths.min(), 0.5, lengths)
@@ -116,13 +116,18 @@ def contours(mask, spacing=1.0, level=0.5):
 
     Args:
         mask: boolean array (H, W), or a float array whose boundary is where it crosses `level`.
-        spacing: distance between consecutive points along the boundary, px.
+        spacing: distance between consecutive points along the boundary, px, 1e-3 or more.
         level: value of the float array at the boundary.
 
     Returns:
         list of float arrays (n, 2) of (row, column); empty if the mask is empty or full.
     """
-    return spaced_contours(mask, spacing, level, np.ones(2))
+    what = "an array (H, W) of finite numbers"
+    field = checks.number_array("mask", mask, what)
+    if field.ndim != 2 or not field.size:
+        raise ValueError(f"mask must be {what}; got shape {field.shape}")
+    spacing = checks.real("spacing", spacing, 1e-3)
+    return spaced_contours(field, spacing, checks.real("level", level), np.ones(2))
 
 
 def spaced_contours(mask, step, level, lengths):

@@ -8,6 +8,7 @@ from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes
 from thesis_lib.annotation.moments import Moments
 from thesis_lib.annotation.prior import BoundaryPrior
+from thesis_lib.annotation.variation import Variation
 
 MODELS = ("Normal", "Student-t", "Normal, by size", "Student-t, by size", "population")
 
@@ -37,6 +38,7 @@ def held_out(measured, folds=5, apart=2.0, seed=0):
     Raises:
         ValueError: if an argument is out of range, or the annotators do not err.
     """
+    checks.instance("measured", measured, Variation, "a Variation")
     groups = measured.objects["group"].to_numpy()
     names, group = np.unique(groups, return_inverse=True)
     folds = checks.integer("folds", folds, 2, len(names), of="groups")

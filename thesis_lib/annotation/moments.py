@@ -10,6 +10,7 @@ import numpy as np
 from scipy import interpolate, linalg, optimize
 from scipy.spatial import distance
 
+from thesis_lib import checks
 from thesis_lib.annotation.autocorrelation import as_points, as_series
 
 FEWEST = 3  # displacements of an object
@@ -43,9 +44,11 @@ class Objects:
 
 def checked_series(series):
     """Displacements as a list of arrays, one for each object, of `FEWEST` values or more."""
-    several = isinstance(series, (list, tuple)) and all(np.ndim(one) == 1 for one in series)
-    if not several or not len(series):
-        raise ValueError(f"series must be a list with an array of displacements for each object; got {series!r:.200}")
+    several = isinstance(series, (list, tuple)) and len(series) > 0
+    if not several or not all(checks.array("series", one).ndim == 1 for one in series):
+        raise ValueError(
+            f"series must be a list with an array of displacements for each object; got {checks.shown(series)}"
+        )
     for number, one in enumerate(series):
         if len(one) < FEWEST:
             raise ValueError(

@@ -71,13 +71,13 @@ class Population:
             object.__setattr__(self, "prior", BoundaryPrior(**self.prior))
         if not isinstance(self.prior, BoundaryPrior):
             raise ValueError(f"prior must be a BoundaryPrior or a mapping of its fields; got {self.prior!r}")
+        numbers = {name: checks.real(name, getattr(self, name)) for name in ("growth", "correlation_growth")}
         for name in ("correlation_length", "diameter"):
-            checks.real(name, getattr(self, name), 0.0, open_low=True)
-        for name in ("growth", "correlation_growth"):
-            checks.real(name, getattr(self, name))
-        checks.real("factor", self.factor, 0.0, 1e6)
-        checks.real("invented", self.invented, 0.0, 1e3)
-        checks.real("missed", self.missed, 0.0, 1.0)
+            numbers[name] = checks.real(name, getattr(self, name), 0.0, open_low=True)
+        for name, most in (("factor", 1e6), ("invented", 1e3), ("missed", 1.0)):
+            numbers[name] = checks.real(name, getattr(self, name), 0.0, most)
+        for name, value in numbers.items():  # as floats of full precision
+            object.__setattr__(self, name, value)
 
     def __call__(self, labels, seed, objects=None, spacing=None):
         """Draw label maps.

@@ -5,7 +5,7 @@ import pandas as pd
 
 from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes, geometry, voxels
-from thesis_lib.annotation.agreement import image_counts
+from thesis_lib.annotation.agreement import counted_images, image_counts
 from thesis_lib.annotation.consensus import DRAWN_SHARE
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
@@ -89,6 +89,12 @@ def presence_rates(counted, groups=None, level=0.95, repeats=200, seed=0):
         dict: missed, "missed low", "missed high", invented, "invented low", "invented high".
     """
     tail = (1 - checks.real("level", level, 0.0, 1.0)) / 2
+    checks.table("counted", counted, ("image", "objects", "missed", "invented"))
+    if groups is not None:
+        number, what = counted["image"].max() + 1, "one for each image, texts or numbers"
+        checks.instance("groups", groups, (list, tuple, np.ndarray, pd.Series), what)
+        if len(checks.listed("groups", list(groups), (str, int, float, np.generic), what)) < number:
+            raise ValueError(f"groups must be {what}, of which there are {number}; got {len(groups)}")
     group = counted["image"] if groups is None else counted["image"].map(dict(enumerate(groups)))
     sums = counted.groupby(group)[["objects", "missed", "invented"]].sum()
     weights = empirical_bayes.bootstrap_weights(np.arange(len(sums)), repeats, seed)
@@ -111,10 +117,13 @@ def images(annotations, references):
     if isinstance(annotations, dict):
         number = next(iter(image_counts(annotations, references).values()))
         return number, lambda i: _maps(i, {name: maps[i] for name, maps in annotations.items()})
-    if not hasattr(annotations, "__len__") or not len(annotations):
-        raise ValueError(f"annotations must be a dict of annotators, or label maps of each image; got {annotations!r}")
+    is_sequence = isinstance(annotations, (list, tuple, np.ndarray)) and len(annotations)
+    if not is_sequence or not all(isinstance(one, (list, tuple, np.ndarray)) for one in annotations):
+        raise ValueError(
+            f"annotations must be a dict of annotators, or label maps of each image; got {checks.shown(annotations)}"
+        )
     fewest = 2 if references is None else 1
-    if references is not None and len(references) != len(annotations):
+    if references is not None and counted_images("references", references) != len(annotations):
         raise ValueError(f"references must be one for each of {len(annotations)} images; got {len(references)}")
 
     def drawings(i):

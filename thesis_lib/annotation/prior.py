@@ -265,7 +265,7 @@ class BoundaryPrior:
 
     def sigma_interval(self, level=0.95):
         """The central interval (low, high) that holds sigma with probability `level`."""
-        tail = (1 - checks.real("level", level, 0.0, 1.0)) / 2
+        tail = (1 - checks.real("level", level, 0.0, 1.0, open_high=True)) / 2
         if self.is_known:
             return math.sqrt(self.scale), math.sqrt(self.scale)
         low, high = stats.invgamma.ppf([tail, 1 - tail], self.shape, scale=self.scale)
@@ -273,7 +273,7 @@ class BoundaryPrior:
 
     def mean_interval(self, level=0.95):
         """The central interval (low, high) that holds the bias mu with probability `level`."""
-        tail = (1 - checks.real("level", level, 0.0, 1.0)) / 2
+        tail = (1 - checks.real("level", level, 0.0, 1.0, open_high=True)) / 2
         if self.is_known:
             return self.mean, self.mean
         spread = math.sqrt(self.scale / (self.shape * self.mean_weight))
@@ -282,7 +282,10 @@ class BoundaryPrior:
 
     def sigma_density(self, sigma):
         """Probability density of sigma at an array of values. Not defined for a prior that is certain."""
-        sigma = checks.number_array("sigma", sigma, "an array of numbers", finite=False).astype(float)
+        what = f"an array of numbers from 0 to {LARGEST:g}"
+        sigma = checks.number_array("sigma", sigma, what, low=0.0).astype(float)
+        if sigma.size and sigma.max() > LARGEST:
+            raise ValueError(f"sigma must be {what}; got {sigma.max():g}")
         return stats.invgamma.pdf(sigma**2, self.shape, scale=self.scale) * 2 * sigma
 
     def inside_probability(self, signed_distance):
@@ -295,6 +298,8 @@ class BoundaryPrior:
             float array of the same shape.
         """
         distance = checks.number_array("signed_distance", signed_distance, "an array of numbers", finite=False)
+        if np.isnan(distance).any():
+            raise ValueError("signed_distance must be an array of numbers; got NaN")
         return self.predictive().cdf(distance.astype(float))
 
     def gaussians(self):

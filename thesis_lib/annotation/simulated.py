@@ -7,6 +7,7 @@ model is wrong: `MarkovBoundary` is that of Yao et al. (ICLR 2023), `Morphologic
 pixels. `Population` errs like the people whom `BoundaryPrior.fit_population` has measured.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from thesis_lib.annotation.population import Population
 
 # Standard deviation of a kernel in an image or a volume, px; fields with a wider one are drawn on a coarser grid.
 WIDE = {2: 32.0, 3: 6.0}
+MOST_PIXELS = 1000  # that objects are dilated or eroded by
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class DisplacementField:
             generator: NumPy's random generator.
             lengths: sides of a pixel; 1 px if None.
         """
+        what = "a shape of two or three sides"
+        shape = checks.lengths("shape", shape, 3 if hasattr(shape, "__len__") and len(shape) == 3 else 2, what)
+        if math.prod(shape) > 2**31:
+            raise ValueError(f"shape must be {what}, of 2^31 pixels at most; got {checks.shown(shape)}")
+        checks.instance("generator", generator, np.random.Generator, "NumPy's random generator")
         lengths = np.ones(len(shape)) if lengths is None else lengths
         # White noise filtered by a Gaussian of standard deviation s has correlation exp(-r^2 / (4 s^2)).
         widths = self.correlation_length / np.sqrt(2.0) / lengths
@@ -107,7 +114,7 @@ class MarkovBoundary:
     paper treats one object; here a pixel that joins an object joins the nearest one.
 
     Args:
-        steps: number of steps T, 0 or more.
+        steps: number of steps T, from 0 to 1000.
         theta1, theta2, theta3: probabilities in [0, 1].
         background: the background's class; the most frequent one if None.
     """
@@ -119,7 +126,7 @@ class MarkovBoundary:
     background: int | None = None
 
     def __post_init__(self):
-        checks.integer("steps", self.steps, 0)
+        checks.integer("steps", self.steps, 0, 1000)
         for name in ("theta1", "theta2", "theta3"):
             checks.real(name, getattr(self, name), 0.0, 1.0)
 
@@ -160,7 +167,7 @@ class Morphological:
     There is one number for each image, so all its objects are drawn too large, or all too small.
 
     Args:
-        low, high: whole numbers of px, low <= high.
+        low, high: whole numbers of px, from -1000 to 1000, low <= high.
         background: the background's class; the most frequent one if None.
     """
 
@@ -169,8 +176,10 @@ class Morphological:
     background: int | None = None
 
     def __post_init__(self):
-        checks.integer("low", self.low)
-        checks.integer("high", self.high, self.low)
+        for name in ("low", "high"):
+            checks.integer(name, getattr(self, name), -MOST_PIXELS, MOST_PIXELS)
+        if self.low > self.high:
+            raise ValueError(f"low must be at most high; got {self.low} and {self.high}")
 
     def __call__(self, labels, seed):
         return annotate(self._draw, labels, seed, self.background)
@@ -202,9 +211,9 @@ def annotator(name, **parameters):
     Raises:
         ValueError: if the name or a parameter is not known, or a parameter is not in its range.
     """
-    if name == "none":
+    kind = ANNOTATORS[checks.one_of("name", name, ANNOTATORS)]
+    if kind is Identity:
         return Identity()
-    kind = ANNOTATORS[checks.one_of("annotator", name, ANNOTATORS)]
     try:
         return kind(**parameters)
     except TypeError as error:

@@ -10,7 +10,8 @@ from thesis_lib import checks
 from thesis_lib.annotation import geometry, surfaces, voxels
 from thesis_lib.labels import IGNORE, background_class
 
-AT_ONCE = 20000  # points of a boundary
+AT_ONCE = 4_000_000  # places along the normals of a boundary
+FARTHEST = 1000.0  # px, that displacements are looked for
 
 
 class Stretch(NamedTuple):
@@ -42,6 +43,8 @@ def stretches(annotation, reference, background=None, search_radius=10.0, spacin
     annotation, reference, lengths, search_radius, background = checked(
         annotation, reference, background, search_radius, spacing
     )
+    if distances is not None:
+        checks.instance("distances", distances, dict, "a dict from a class to an array")
     series = []
     for drawn, true in zip(voxels.each(annotation), voxels.each(reference)):
         for k in np.setdiff1d(np.unique(true), [background, IGNORE]):
@@ -57,7 +60,7 @@ def checked(annotation, reference, background, search_radius, spacing):
     reference = voxels.label_maps("reference", reference)
     checks.same_shape("annotation", annotation, "reference", reference)
     lengths = voxels.lengths(spacing, voxels.axes(reference))
-    search_radius = checks.real("search_radius", search_radius, 0.5 * lengths.min())
+    search_radius = checks.real("search_radius", search_radius, 0.5 * lengths.min(), FARTHEST * lengths.min())
     return annotation, reference, lengths, search_radius, background_class(reference, background)
 
 
@@ -131,8 +134,9 @@ def _boundaries(true, distance, lengths):
 def _leaving(mask, points, direction, steps):
     """How far from each point the mask ends, nearest to it along `direction`, and whether it does: arrays (n,)."""
     displacements, found = [np.zeros(0)], [np.zeros(0, bool)]
-    for start in range(0, len(points), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
+    count = max(AT_ONCE // len(steps), 1)
+    for start in range(0, len(points), count):
+        some = slice(start, start + count)
         along = points[some, None] + steps[None, :, None] * direction[some, None]
         inside = _at(mask, along.reshape(-1, mask.ndim)).reshape(along.shape[:2])
         before, after = inside[:, :-1], inside[:, 1:]

@@ -16,7 +16,7 @@ from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes, voxels
 from thesis_lib.annotation.consensus import shape_based_average
 from thesis_lib.annotation.displacements import object_displacements, warn_of_small_radius
-from thesis_lib.annotation.moments import Correlation
+from thesis_lib.annotation.moments import Correlation, checked_series
 from thesis_lib.annotation.presence import background_of, drawn_objects, images, rates
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.quantities import Measured
@@ -64,7 +64,11 @@ class Variation:
     @classmethod
     def of(cls, objects, series, drawn, biases, spacing=None, points=None, unit="px"):
         """The Variation of these displacements. Of `objects` only the columns group and diameter are used."""
-        measured = Measured.of(series, objects["diameter"], points)
+        checks.table("objects", objects, ("group", "diameter"))
+        checks.table("drawn", drawn, ("group", "objects", "missed", "invented"))
+        if len(checked_series(series)) != len(objects):
+            raise ValueError(f"series must be one for each of {len(objects)} rows of objects; got {len(series)}")
+        measured = Measured.of(checked_series(series), objects["diameter"], points)
         along = measured.moments.correlation()
         quantities = measured.quantities(along) | rates(drawn)
         mean, mean_weight, shape, scale = (quantities[name] for name in ("bias", "mean_weight", "shape", "scale"))
@@ -77,7 +81,7 @@ class Variation:
 
     def part(self, keep):
         """The Variation of some rows of `objects`: keep is a boolean for each. The rates stay those of all."""
-        keep = np.asarray(keep)
+        keep = checks.array("keep", keep)
         if keep.shape != (len(self.objects),) or keep.dtype != bool or keep.sum() < 2:
             raise ValueError(
                 f"keep must be a boolean for each of {len(self.objects)} rows, True for two or more; got {keep!r}"
@@ -116,8 +120,8 @@ class Variation:
 
         Returns:
             DataFrame with quantity, unit (px, px^2, mm, mm^2 or none), estimate, low, high. The interval is missing if
-            there is a single group. Lengths have a second row in mm where `spacing` is known, from displacements in mm; only
-            the correlation length is converted by the geometric mean of `spacing`.
+            there is a single group. Lengths have a second row in mm where `spacing` is known, from displacements in mm;
+            only the correlation length is converted by the geometric mean of `spacing`.
         """
         level = checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
         groups = pd.concat([self.objects["group"], self.drawn["group"]])
@@ -245,7 +249,8 @@ def _spacings(spacing, number, axes):
         sides = voxels.lengths_of_images(spacing, number)
         return [None if one is None else voxels.lengths(one, 3) for one in sides], None
     if spacing is not None:
-        spacing = [spacing] * number if np.ndim(spacing) == 0 else _one_an_image("spacing", spacing, number)
+        is_number = not checks.array("spacing", spacing).ndim
+        spacing = [spacing] * number if is_number else _one_an_image("spacing", spacing, number)
         spacing = np.array([checks.real("spacing", one, 0.0, open_low=True) for one in spacing])
     return [None] * number, spacing
 

@@ -37,6 +37,7 @@ def scores(labels, probabilities, band=None, spacing=None):
     checks.same_shape("labels", labels, "probabilities[..., 0]", probabilities[..., 0])
     counted = labels != IGNORE
     if band is not None:
+        band = checks.real("band", band, 0.5 * voxels.lengths(spacing, voxels.axes(labels)).min())
         counted &= geometry.near_boundary(labels, band, spacing)
     log_loss, brier = (values[counted] for values in per_pixel(labels, probabilities))
     confidence, correct = probabilities.max(-1)[counted], (probabilities.argmax(-1) == labels)[counted]
@@ -67,7 +68,9 @@ def checked_probabilities(probabilities):
 
 def per_pixel(labels, probabilities):
     """Log loss (nats) and Brier score of every pixel: two float arrays of the labels' shape, NaN where it is 255."""
-    labels = np.asarray(labels).astype(int)
+    probabilities = checked_probabilities(probabilities)
+    labels = voxels.label_maps("labels", labels, probabilities.shape[-1], ignore=IGNORE).astype(int)
+    checks.same_shape("labels", labels, "probabilities[..., 0]", probabilities[..., 0])
     ignored = labels == IGNORE
     true = np.take_along_axis(probabilities, np.where(ignored, 0, labels)[..., None], -1)[..., 0]
     true = np.where(ignored, np.nan, true)

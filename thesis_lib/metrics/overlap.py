@@ -57,6 +57,8 @@ def from_confusion(counts, background=None):
     counts = checks.number_array("counts", counts, what, low=0.0).astype(float)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"counts must be {what}; got shape {counts.shape}")
+    if counts.size and counts.max() >= 2**62:
+        raise ValueError(f"counts must be {what}, below 2^62; got {counts.max():g}")
     if background is not None:
         checks.integer("background", background, 0, len(counts) - 1)
     correct, true, predicted = np.diag(counts), counts.sum(1), counts.sum(0)

@@ -119,6 +119,8 @@ def size(true, predicted, spacing=None):
         dict: boundary_bias, the mean displacement of the predicted boundary, px or mm, positive where objects are drawn
         too large; volume_ratio, predicted over true area or volume. NaN where there is no boundary, or no true object.
     """
+    true, predicted = voxels.one_map("true", true), voxels.one_map("predicted", predicted)
+    checks.same_shape("true", true, "predicted", predicted)
     displacements = boundary_displacements(predicted[None], true[None], background=0, spacing=spacing)
     area = (true == 1).sum()
     return {
