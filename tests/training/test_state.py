@@ -10,7 +10,7 @@ import pytest
 
 from thesis_lib import files
 from thesis_lib.segmentation import Run
-from thesis_lib.training.callbacks import Checkpoint, callbacks, ended
+from thesis_lib.training.callbacks import Checkpoint, callbacks, ended, full_disk_named
 from thesis_lib.training.state import TrainingState
 
 RUN = {
@@ -256,3 +256,11 @@ def test_the_state_of_every_kind_of_variable_is_kept(tmp_path):
     assert [len(kinds[kind]) for kind in ("weight", "random", "optimizer")] == [4, 1, 6]
     with np.load(tmp_path / "state.npz") as stored:
         assert sum(name != "about" for name in stored.files) == 11
+
+
+def test_a_full_disk_is_named_whoever_meets_it(tmp_path):
+    message = f"no space is left to write in {tmp_path}; what was there is unchanged"
+    with pytest.raises(OSError, match=message), full_disk_named(tmp_path):
+        raise RuntimeError("events.out.v2; No space left on device\n\tCould not initialize events writer")  # TensorFlow
+    with pytest.raises(ValueError, match="another error"), full_disk_named(tmp_path):
+        raise ValueError("another error")

@@ -18,7 +18,7 @@ from thesis_lib.segmentation.raster_task import RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
 from thesis_lib.targets.objectives import OBJECTIVES, objective
-from thesis_lib.training.callbacks import callbacks, ended, model_digest, scored
+from thesis_lib.training.callbacks import callbacks, ended, full_disk_named, model_digest, scored
 from thesis_lib.training.optimization import learning_rate, use_xla
 
 
@@ -136,7 +136,7 @@ class Run(Settings):
 
         Raises:
             ValueError: if the loss is never finite, naming learning_rate.
-            OSError: if `output` cannot be written to.
+            OSError: if `output` cannot be written to, or its disk is full.
         """
         checks.integer("progress", progress, 0, 2)
         folder, identity = writable_folder(self.folder), self.identity
@@ -154,7 +154,8 @@ class Run(Settings):
         keep = callbacks(folder, self.patience, self.schedule, **given)
         # The batches have an order of their own, which a training that resumes takes up; Keras would draw another.
         options = {"epochs": self.epochs, "callbacks": keep, "verbose": progress, "shuffle": False}
-        model.fit(training, validation_data=validation, **options)
+        with full_disk_named(folder):
+            model.fit(training, validation_data=validation, **options)
         if not np.isfinite(self.log()["val_loss"]).any():
             raise ValueError(
                 "learning_rate must be small enough to train with; "

@@ -1,7 +1,9 @@
 """Callbacks of a training that keep the best weights, write logs and resume after a kill."""
 
+import errno
 import hashlib
 import json
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -56,8 +58,13 @@ def callbacks(
 
     Raises:
         OSError, ValueError: if the folder cannot be written to, or has braces in its name.
+        ValueError: naming an argument of another kind.
     """
     checks.integer("patience", patience, 1)
+    checks.instance("monitor", monitor, str, "the name of a loss or metric")
+    if tensorboard is not None:
+        checks.boolean("tensorboard", tensorboard)
+    identity(run)
     checks.one_of("schedule", schedule, SCHEDULES)
     watched = {"monitor": monitor, "mode": checks.one_of("mode", mode, ("min", "max"))}
     only_best = checks.one_of("keep", keep, KEPT) == "best"
@@ -77,6 +84,18 @@ def callbacks(
     if tensorboard or (tensorboard is None and find_spec("tensorflow")):
         several.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     return several
+
+
+@contextmanager
+def full_disk_named(folder):
+    """Turns another library's error on a full disk, such as TensorBoard's, into an OSError that names the folder."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, OSError) and "No space left on device" in str(error):
+            message = f"no space is left to write in {folder}; what was there is unchanged"
+            raise OSError(errno.ENOSPC, message) from error
+        raise
 
 
 class NotANumberIsWorst(keras.callbacks.Callback):
@@ -101,8 +120,12 @@ class Checkpoint(keras.callbacks.ModelCheckpoint):
     """
 
     def __init__(self, path, network=None, **options):
-        self.path = Path(path)
+        self.path = checks.path("path", path)
+        if self.path.suffix != ".keras":
+            raise ValueError(f"path must end in .keras; got {str(path)!r}")
         super().__init__(self.path, **options)
+        if network is not None:
+            checks.instance("network", network, keras.Model, "a keras.Model or None")
         self.network = network and keras.Model(network.inputs, network.outputs, name=network.name)
 
     def set_model(self, model):
@@ -119,6 +142,8 @@ class InOrder(keras.callbacks.Callback):
 
     def __init__(self, batches):
         super().__init__()
+        if not callable(getattr(batches, "start", None)):
+            raise ValueError(f"batches must have a method start(epoch); got {checks.shown(batches)}")
         self.batches = batches
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -142,10 +167,11 @@ def ended(folder, run, model="best.keras"):
 
     If so, a state that a kill at the very end left is taken away.
     """
-    path = Path(folder) / ENDED
-    whole_run = (Path(folder) / model).exists() and path.is_file() and path.read_text() == identity(run)
+    folder, model = checks.path("folder", folder), checks.path("model", model, "a file's name")
+    path, text = folder / ENDED, identity(run)
+    whole_run = (folder / model).exists() and path.is_file() and path.read_text() == text
     if whole_run:
-        (Path(folder) / STATE).unlink(missing_ok=True)
+        (folder / STATE).unlink(missing_ok=True)
     return whole_run
 
 
