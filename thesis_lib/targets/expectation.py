@@ -13,7 +13,7 @@ from thesis_lib.targets.losses import TINY, ForwardLikelihood
 from thesis_lib.targets.overlap import SoftDice
 
 
-def expected_labels(labels, probabilities, prior):
+def expected_labels(labels, probabilities, prior, spacing=None):
     """The posterior of the true classes, given what was drawn and what the network predicts (the E-step of EM).
 
     Each drawn pixel may come from any pixel within the annotator's reach. Its vote is shared among them in proportion
@@ -22,19 +22,20 @@ def expected_labels(labels, probabilities, prior):
     identity; Dempster, Laird & Rubin, Journal of the Royal Statistical Society B, 1977).
 
     Args:
-        labels: integer (N, H, W), as drawn; 255 casts no vote.
-        probabilities: float (N, H, W, K), predicted for the true classes.
-        prior: BoundaryPrior.
+        labels: integer (N, H, W) or (N, D, H, W), as drawn; 255 casts no vote.
+        probabilities: float array with a last axis K more, predicted for the true classes.
+        prior, spacing: as for `blur`.
 
     Returns:
-        float (N, H, W, K); sums to one, or is 0 where no vote comes from.
+        float array of the shape of `probabilities`; sums to one, or is 0 where no vote comes from.
 
     Raises:
         ValueError: if an argument is not of this kind.
     """
     labels, _ = labels_and_logits(labels, checked_maps("probabilities", probabilities))
-    drawn = ops.maximum(blur(probabilities, prior), TINY)
-    votes = probabilities * blur(backend.one_hot(labels, probabilities.shape[-1], drawn.dtype) / drawn, prior)
+    drawn = ops.maximum(blur(probabilities, prior, spacing), TINY)
+    one_hot = backend.one_hot(labels, probabilities.shape[-1], drawn.dtype)
+    votes = probabilities * blur(one_hot / drawn, prior, spacing)
     return votes / ops.maximum(ops.sum(votes, axis=-1, keepdims=True), TINY)
 
 
@@ -47,7 +48,7 @@ class ForwardDice(MapLoss):
     asks for the same sharp map as the likelihood. They count as fixed: no gradient passes through them.
 
     Args:
-        prior: BoundaryPrior, as for `ForwardLikelihood`.
+        prior, spacing: as for `ForwardLikelihood`.
 
     Raises:
         ValueError: if prior is no BoundaryPrior.
@@ -56,20 +57,21 @@ class ForwardDice(MapLoss):
         >>> model.compile("adam", ForwardDice(BoundaryPrior.known(sigma=1.5)))  # doctest: +SKIP
     """
 
-    def __init__(self, prior, name="forward_dice", **options):
+    def __init__(self, prior, spacing=None, name="forward_dice", **options):
         super().__init__(name=name, **options)
-        self.likelihood, self.dice = ForwardLikelihood(prior), SoftDice()
+        self.likelihood, self.dice = ForwardLikelihood(prior, spacing=spacing), SoftDice()
 
     def call(self, labels, logits):
         labels, logits = labels_and_logits(labels, logits)
         probabilities = backend.softmax(logits)
-        targets = ops.stop_gradient(expected_labels(labels, probabilities, self.likelihood.prior))
+        annotator = self.likelihood.prior, self.likelihood.spacing
+        targets = ops.stop_gradient(expected_labels(labels, probabilities, *annotator))
         return ops.mean(self.likelihood.call(labels, logits), axis=spatial_axes(logits)) + self.dice.call(
             targets, logits
         )
 
     def get_config(self):
-        return {**super().get_config(), "prior": asdict(self.likelihood.prior)}
+        return {**super().get_config(), "prior": asdict(self.likelihood.prior), "spacing": self.likelihood.spacing}
 
     @classmethod
     def from_config(cls, config):

@@ -26,10 +26,16 @@ def filtered(maps, taps, axis):
     Returns:
         tensor of the same shape.
     """
-    if backend.is_jax():
-        banded = lambda values: _banded(values, taps, axis)
-        # The filter is symmetric, so its gradient is the filter itself.
-        return ops.custom_gradient(lambda values: (banded(values), banded))(maps)
+    one_pass = lambda values: (_banded if backend.is_jax() else _convolved)(values, taps, axis)
+    if not (backend.is_jax() or backend.is_torch()):
+        return one_pass(maps)
+    # The filter is symmetric, so its gradient is the filter itself; it is faster than that of its parts.
+    slope = lambda *values, upstream=None: one_pass(values[-1] if upstream is None else upstream)
+    return ops.custom_gradient(lambda values: (one_pass(values), slope))(maps)
+
+
+def _convolved(maps, taps, axis):
+    """The filter by a depthwise convolution."""
     return _in_planes(maps, axis, lambda planes, size: depthwise(planes, taps.reshape(size(len(taps))), "same"))
 
 

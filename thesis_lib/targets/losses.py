@@ -18,7 +18,7 @@ from thesis_lib import backend, checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.labels import IGNORE
 from thesis_lib.targets.base import MapLoss, labels_and_logits
-from thesis_lib.targets.blurring import blur, blur_of_class
+from thesis_lib.targets.blurring import blur, blur_of_class, checked_spacing
 
 TINY = 1e-30  # smallest likelihood; where the network is sure and wrong, its gradient is still that of cross-entropy
 CLASS_WEIGHTS = ("uniform", "drop_background", "largest", "smallest", "median")
@@ -173,6 +173,7 @@ class ForwardLikelihood(MapLoss):
         prior: BoundaryPrior.
         class_weights: K weights, 0 or more, of the pixels drawn as each class; None if `loss` is given.
         loss: a loss on integer labels and logits that scores the blurred prediction instead of the log likelihood.
+        spacing: sides of a pixel or voxel, mm, as for `blur`; a prior in mm needs it.
         options: data_format, name and reduction, as of `MapLoss`.
 
     Raises:
@@ -184,16 +185,20 @@ class ForwardLikelihood(MapLoss):
         >>> model.compile("adam", ForwardLikelihood(prior))
         >>> model.fit(images, labels)
 
+    Volumes (N, D, H, W) whose voxels are 3 x 0.8 x 0.8 mm large, by a prior in mm.
+        >>> prior = BoundaryPrior(unit="mm").fit(drawn[:4], true[:4], background=0, spacing=(3.0, 0.8, 0.8))
+        >>> model.compile("adam", ForwardLikelihood(prior, spacing=(3.0, 0.8, 0.8)))
+
     In a loop of PyTorch: logits (N, K, H, W) of one's own `torch.nn.Module`, and labels (N, H, W), which come first.
         >>> criterion = ForwardLikelihood(prior, data_format="channels_first")
         >>> criterion(labels, network(images)).backward()
     """
 
-    def __init__(self, prior, class_weights=None, loss=None, name="forward_likelihood", **options):
+    def __init__(self, prior, class_weights=None, loss=None, spacing=None, name="forward_likelihood", **options):
         super().__init__(name=name, **options)
         if loss is not None and class_weights is not None:
             raise ValueError(f"class_weights must be None beside a loss, which has its own; got {class_weights!r}")
-        self.prior = checked_prior(prior)
+        self.prior, self.spacing = checked_prior(prior, spacing=spacing), checked_spacing(spacing)
         self.class_weights = _checked_weights(class_weights)
         self.loss = None if loss is None else _checked_loss("loss", loss)
 
@@ -201,14 +206,15 @@ class ForwardLikelihood(MapLoss):
         labels, logits = labels_and_logits(labels, logits)
         probabilities = backend.softmax(logits)
         if self.loss is not None:
-            return self.loss.call(labels, ops.log(ops.maximum(blur(probabilities, self.prior), TINY)))
-        likelihood = blur_of_class(probabilities, labels, self.prior)
+            return self.loss.call(labels, ops.log(ops.maximum(blur(probabilities, self.prior, self.spacing), TINY)))
+        likelihood = blur_of_class(probabilities, labels, self.prior, self.spacing)
         return negative_log_likelihood(labels, likelihood, self.class_weights, logits.shape[-1])
 
     def get_config(self):
         return {
             **super().get_config(),
             "prior": asdict(self.prior),
+            "spacing": self.spacing,
             "loss": keras.saving.serialize_keras_object(self.loss),
             "class_weights": self.class_weights,
         }

@@ -63,6 +63,7 @@ class Parts:
     magnitude: float = 0.9
     class_weights: tuple | None = None
     background: int | None = None
+    spacing: tuple | None = None
 
     def smoothed(self, rule, loss=None):
         """The loss against labels that a rule smooths."""
@@ -93,26 +94,29 @@ OBJECTIVES = {
         ("prior", "adjacency"),
     ),
     "spatially_varying": Objective("spatially varying", lambda p: p.smoothed(SpatiallyVarying())),
-    "posterior": Objective("posterior soft labels", lambda p: p.smoothed(Posterior(p.prior)), ("prior",)),
+    "posterior": Objective("posterior soft labels", lambda p: p.smoothed(Posterior(p.prior, p.spacing)), ("prior",)),
     "forward": Objective(
-        "forward likelihood", lambda p: ForwardLikelihood(p.prior, p.class_weights), ("prior",), likelihood=True
+        "forward likelihood",
+        lambda p: ForwardLikelihood(p.prior, p.class_weights, spacing=p.spacing),
+        ("prior",),
+        likelihood=True,
     ),
     "forward_uniform": Objective(
         "forward likelihood, uniform smoothing",
-        lambda p: ForwardLikelihood(p.prior, loss=p.smoothed(Uniform(p.magnitude))),
+        lambda p: ForwardLikelihood(p.prior, loss=p.smoothed(Uniform(p.magnitude)), spacing=p.spacing),
         ("prior", "magnitude"),
         likelihood=True,
     ),
     "forward_dice": Objective(
         "forward likelihood + soft Dice",
-        lambda p: ForwardLikelihood(p.prior, loss=_cross_entropy_and_dice()),
+        lambda p: ForwardLikelihood(p.prior, loss=_cross_entropy_and_dice(), spacing=p.spacing),
         ("prior",),
         takes_class_weights=False,
         likelihood=True,
     ),
     "forward_expected_dice": Objective(
         "forward likelihood + Dice of expected labels",
-        lambda p: ForwardDice(p.prior),
+        lambda p: ForwardDice(p.prior, p.spacing),
         ("prior",),
         takes_class_weights=False,
         likelihood=True,
@@ -132,6 +136,9 @@ OBJECTIVES = {
 }
 
 
+IN_PIXELS = ("weighted_adjacent_prior", "shift")  # their priors are in px, whatever the spacing
+
+
 def objectives_needing(what):
     """Names of the objectives that use "prior", "adjacency", "magnitude" or "background", whichever `what` is."""
     return tuple(name for name, objective in OBJECTIVES.items() if what in objective.needs)
@@ -146,6 +153,7 @@ def objective(
     class_weights=None,
     background=None,
     data_format="channels_last",
+    spacing=None,
 ):
     """The loss of that name, on integer labels (N, H, W) and logits (N, H, W, K).
 
@@ -161,6 +169,8 @@ def objective(
         class_weights: K weights, 0 or more, or None; None for objectives that do not take them.
         background: the background's class, for the objectives that need it.
         data_format: "channels_first" if logits are (N, K, H, W), as PyTorch has them.
+        spacing: sides of a pixel or voxel, mm, as for `blur`, which a prior in mm needs. weighted_adjacent_prior and
+            shift take priors in px alone.
 
     Returns:
         keras.losses.Loss.
@@ -175,7 +185,8 @@ def objective(
     checks.one_of("objective", name, OBJECTIVES)
     chosen = OBJECTIVES[name]
     if "prior" in chosen.needs:
-        checked_prior(prior, f"prior for the objective {name!r}")
+        in_px = name in IN_PIXELS
+        checked_prior(prior, f"prior for the objective {name!r}", None if in_px else spacing)
     if "background" in chosen.needs:
         checks.integer("background", background, 0)
     if class_weights is not None and not chosen.takes_class_weights:
@@ -183,6 +194,6 @@ def objective(
             f"class_weights must be None for the objective {name!r}, whose loss is not a sum over pixels; "
             f"got {class_weights!r}"
         )
-    loss = chosen.build(Parts(prior, adjacency, magnitude, class_weights, background))
+    loss = chosen.build(Parts(prior, adjacency, magnitude, class_weights, background, spacing))
     loss.data_format = checks.one_of("data_format", data_format, DATA_FORMATS)
     return loss

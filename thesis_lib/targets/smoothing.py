@@ -16,7 +16,7 @@ from keras import ops
 from thesis_lib import backend, checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.labels import IGNORE
-from thesis_lib.targets.blurring import blur
+from thesis_lib.targets.blurring import blur, checked_spacing
 from thesis_lib.targets.filters import depthwise
 
 RULES = ("fixed_uniform", "fixed_adjacent", "weighted_uniform", "weighted_adjacent")
@@ -136,22 +136,25 @@ class Posterior:
 
     Args:
         prior: BoundaryPrior.
+        spacing: sides of a pixel or voxel, mm, as for `blur`; a prior in mm needs it.
     """
 
     prior: BoundaryPrior
+    spacing: tuple | None = None
 
     def __post_init__(self):
-        checked_prior(self.prior)
+        checked_prior(self.prior, spacing=self.spacing)
+        checked_spacing(self.spacing)
 
     def __call__(self, labels, num_classes):
-        return blur(OneHot()(labels, num_classes), self.prior)
+        return blur(OneHot()(labels, num_classes), self.prior, self.spacing)
 
     def get_config(self):
-        return {"prior": asdict(self.prior)}
+        return {"prior": asdict(self.prior), "spacing": checked_spacing(self.spacing)}
 
     @classmethod
     def from_config(cls, config):
-        return cls(BoundaryPrior(**config["prior"]))
+        return cls(BoundaryPrior(**config["prior"]), config.get("spacing"))
 
 
 def adjacency(labels, num_classes):
