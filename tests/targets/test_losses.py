@@ -190,7 +190,27 @@ def test_every_objective_keeps_its_value_in_double_and_half_precision(name, floa
         (lambda: smoothing.blur(np.zeros((4, 4)), PRIOR), r"maps must be a float tensor \(N, H, W, K\); got \(4, 4\)"),
         (lambda: smoothing.blur(np.zeros((1, 4, 4, 2)), 1.0), "prior must be a BoundaryPrior; got 1.0"),
         (lambda: shifted("ab", PRIOR, 0), r"maps must be a float tensor \(N, H, W, K\); got str"),
-        (lambda: expected_labels("ab", np.zeros((1, 4, 4, 2)), PRIOR), r"labels must be .*; got shapes \(\) and"),
+        (
+            lambda: expected_labels("ab", np.zeros((1, 4, 4, 2)), PRIOR),
+            "labels must be an array or a tensor of numbers; got 'ab'",
+        ),
+        (lambda: ForwardLikelihood(PRIOR)(LABELS, None), "logits must be an array or a tensor of numbers; got None"),
+        (
+            lambda: ForwardLikelihood(PRIOR)(LABELS + 9, SCORES),
+            "labels must be classes in 0..2, .* 9 to 11",
+        ),
+        (lambda: ForwardLikelihood(PRIOR)(SCORES, LABELS), r"labels must come first and logits second"),
+        (lambda: ForwardLikelihood(PRIOR, data_format="last"), "data_format must be one of channels_first, channels_l"),
+        (
+            lambda: ForwardLikelihood(PRIOR)(LABELS, SCORES.transpose(0, 3, 1, 2)),
+            "labels must be integer class maps .* which fit data_format='channels_first'",
+        ),
+        (lambda: SmoothedLoss(len), "smoothing must be a rule of thesis_lib.targets, such as OneHot"),
+        (lambda: smoothing.OneHot()(LABELS / 2, 3), "labels must be integer class maps"),
+        (lambda: smoothing.Uniform(0.9)(LABELS, None), "num_classes must be a whole number from 1"),
+        (lambda: smoothing.ClassMatrix([[1e200]]), "matrix must be non-negative with rows that sum to one"),
+        (lambda: smoothing.blur(np.full((1, 2, 2, 2), np.nan), PRIOR), "maps must be an array of finite numbers"),
+        (lambda: objectives.objectives_needing(np.array([])), "what must be one of adjacency, background, magnitude"),
         (lambda: expected_labels(LABELS, [0.5], PRIOR), r"probabilities must be a float tensor .*; got list"),
         (lambda: shifted(np.zeros((1, 4, 4, 2), "float32"), PRIOR, 2), "background must be a whole number from 0 to 1"),
     ],
@@ -264,6 +284,7 @@ def test_a_class_that_is_nowhere_costs_nothing():
 
 
 LABELS = np.array([[[0, 0, 0, 0], [1, 1, 2, 2]], [[0, 0, 0, 0], [1, 1, 2, 2]]])[:, :, :3]  # counts 6, 4, 2
+SCORES = np.zeros((*LABELS.shape, 3), "float32")
 
 
 @pytest.mark.parametrize(

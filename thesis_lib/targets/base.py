@@ -1,10 +1,15 @@
 """What every loss of the library shares: the order and the shapes of its arguments, and where the channels are."""
 
+import re
+
 import keras
+import numpy as np
 from keras import ops
 
 from thesis_lib import backend, checks
+from thesis_lib.labels import IGNORE
 
+NUMBERS = re.compile(r"\b(bool|u?int\d+|b?float\d+)")  # in the name of a dtype, on any backend
 DATA_FORMATS = {
     "channels_last": "(N, H, W, K) or (N, D, H, W, K)",
     "channels_first": "(N, K, H, W) or (N, K, D, H, W)",
@@ -34,8 +39,9 @@ class MapLoss(keras.losses.Loss):
 
     @backend.uncompiled
     def __call__(self, y_true, y_pred, sample_weight=None):
+        y_true, y_pred = numeric("labels", y_true), numeric("logits", y_pred)
         with backend.beside(y_pred):
-            labels, logits = (getattr(values, "shape", ()) for values in (y_true, y_pred))
+            labels, logits = y_true.shape, y_pred.shape
             if len(labels) == len(logits) + 1:
                 raise ValueError(
                     "labels must come first and logits second, loss(labels, logits); "
@@ -47,10 +53,44 @@ class MapLoss(keras.losses.Loss):
                 else:
                     check_labels(labels, logits, self.data_format)
                 y_pred = ops.moveaxis(y_pred, 1, -1)
+            if len(labels) == len(logits) - 1 and (y_pred.shape[-1] or 0) > 1:
+                check_classes(y_true, y_pred.shape[-1])
             return super().__call__(y_true, y_pred, sample_weight)
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
+
+
+def numeric(name, value):
+    """`value`, if it is an array or a tensor of numbers; nested lists become an array."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        value = checks.array(name, value)
+    if not hasattr(value, "shape") or not NUMBERS.search(str(getattr(value, "dtype", ""))):
+        raise ValueError(f"{name} must be an array or a tensor of numbers; got {checks.shown(value)}")
+    return value
+
+
+def check_classes(labels, num_classes):
+    """Raise if an array of labels holds other values than classes and 255; on a device that would cost time."""
+    if not isinstance(labels, np.ndarray):
+        return
+    known = labels[labels != IGNORE]
+    if ((known < 0) | (known >= num_classes) | (known % 1 != 0)).any():
+        raise ValueError(
+            f"labels must be classes in 0..{num_classes - 1}, or {IGNORE}; "
+            f"got values from {known.min():g} to {known.max():g}"
+        )
+
+
+def checked_labels(labels, num_classes):
+    """What a smoothing rule is called with: (labels, num_classes), the labels as int32 (N, H, W) or (N, D, H, W)."""
+    labels, num_classes = numeric("labels", labels), checks.class_count("num_classes", num_classes)
+    if len(labels.shape) not in (3, 4) or "float" in str(labels.dtype):
+        raise ValueError(
+            f"labels must be integer class maps (N, H, W) or (N, D, H, W); got {tuple(labels.shape)}, {labels.dtype}"
+        )
+    check_classes(labels, num_classes)
+    return ops.cast(labels, "int32"), num_classes
 
 
 def check_labels(labels, logits, data_format="channels_last"):

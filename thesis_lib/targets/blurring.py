@@ -5,10 +5,10 @@ import math
 import numpy as np
 from keras import ops
 
-from thesis_lib import backend
+from thesis_lib import backend, checks
 from thesis_lib.annotation import voxels
 from thesis_lib.annotation.prior import checked_prior, gaussian_taps
-from thesis_lib.targets.base import spatial_axes
+from thesis_lib.targets.base import numeric, spatial_axes
 from thesis_lib.targets.filters import filtered
 
 
@@ -51,7 +51,7 @@ def blur_of_class(maps, labels, prior, spacing=None):
 
 def _mixture(maps, prior, spacing, part):
     """The mixture of Gaussian blurs of a part of the maps' classes, which `part` takes from the sums of weights."""
-    checked_maps("maps", maps)
+    maps = checked_maps("maps", maps)
     total = None
     axes = spatial_axes(maps)
     for weight, sigmas in checked_prior(prior, spacing=spacing).gaussians_in_pixels(spacing, len(axes)):
@@ -66,7 +66,9 @@ def checked_maps(name, maps):
     shape = getattr(maps, "shape", None)
     if shape is None or len(shape) not in (4, 5):
         raise ValueError(f"{name} must be a float tensor (N, H, W, K); got {shape or type(maps).__name__}")
-    return maps
+    if isinstance(maps, np.ndarray):
+        return checks.number_array(name, maps)
+    return numeric(name, maps)
 
 
 def checked_spacing(spacing):

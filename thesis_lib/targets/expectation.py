@@ -7,7 +7,7 @@ from keras import ops
 
 from thesis_lib import backend
 from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.targets.base import MapLoss, labels_and_logits, spatial_axes
+from thesis_lib.targets.base import MapLoss, labels_and_logits, numeric, spatial_axes
 from thesis_lib.targets.blurring import blur, checked_maps
 from thesis_lib.targets.losses import TINY, ForwardLikelihood
 from thesis_lib.targets.overlap import SoftDice
@@ -32,7 +32,8 @@ def expected_labels(labels, probabilities, prior, spacing=None):
     Raises:
         ValueError: if an argument is not of this kind.
     """
-    labels, _ = labels_and_logits(labels, checked_maps("probabilities", probabilities))
+    probabilities = checked_maps("probabilities", probabilities)
+    labels, _ = labels_and_logits(numeric("labels", labels), probabilities)
     drawn = ops.maximum(blur(probabilities, prior, spacing), TINY)
     one_hot = backend.one_hot(labels, probabilities.shape[-1], drawn.dtype)
     votes = probabilities * blur(one_hot / drawn, prior, spacing)

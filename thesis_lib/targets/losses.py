@@ -118,7 +118,7 @@ class SmoothedLoss(MapLoss):
 
     def __init__(self, smoothing, loss=None, class_weights=None, name="smoothed_loss", **options):
         super().__init__(name=name, **options)
-        if not callable(smoothing) or isinstance(smoothing, type):
+        if not callable(smoothing) or isinstance(smoothing, type) or not hasattr(smoothing, "get_config"):
             raise ValueError(f"smoothing must be a rule of thesis_lib.targets, such as OneHot(); got {smoothing!r}")
         self.smoothing = smoothing
         self.loss = None if loss is None else _checked_loss("loss", loss)

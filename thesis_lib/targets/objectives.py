@@ -141,6 +141,7 @@ IN_PIXELS = ("weighted_adjacent_prior", "shift")  # their priors are in px, what
 
 def objectives_needing(what):
     """Names of the objectives that use "prior", "adjacency", "magnitude" or "background", whichever `what` is."""
+    checks.one_of("what", what, ("prior", "adjacency", "magnitude", "background"))
     return tuple(name for name, objective in OBJECTIVES.items() if what in objective.needs)
 
 

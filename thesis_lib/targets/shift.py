@@ -54,7 +54,7 @@ def shifted(maps, prior, background):
     Raises:
         ValueError: if an argument is not of this kind, or the background is no class of the maps.
     """
-    checked_maps("maps", maps)
+    maps = checked_maps("maps", maps)
     checked_prior(prior)
     checks.integer("background", background, 0, maps.shape[-1] - 1)
     weights = shift_probabilities(prior)

@@ -16,6 +16,7 @@ from keras import ops
 from thesis_lib import backend, checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.labels import IGNORE
+from thesis_lib.targets.base import checked_labels
 from thesis_lib.targets.blurring import blur, checked_spacing
 from thesis_lib.targets.filters import depthwise
 
@@ -39,7 +40,7 @@ class OneHot:
     """Keeps all weight on the annotated class."""
 
     def __call__(self, labels, num_classes):
-        return backend.one_hot(labels, num_classes)
+        return backend.one_hot(*checked_labels(labels, num_classes))
 
 
 @_serializable
@@ -59,6 +60,7 @@ class Uniform:
         checks.real("magnitude", self.magnitude, 0.0, 1.0, open_low=True)
 
     def __call__(self, labels, num_classes):
+        labels, num_classes = checked_labels(labels, num_classes)
         if num_classes == 1:
             return OneHot()(labels, num_classes)
         rest = (1.0 - self.magnitude) / (num_classes - 1)
@@ -77,14 +79,15 @@ class ClassMatrix:
     matrix: np.ndarray
 
     def __post_init__(self):
-        matrix = checks.number_array("matrix", self.matrix).astype("float32")
+        matrix = checks.number_array("matrix", self.matrix)
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"matrix must be a finite square array; got shape {matrix.shape}")
         if (matrix < 0).any() or not np.allclose(matrix.sum(1), 1.0, atol=1e-4):
             raise ValueError(f"matrix must be non-negative with rows that sum to one; got {matrix!r}")
-        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "matrix", matrix.astype("float32"))
 
     def __call__(self, labels, num_classes):
+        labels, num_classes = checked_labels(labels, num_classes)
         if num_classes != len(self.matrix):
             raise ValueError(f"matrix must have a row for each of the {num_classes} classes; got {len(self.matrix)}")
         return ops.matmul(OneHot()(labels, num_classes), ops.convert_to_tensor(self.matrix))
@@ -111,9 +114,9 @@ class SpatiallyVarying:
         checks.real("sigma", self.sigma, 0.0, open_low=True)
 
     def __call__(self, labels, num_classes):
+        labels, num_classes = checked_labels(labels, num_classes)
         if len(labels.shape) != 3:
             raise ValueError(f"labels must be maps (N, H, W) for SpatiallyVarying; got shape {tuple(labels.shape)}")
-        labels = ops.cast(labels, "int32")
         labels = ops.concatenate([labels[:, :1], labels, labels[:, -1:]], axis=1)
         labels = ops.concatenate([labels[:, :, :1], labels, labels[:, :, -1:]], axis=2)
         return depthwise(OneHot()(labels, num_classes), self.kernel())
@@ -180,6 +183,8 @@ def adjacency(labels, num_classes):
     if num_classes <= IGNORE and (labels == IGNORE).any():
         return adjacency(np.where(labels == IGNORE, num_classes, labels), num_classes + 1)[:num_classes, :num_classes]
     labels = checks.label_maps("labels", labels, num_classes)
+    if labels.dtype == np.uint64:  # which NumPy mixes with int64 to floats
+        labels = labels.astype(np.int64)
     maps = labels.reshape((-1,) + labels.shape[-2:])
     counts = np.zeros((num_classes, num_classes), np.int64)
     for start in range(0, len(maps), 64):
