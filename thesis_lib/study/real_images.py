@@ -63,8 +63,9 @@ def _middle(image):
     return image[top : top + SIDE, left : left + SIDE]
 
 
-def pictures(folder, number):
+def pictures(folder, case):
     """The pictures of a case that `keep` wrote: dict from image, true, drawn or a target to uint8 (n, SIDE, SIDE)."""
+    number = list(pd.read_csv(folder / "cases.csv")["case"]).index(case)
     with np.load(folder / "pictures.npz") as arrays:
         return {key.split("/")[1]: arrays[key] for key in arrays.files if key.split("/")[0] == str(number)}
 
