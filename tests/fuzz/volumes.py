@@ -1,0 +1,94 @@
+"""How the fuzzing test calls what `thesis_lib.data` has for volumes and images of many bands."""
+
+import json
+import shutil
+
+import numpy as np
+from fuzz import files
+from fuzz.entry import Entry
+from fuzz.values import fields
+
+from thesis_lib import data as door
+
+VALUES = np.arange(120, dtype=np.uint8).reshape(4, 5, 6)
+LABELS = VALUES % 3
+ABOUT = {
+    "channel_names": {"0": "CT"},
+    "labels": {"background": 0, "a": 1, "b": 2},
+    "numTraining": 2,
+    "file_ending": ".nii.gz",
+}
+VOLUME = door.Volume(VALUES, (3.0, 1.0, 1.0))
+MASK = door.Volume(LABELS, (3.0, 1.0, 1.0))
+FOLDER = files.ROOT / "volumes"
+for kind, volume in (("images", VOLUME), ("masks", MASK)):
+    (FOLDER / kind).mkdir(parents=True)
+    for name in "ab":
+        door.write_volume(volume, FOLDER / kind / f"{name}.nii.gz")
+FILES = door.volume_folders(FOLDER / "images", FOLDER / "masks")
+UNPACKED = door.unpack(FILES, files.ROOT / "unpacked")
+BANDS = np.arange(90, dtype=np.uint16).reshape(5, 6, 3)
+door.write_bands(BANDS, files.ROOT / "bands.tif")
+NNUNET = files.ROOT / "nnunet"
+for part in ("imagesTr", "labelsTr"):
+    shutil.copytree(FOLDER / "masks", NNUNET / part)
+(NNUNET / "imagesTr" / "a.nii.gz").rename(NNUNET / "imagesTr" / "a_0000.nii.gz")
+(NNUNET / "imagesTr" / "b.nii.gz").rename(NNUNET / "imagesTr" / "b_0000.nii.gz")
+(NNUNET / "dataset.json").write_text(json.dumps(ABOUT))
+PATCHES = {"volumes": UNPACKED, "size": (2, 3, 3), "batch_size": 2, "seed": 0}
+
+
+def as_stored(given, result):
+    assert np.array_equal(np.squeeze(result.values), LABELS)
+
+
+def written(volume, path):
+    door.write_volume(volume, path)
+    return door.read_volume(path)
+
+
+def written_bands(values, path, like):
+    door.write_bands(values, path, like)
+    return door.read_bands(path)
+
+
+ENTRIES = {
+    "Volume": Entry(
+        door.Volume, {**fields(VOLUME), "name": "it"}, fixed=("name",), words={"values": "values", "spacing": "spacing"}
+    ),
+    "Volume.with_values": Entry(VOLUME.with_values, {"values": LABELS}),
+    "UnpackedVolumes.image": Entry(UNPACKED.image, {"i": 0}),
+    "UnpackedVolumes.mask": Entry(UNPACKED.mask, {"i": 0, "annotator": ""}, as_stored),
+    "VolumeFiles.image": Entry(FILES.image, {"i": 1}),
+    "VolumeFiles.mask": Entry(FILES.mask, {"i": 1, "annotator": "", "like": VOLUME}, as_stored),
+    "VolumePatches": Entry(
+        lambda **given: door.VolumePatches(**given)[0],
+        {
+            **PATCHES,
+            "patches_per_volume": 2,
+            "annotator": "",
+            "spacing": (3.0, 1.0, 1.0),
+            "scale": None,
+            "objects": 0.5,
+            "background": 0,
+            "mirror": (0, 1),
+        },
+        large=("patches_per_volume",),
+    ),
+    "VolumePatches.patch": Entry(door.VolumePatches(**PATCHES).patch, {"number": 1, "i": 0}),
+    "VolumePatches.spacing_of": Entry(door.VolumePatches(**PATCHES).spacing_of, {"index": 0}),
+    "VolumePatches.start": Entry(door.VolumePatches(**PATCHES).start, {"epoch": 1}),
+    "check_same_grid": Entry(door.check_same_grid, {"image": VOLUME, "mask": MASK}),
+    "load_nnunet": Entry(lambda folder: door.load_nnunet(folder) and None, {"folder": NNUNET}),
+    "read_bands": Entry(door.read_bands, {"path": files.ROOT / "bands.tif"}),
+    "read_volume": Entry(
+        door.read_volume,
+        {"path": FOLDER / "images" / "a.nii.gz", "labels": False, "like": VOLUME, "spacing": None, "series": None},
+    ),
+    "unpack": Entry(
+        door.unpack, {"volumes": FILES, "folder": files.ROOT / "unpacked"}, words={"folder": "output folder"}
+    ),
+    "volume_folders": Entry(door.volume_folders, {"images": FOLDER / "images", "masks": FOLDER / "masks"}),
+    "write_bands": Entry(written_bands, {"values": BANDS, "path": files.ROOT / "written.tif", "like": None}),
+    "write_volume": Entry(written, {"volume": VOLUME, "path": files.ROOT / "written.nii.gz"}),
+}
