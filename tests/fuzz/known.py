@@ -74,7 +74,7 @@ FAULTS = {
     "semi_supervised.Run.classifier": ("num_classes", "image_shape"),
     "semi_supervised.Run.compiled": ("steps",),
     "semi_supervised.Run.predict": ("image",),
-    "semi_supervised.Run.train": ("splits", "callbacks"),
+    "semi_supervised.Run.train": ("splits", "callbacks", "progress", "reuse"),
     "semi_supervised.Run.training_images": ("splits",),
     "semi_supervised.SigmoidRamp": ("length", "maximum"),
     "semi_supervised.choose_labelled": ("labels",),
