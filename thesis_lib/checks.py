@@ -34,13 +34,14 @@ def shown(value):
 def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high=False):
     """`value` as a float, if it is a finite number from low to high; open_low, open_high: without the bound itself."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool) and _is_finite(value)
-    too_low = is_number and (value < low or (open_low and value == low))
-    too_high = is_number and (value > high or (open_high and value == high))
+    found = float(value) if is_number else 0.0  # bounds may be too large for a number in half precision
+    too_low = found < low or (open_low and found == low)
+    too_high = found > high or (open_high and found == high)
     if not is_number or too_low or too_high:
         left = "(" if open_low or low == -math.inf else "["
         right = ")" if open_high or high == math.inf else "]"
         raise ValueError(f"{name} must be a finite number in {left}{low:g}, {high:g}{right}; got {shown(value)}")
-    return float(value)
+    return found
 
 
 def integer(name, value, low=None, high=None, of=None):
@@ -103,13 +104,15 @@ def listed(name, value, kinds, what):
     return list(value)
 
 
-def lengths(name, value, count, what, low=1):
-    """`value` as a tuple of `count` whole numbers, `low` or more, such as the shape of an image."""
+def lengths(name, value, count, what, low=1, high=2**15):
+    """`value` as a tuple of `count` whole numbers from low to high, such as the shape of an image."""
     is_list = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
     found = list(value) if is_list else []
-    are_whole = all(isinstance(one, numbers.Integral) and not isinstance(one, bool) and one >= low for one in found)
+    are_whole = all(
+        isinstance(one, numbers.Integral) and not isinstance(one, bool) and low <= one <= high for one in found
+    )
     if len(found) != count or not are_whole:
-        raise ValueError(f"{name} must be {what}, {count} whole numbers, {low} or more; got {shown(value)}")
+        raise ValueError(f"{name} must be {what}, {count} whole numbers from {low} to {high}; got {shown(value)}")
     return tuple(int(one) for one in found)
 
 

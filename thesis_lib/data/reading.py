@@ -18,9 +18,14 @@ def regular(path):
     """The path, if it is a file that ends: a pipe would be waited for, a device never ends.
 
     Raises:
-        FileNotFoundError, ValueError: naming the path.
+        FileNotFoundError, OSError, ValueError: naming the path.
     """
-    kind = Path(path).stat().st_mode
+    try:
+        kind = Path(path).stat().st_mode
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} is not there; expected a file") from None
+    except OSError as error:  # a name that is too long, or a folder that one may not enter
+        raise OSError(error.errno, f"{path} cannot be read: {error.strerror}") from error
     if not stat.S_ISREG(kind):
         raise ValueError(f"{path} must be a file; got a {'folder' if stat.S_ISDIR(kind) else 'pipe or device'}")
     return path

@@ -43,6 +43,9 @@ def export(model, folder, image_shape, tolerance=1e-3, seed=0):
         ) from error
     checks.real("tolerance", tolerance, 0.0)
     height, width, channels = checks.lengths("image_shape", image_shape, 3, "(H, W, C)")
+    accepted = getattr(model, "input_shape", (None,) * 4)[1:]  # a subclass of keras.Model does not say
+    if len(accepted) != 3 or any(n not in (None, m) for n, m in zip(accepted, (height, width, channels))):
+        raise ValueError(f"image_shape must be one that the model takes, {accepted}; got {checks.shown(image_shape)}")
     seed = checks.integer("seed", seed, 0)
     folder = writable_folder(folder)
     images = keras.Input((height, width, channels), name="images")

@@ -139,6 +139,7 @@ class Run(Settings):
             OSError: if `output` cannot be written to, or its disk is full.
         """
         checks.integer("progress", progress, 0, 2)
+        reuse = checks.boolean("reuse", reuse)
         folder, identity = writable_folder(self.folder), self.identity
         if reuse and ended(folder, identity):
             return self.trained_network()
@@ -189,10 +190,13 @@ class Run(Settings):
         After training by a likelihood (the objectives forward*) they are of the true classes: use them to outline and
         to measure objects. Other objectives state what the annotators to train on would draw.
         """
-        image = np.asarray(image)
+        image = checks.array("image", image)
         channels = self.task.image_shape[-1]
-        if image.ndim != 3 or image.shape[-1] != channels:
-            raise ValueError(f"image must be of shape (H, W, {channels}); got {image.shape}")
+        are_numbers = image.dtype.kind in "biuf" and image.size
+        if not are_numbers or image.ndim != 3 or image.shape[-1] != channels:
+            raise ValueError(f"image must be of shape (H, W, {channels}); got {image.shape}, {image.dtype}")
+        if not (image.min() >= 0 and image.max() <= 255):  # nor NaN
+            raise ValueError(f"image must hold values from 0 to 255; got {image.min():g} to {image.max():g}")
         return self.task.probabilities(self.trained_network(), image)
 
     def annotation_probabilities(self, image):

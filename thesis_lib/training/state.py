@@ -9,14 +9,22 @@ import keras
 import numpy as np
 import pandas as pd
 
+from thesis_lib import checks
 from thesis_lib.files import whole, write_csv
 
 REMEMBERED = ("best", "wait", "cooldown_counter", "stopped_epoch")  # by callbacks that compare epochs
 
 
 def identity(run):
-    """A run, a dict that JSON can hold, as the text by which runs are told apart."""
-    return json.dumps(run, sort_keys=True)
+    """A run, a dict that JSON can hold, as the text by which runs are told apart.
+
+    Raises:
+        ValueError: if JSON cannot hold it.
+    """
+    try:
+        return json.dumps(run, sort_keys=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"run must be what JSON can hold; got {checks.shown(run)}: {error}") from error
 
 
 class TrainingState(keras.callbacks.Callback):
