@@ -1,5 +1,7 @@
 """Small label maps whose answers can be worked out by hand."""
 
+import sys
+
 import matplotlib
 import numpy as np
 import pytest
@@ -34,6 +36,14 @@ def pytest_collection_modifyitems(items):
     """Run the longest files first; the order of the tests of a file stays."""
     rank = {name: position for position, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Figures that a test leaves open would add up, and matplotlib warns of many."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ class RasterTiles(keras.utils.PyDataset):
     filled with IGNORE.
 
     Args:
-        rasters: `Rasters`.
+        rasters: `Rasters`, or what has their images, image(i) and mask(i).
         size: side of a tile, px.
 
     Raises:
@@ -126,7 +126,10 @@ class RasterTiles(keras.utils.PyDataset):
 
     def __init__(self, rasters, size):
         super().__init__()
-        self.rasters = checks.instance("rasters", rasters, Rasters, "Rasters")
+        are_files = all(hasattr(rasters, name) for name in ("images", "image", "mask"))
+        if not are_files or isinstance(rasters, SceneRasters):
+            raise ValueError(f"rasters must be Rasters; got {checks.shown(rasters)}")
+        self.rasters = rasters
         self.size = size = checks.integer("size", size, 1, LARGEST)
         self.corners = []
         for i, path in enumerate(rasters.images):
