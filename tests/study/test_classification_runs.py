@@ -156,7 +156,8 @@ def test_two_runs_of_one_seed_are_named(runs):
 
 
 def test_every_field_of_a_run_that_changes_the_training_is_a_setting():
-    files = {"table", "file_column", "label_column", "skip_damaged", "workers", "output"}  # read and written
+    columns = {"file_column", "label_column", "group_column", "split_column"}
+    files = {"table", *columns, "skip_damaged", "workers", "output"}  # read and written
     others = {field.name for field in fields(Run)} - {*classification_runs.KIND, "seed", *files}
     assert others == set(classification_runs.SETTINGS)
 
