@@ -3,6 +3,7 @@ import pytest
 from raster_cases import COLOURS, write_table
 
 from thesis_lib.data import ClassTable, read_class_table
+from thesis_lib.data.csv_table import read_csv_table
 from thesis_lib.labels import IGNORE
 
 
@@ -101,3 +102,9 @@ def test_a_table_of_nothing_but_lines_does_not_fill_the_memory(tmp_path, content
     (tmp_path / "classes.csv").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_class_table(tmp_path / "classes.csv")
+
+
+def test_a_row_that_is_wider_than_its_lines_keeps_its_columns():
+    names, rows = read_csv_table(b'x,"y\nz",w\n1,2,3\n')
+    assert names == ["x", "y\nz", "w"]
+    assert rows.values.tolist() == [["1", "2", "3"]]

@@ -153,3 +153,8 @@ def test_class_numbers_are_whole_and_stored_without_losses(tmp_path):
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="got mode RGB. If it shows classes in colours, the table must list them"):
         read_image(tmp_path / "a.png", "index", "a")
+
+
+def test_a_file_of_one_byte_is_named():
+    with pytest.raises(ValueError, match="it cannot be read as an image: not of a supported kind"):
+        read_image(b"\x89", name="it")

@@ -152,6 +152,9 @@ def test_other_kinds(kind, options):
         if (kind, options) in OTHERS or (kind == "BMP" and mode == "P black and white"):
             with pytest.raises(ValueError, match="a must hold (class numbers .* without losses|an image of another)"):
                 read_image(content, "index", "a")
+        elif kind == "GIF" and mode == "P black and white":  # 0 and 1 that are shown as 0 and 255
+            with pytest.raises(ValueError, match="got a GIF that stores 0; 1 and shows the greys 0; 255"):
+                read_image(content, "index", "a")
         elif kind == "GIF" and mode == "1":  # stored as 0 and 255
             np.testing.assert_array_equal(read_image(content, "index", "a")[..., 0], 255 * stored)
         else:
@@ -186,3 +189,9 @@ def test_animations_are_refused_as_several_pages_are(kind, mode):
     content = saved(frames[0], kind, save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match=f"a must hold one picture; got a {kind} of 3 (frames|pages)"):
         read_image(content, mode, "a")
+
+
+def test_a_gif_of_greys_is_refused_where_they_are_not_what_it_stores():
+    ones = np.ones((4, 5), np.uint8)  # which Pillow stores as number 0 of a palette that begins with the grey 1
+    with pytest.raises(ValueError, match="got a GIF that stores 0 and shows the greys 1"):
+        read_image(saved(Image.fromarray(ones), "GIF"), "index", "a")

@@ -72,6 +72,8 @@ def encoded(draw, classes):
     if kind == "TIFF":
         options["compression"] = draw(st.sampled_from(COMPRESSIONS))
     picture = as_mode(classes, mode, draw(st.integers(0, 2**31)))
+    if (mode, kind) == ("P", "GIF"):  # for which Pillow numbers the classes anew
+        reject()
     buffer = io.BytesIO()
     try:
         picture.save(buffer, kind, **options)

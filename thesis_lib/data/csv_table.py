@@ -1,5 +1,6 @@
 """The cells of a CSV table that a person wrote, read by pandas."""
 
+import csv
 import io
 import re
 
@@ -30,7 +31,7 @@ def read_csv_table(content):
     text = same_form(content.decode("utf-8-sig")).replace("\r\n", "\n").replace("\r", "\n")
     rows, widest = text.count("\n") + 1, 1
     if rows <= MOST_CELLS:
-        widest += max(line.count(",") for line in text.split("\n"))  # pandas would take the first row's width for all
+        widest = _widest(text)  # pandas would take the first row's width, and wider rows' first cells for an index
     if rows * widest > MOST_CELLS:
         raise ValueError(f"rows times columns must be at most {MOST_CELLS:,}; got {rows:,} rows of up to {widest:,}")
     try:
@@ -42,6 +43,7 @@ def read_csv_table(content):
             keep_default_na=False,
             skipinitialspace=True,
             skip_blank_lines=False,
+            index_col=False,
         )
     except pd.errors.ParserError as error:
         unclosed = re.search(r"EOF inside string starting at row (\d+)", str(error))
@@ -56,3 +58,11 @@ def read_csv_table(content):
     while names[-1] == "":
         names.pop()
     return names, cells.iloc[1:]
+
+
+def _widest(text):
+    """Number of cells of the widest row, whose quoted cells may hold commas and line breaks."""
+    try:
+        return max((len(row) for row in csv.reader(io.StringIO(text), skipinitialspace=True)), default=1) or 1
+    except csv.Error as error:  # a cell of more than 131,072 characters
+        raise ValueError(str(error)) from error

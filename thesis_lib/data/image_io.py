@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from thesis_lib import checks
-from thesis_lib.data.reading import regular
+from thesis_lib.data.reading import in_words, regular
 from thesis_lib.files import whole
 
 MODES = {"RGB": 3, "L": 1, "colours": 3, "index": 1, "objects": 1}
@@ -126,7 +126,7 @@ def _why_unidentified(file):
     if not head:
         return "the file is empty"
     for kind, (factory, accept) in Image.OPEN.items():
-        if accept is not None and accept(head) is True:
+        if accept is not None and _accepts(accept, head):
             file.seek(0)
             try:
                 factory(file, "")
@@ -134,6 +134,14 @@ def _why_unidentified(file):
                 unsupported = re.search("unknown|unsupported|not supported", str(error), re.IGNORECASE)
                 return f"{kind} {'of an unsupported sort' if unsupported else 'damaged at its start'}: {error}"
     return "not of a supported kind, such as PNG, TIFF, JPEG or BMP, or damaged at its start"
+
+
+def _accepts(accept, head):
+    """Whether one of Pillow's tests takes the first bytes of a file for its kind; few bytes make some of them raise."""
+    try:
+        return accept(head) is True
+    except Exception:
+        return False
 
 
 def _raw_modes(picture):
@@ -206,12 +214,33 @@ def _numbers(picture, mode, raw_modes, is_signed):
             values = highest - values if grey[3] else values
         elif not OTHER_NUMBERS.fullmatch(raw):
             raise Unsupported(f"{STORED[mode]}; got pixels stored as {raw}")
+    _check_grey_gif(picture, values)
     if is_signed and picture.mode == "L":  # Pillow takes -1 for 255
         values = values.astype(np.uint8).view(np.int8)
     is_whole = values.dtype.kind != "f" or (values == np.rint(values)).all()
     if not is_whole or values.min() < 0 or values.max() > HIGHEST[mode]:
         raise Unsupported(f"{STORED[mode]}; got values from {values.min():g} to {values.max():g}")
     return Image.fromarray(values.astype(np.uint16 if mode == "objects" else np.uint8, copy=False))
+
+
+def _check_grey_gif(picture, values):
+    """Raise where a GIF shows other greys than the numbers that it stores: it has no greys but those of a palette.
+
+    A program that saves an image of grey values numbers those that occur anew: what is meant cannot be told.
+    """
+    if picture.format != "GIF" or picture.mode != "P":
+        return
+    palette = np.zeros((256, 3), int)
+    colours = np.reshape(picture.getpalette("RGB"), (-1, 3))
+    palette[: len(colours)] = colours
+    used = np.unique(values)
+    shown = palette[used]
+    is_grey = (shown == shown[:, :1]).all()
+    if is_grey and (shown[:, 0] != used).any():
+        raise Unsupported(
+            f"class numbers as PNG, for example; got a GIF that stores {in_words(list(map(str, used)))} "
+            f"and shows the greys {in_words(list(map(str, shown[:, 0])))}"
+        )
 
 
 def _as_mode(picture, mode, is_inverted, is_premultiplied):
