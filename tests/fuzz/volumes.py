@@ -53,10 +53,8 @@ def written_bands(values, path, like):
 
 
 ENTRIES = {
-    "Volume": Entry(
-        door.Volume, {**fields(VOLUME), "name": "it"}, fixed=("name",), words={"values": "values", "spacing": "spacing"}
-    ),
-    "Volume.with_values": Entry(VOLUME.with_values, {"values": LABELS}),
+    "Volume": Entry(door.Volume, {**fields(VOLUME), "name": "it"}, fixed=("name",), nan=True),
+    "Volume.with_values": Entry(VOLUME.with_values, {"values": LABELS}, nan=True),
     "UnpackedVolumes.image": Entry(UNPACKED.image, {"i": 0}),
     "UnpackedVolumes.mask": Entry(UNPACKED.mask, {"i": 0, "annotator": ""}, as_stored),
     "VolumeFiles.image": Entry(FILES.image, {"i": 1}),
@@ -89,6 +87,6 @@ ENTRIES = {
         door.unpack, {"volumes": FILES, "folder": files.ROOT / "unpacked"}, words={"folder": "output folder"}
     ),
     "volume_folders": Entry(door.volume_folders, {"images": FOLDER / "images", "masks": FOLDER / "masks"}),
-    "write_bands": Entry(written_bands, {"values": BANDS, "path": files.ROOT / "written.tif", "like": None}),
+    "write_bands": Entry(written_bands, {"values": BANDS, "path": files.ROOT / "written.tif", "like": None}, nan=True),
     "write_volume": Entry(written, {"volume": VOLUME, "path": files.ROOT / "written.nii.gz"}),
 }

@@ -1,10 +1,10 @@
 """Images of more bands than three, such as GeoTIFF, as arrays with their georeference, and back, by tifffile."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
+from thesis_lib import checks
 from thesis_lib.data import tiff_stacks
 from thesis_lib.data.reading import regular
 from thesis_lib.extras import extra
@@ -45,7 +45,7 @@ def read_bands(path):
         image = read_bands("sentinel.tif")
         write_bands(predict(model, image.values), "classes.tif", like=image)
     """
-    path = Path(path)
+    path = checks.path("path", path)
     regular(path)
     with tiff_stacks.opened(path) as file:
         series = file.series[0]  # smaller ones after it are overviews
@@ -76,7 +76,12 @@ def write_bands(values, path, like=None):
         ValueError: if the path ends otherwise, or `like` has another size.
         OSError: naming the path, if it cannot be written.
     """
-    path = Path(path)
+    path = checks.path("path", path)
+    values = checks.array("values", values)
+    if values.ndim not in (2, 3) or values.dtype.kind not in "biuf" or not values.size:
+        raise ValueError(f"values must be numbers (H, W) or (H, W, C); got shape {values.shape}, {values.dtype}")
+    if like is not None:
+        checks.instance("like", like, Bands, "Bands or None")
     if path.suffix.lower() not in tiff_stacks.ENDINGS:
         raise ValueError(f"path must end with .tif or .tiff; got {str(path)!r}")
     if like is not None and like.values.shape[:2] != values.shape[:2]:

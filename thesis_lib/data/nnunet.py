@@ -8,8 +8,8 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
+from thesis_lib import checks
 from thesis_lib.data.itk_files import KINDS
 from thesis_lib.data.reading import in_words, table_bytes
 from thesis_lib.data.tiff_stacks import ENDINGS
@@ -55,7 +55,7 @@ def load_nnunet(folder):
         data = load_nnunet("nnUNet_raw/Dataset004_Hippocampus")
         patches = VolumePatches(unpack(data.train, "unpacked"), size=(40, 56, 40), batch_size=2)
     """
-    folder = Path(folder)
+    folder = checks.path("folder", folder)
     path = folder / "dataset.json"
     try:
         about = json.loads(table_bytes(path))

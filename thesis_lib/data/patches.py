@@ -1,6 +1,7 @@
 """Batches from volumes: random patches (D, H, W) for training, of one spacing each."""
 
 import itertools
+from numbers import Integral
 
 import keras
 import numpy as np
@@ -58,6 +59,8 @@ class VolumePatches(keras.utils.PyDataset):
         **options,
     ):
         super().__init__(**options)
+        if not all(hasattr(volumes, name) for name in ("image", "mask", "masks", "__len__")):
+            raise ValueError(f"volumes must be such as UnpackedVolumes; got {checks.shown(volumes)}")
         self.volumes = volumes
         self.size = sides("size", size, 1)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
@@ -65,15 +68,19 @@ class VolumePatches(keras.utils.PyDataset):
         self.patches_per_volume = checks.integer("patches_per_volume", patches_per_volume, 1)
         if annotator is None:
             annotator = sorted(volumes.masks)
-        elif isinstance(annotator, str):
+        elif not isinstance(annotator, (list, tuple)):
             annotator = [annotator]
         self.annotators = [checks.one_of("annotator", name, volumes.masks) for name in annotator]
         if not self.annotators or not len(volumes):
             raise ValueError("volumes must hold a volume or more, with a mask of an annotator; got none")
         self.spacing = None if spacing is None else checked_spacing("spacing", spacing)
         self.scale = scale
+        if scale is not None:
+            checked_scale(scale)
         self.objects = checks.real("objects", objects, 0, 1)
         self.background = checks.integer("background", background, 0)
+        if not isinstance(mirror, (list, tuple)):
+            raise ValueError(f"mirror must be a list of axes, of 0, 1 and 2; got {checks.shown(mirror)}")
         self.mirror = [checks.integer("mirror", axis, 0, 2) for axis in mirror]
         self.scalings, self.places = {}, {}
         self.groups = self._groups()
@@ -107,10 +114,12 @@ class VolumePatches(keras.utils.PyDataset):
 
     def spacing_of(self, index):
         """Spacing of the patches of a batch, mm along depth, height and width."""
-        return self.batches[index][0]
+        return self.batches[checks.integer("index", index, -len(self), len(self) - 1)][0]
 
     def patch(self, number, i):
         """Patch `number` of this epoch, of volume i: (float32 (D, H, W, C), class map (D, H, W))."""
+        number = checks.integer("number", number, 0)
+        i = checks.integer("i", i, 0, len(self.volumes) - 1)
         generator = np.random.default_rng([self.seed, self.draw, number])
         annotator = self.annotators[generator.integers(len(self.annotators))]
         image, mask = self.volumes.image(i), self.volumes.mask(i, annotator)
@@ -149,7 +158,7 @@ class VolumePatches(keras.utils.PyDataset):
 
         Epoch -1 is the order that Keras looks at before the first.
         """
-        self.draw = epoch + 1
+        self.draw = checks.integer("epoch", epoch, -1) + 1
         generator = np.random.default_rng([self.seed, self.draw])
         numbers, batches = itertools.count(), []
         for spacing, members in self.groups:
@@ -163,10 +172,8 @@ class VolumePatches(keras.utils.PyDataset):
 
 def sides(name, size, low):
     """Three whole numbers of voxels, `low` or more; one number counts for all axes."""
-    three = [size] * 3 if np.ndim(size) == 0 else list(size)
-    if len(three) != 3:
-        raise ValueError(f"{name} must be a number of voxels, or three along depth, height and width; got {size!r}")
-    return tuple(checks.integer(name, int(one) if isinstance(one, np.integer) else one, low) for one in three)
+    three = [size] * 3 if isinstance(size, Integral) else size
+    return checks.lengths(name, three, 3, "a number of voxels, or three along depth, height and width", low)
 
 
 def scaling(scale, values):
@@ -182,18 +189,25 @@ def scaling(scale, values):
     """
     if scale is None:
         return lambda part: part.astype(np.float32)
-    if isinstance(scale, str):
-        checks.one_of("scale", scale, ("standard",))
+    if checked_scale(scale) == "standard":
         mean = np.mean([plane.mean((0, 1), np.float64) for plane in values], 0)  # plane by plane, for memory
         deviation = np.sqrt(np.mean([((plane - mean) ** 2).mean((0, 1)) for plane in values], 0))
         factor = 255 / 4 / np.where(deviation > 0, deviation, 1)
         mean, factor = mean.astype(np.float32), factor.astype(np.float32)
         return lambda part: (part.astype(np.float32) - mean) * factor + np.float32(127.5)
-    if np.shape(scale) != (2,):
-        raise ValueError(f"scale must be None, 'standard' or two numbers (low, high); got {scale!r}")
+    low, high = checked_scale(scale)
+    return lambda part: (np.clip(part.astype(np.float32), low, high) - low) * np.float32(255 / (high - low))
+
+
+def checked_scale(scale):
+    """ "standard", or two numbers (low, high), the second larger."""
+    if isinstance(scale, str):
+        return checks.one_of("scale", scale, ("standard",))
+    if not isinstance(scale, (list, tuple, np.ndarray)) or len(scale) != 2:
+        raise ValueError(f"scale must be None, 'standard' or two numbers (low, high); got {checks.shown(scale)}")
     low, high = (checks.real("scale", bound) for bound in scale)
     checks.real("scale's higher bound", high, low, open_low=True)
-    return lambda part: (np.clip(part.astype(np.float32), low, high) - low) * np.float32(255 / (high - low))
+    return low, high
 
 
 def _cut(image, mask, start, step, size):

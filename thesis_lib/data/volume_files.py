@@ -45,6 +45,7 @@ class VolumeFiles:
 
     def image(self, i):
         """Volume i, its values (D, H, W, C); all its channels lie on one grid."""
+        i = checks.integer("i", i, -len(self), len(self) - 1)
         channels = [read_volume(path, spacing=self.spacing) for path in self.images[i]]
         for other in channels[1:]:
             check_same_grid(channels[0], other)
@@ -59,6 +60,7 @@ class VolumeFiles:
             annotator: who drew it.
             like: the image, if it was read already.
         """
+        i = checks.integer("i", i, -len(self), len(self) - 1)
         path = self.masks[checks.one_of("annotator", annotator, self.masks)][i]
         mask = read_volume(path, labels=True, like=self.image(i) if like is None else like, spacing=self.spacing)
         return mask.with_values(self._classes(path, mask.values))
@@ -105,10 +107,13 @@ def volume_folders(images, masks, **options):
     Example:
         volumes = volume_folders("images", "masks", numbers=(0, 255))
     """
+    images = checks.path("images", images)
+    if isinstance(masks, dict) and (not masks or not all(isinstance(annotator, str) for annotator in masks)):
+        raise ValueError(f"masks must be a folder, or a dict from annotators to folders; got {checks.shown(masks)}")
     found = by_name(images)
     of_annotators = {}
     for annotator, folder in (masks if isinstance(masks, dict) else {"": masks}).items():
-        drawn = by_name(folder)
+        drawn = by_name(checks.path("masks", folder))
         if set(drawn) != set(found):
             lone = [f"{images}/{name}" for name in sorted(set(found) - set(drawn))]
             lone += [f"{folder}/{name}" for name in sorted(set(drawn) - set(found))]
@@ -163,6 +168,7 @@ class UnpackedVolumes:
         return self._volume(i, f"mask_{checks.one_of('annotator', annotator, self.masks)}.npy")
 
     def _volume(self, i, name):
+        i = checks.integer("i", i, -len(self), len(self) - 1)
         return Volume(np.load(self.folders[i] / name, mmap_mode="r"), *self.grids[i], str(self.folders[i]))
 
 
@@ -185,6 +191,7 @@ def unpack(volumes, folder):
     Example:
         patches = VolumePatches(unpack(volumes, "unpacked"), size=(32, 128, 128), batch_size=2)
     """
+    checks.instance("volumes", volumes, VolumeFiles, "VolumeFiles")
     folder = writable_folder(folder)
     folders = []
     for i, name in enumerate(volumes.names):

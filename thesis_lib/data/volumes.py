@@ -54,7 +54,7 @@ class Volume:
                 f"values of {self.name} must be numbers of shape (D, H, W) or (D, H, W, C); "
                 f"got shape {values.shape}, {values.dtype}"
             )
-        direction = np.asarray(self.direction, float)
+        direction = checks.number_array(f"direction of {self.name}", self.direction, "(3, 3) numbers").astype(float)
         spacing = checked_spacing(f"spacing of {self.name}", self.spacing)
         is_square = direction.shape == (3, 3) and np.abs(direction.T @ direction - np.eye(3)).max() < 1e-2
         if not is_square:
@@ -62,7 +62,7 @@ class Volume:
                 f"direction of {self.name} must have columns of length 1 at right angles, unlike after a gantry tilt; "
                 f"got {direction.round(4).tolist()}: resample the volume onto a grid whose axes are at right angles"
             )
-        origin = np.asarray(self.origin, float)
+        origin = checks.number_array(f"origin of {self.name}", self.origin, "three numbers, mm").astype(float)
         if origin.shape != (3,) or not np.isfinite(origin).all():
             raise ValueError(f"origin of {self.name} must be three numbers, mm; got {self.origin!r}")
         for name, value in (
@@ -80,8 +80,9 @@ class Volume:
 
     def with_values(self, values):
         """Other values of as many voxels, such as a prediction, in the same place."""
-        if np.shape(values)[:3] != self.shape:
-            raise ValueError(f"values must have as many voxels as {self.name}, {self.shape}; got {np.shape(values)}")
+        values = checks.array("values", values)
+        if values.shape[:3] != self.shape:
+            raise ValueError(f"values must have as many voxels as {self.name}, {self.shape}; got {values.shape}")
         return replace(self, values=values)
 
 
@@ -121,7 +122,13 @@ def read_volume(path, labels=False, like=None, spacing=None, series=None):
         image = read_volume("imagesTr/case_0000.nii.gz")
         mask = read_volume("labelsTr/case.nii.gz", labels=True, like=image)
     """
-    path = Path(path)
+    path, labels = checks.path("path", path), checks.boolean("labels", labels)
+    if like is not None:
+        checks.instance("like", like, Volume, "a Volume or None")
+    if series is not None:
+        checks.instance("series", series, str, "a SeriesInstanceUID or None")
+    if spacing is not None:
+        spacing = checked_spacing("spacing", spacing)
     stored = _read(path, labels, like, series)
     if labels and stored.get("rescaled"):
         raise ValueError(f"{path} must hold class numbers as stored; its header rescales them (slope and intercept)")
@@ -136,7 +143,7 @@ def read_volume(path, labels=False, like=None, spacing=None, series=None):
     placed = {key: stored[key] for key in ("origin", "direction") if stored[key] is not None}
     volume = Volume(values, stored["spacing"], **placed, name=str(path))
     if spacing is not None and not np.allclose(volume.spacing, spacing, rtol=SPACING_TOLERANCE, atol=0):
-        raise ValueError(f"spacing must be what {path} states, {_numbers(volume.spacing)} mm; got {spacing!r}")
+        raise ValueError(f"spacing must be what {path} states, {_numbers(volume.spacing)} mm; got {_numbers(spacing)}")
     if like is not None:
         check_same_grid(like, volume)
     return volume
@@ -185,6 +192,8 @@ def _class_numbers(path, values):
 
 def check_same_grid(image, mask):
     """Raise unless two Volumes lie on one grid: size, spacing, origin and direction; tolerances of `read_volume`."""
+    for name, volume in (("image", image), ("mask", mask)):
+        checks.instance(name, volume, Volume, "a Volume")
     step = np.abs(np.asarray(mask.origin) - image.origin)
     differing = [
         ("size", image.shape != mask.shape, image.shape, mask.shape),
@@ -225,7 +234,8 @@ def write_volume(volume, path):
         ValueError: if the ending names no such format, or the format cannot hold the volume.
         OSError: naming the path, if it cannot be written.
     """
-    path = Path(path)
+    path = checks.path("path", path)
+    checks.instance("volume", volume, Volume, "a Volume")
     ending = volume_ending(path)
     if ending in itk_files.DETACHED:
         raise ValueError(f"path must end with {itk_files.DETACHED[ending]}, one file of that format; got {str(path)!r}")
