@@ -100,3 +100,11 @@ def test_the_advice_is_the_largest_gain_whose_interval_excludes_zero():
     for sigma in (0.0, 0.1):
         none = advice(BoundaryPrior.known(sigma), labels, 0, gains=GAINS[1::2])  # ratios of 0.4 alone were measured
         assert none.objective == "one_hot_dice" and none.beyond and "No data with such a ratio" in str(none)
+
+
+def test_an_objective_is_not_advised_at_ratios_below_those_at_which_it_was_measured():
+    elsewhere = pd.concat([GAINS, GAINS.iloc[1::2].assign(target="forward", gain=0.5, low=0.4, high=0.6)])
+    at_the_ratio = advice(BoundaryPrior.known(2.0), stroke(5), 0, gains=elsewhere)
+    assert at_the_ratio.objective == "forward"
+    below = advice(BoundaryPrior.known(0.5), stroke(5), 0, gains=elsewhere)  # other objectives were measured there
+    assert below.objective == "one_hot_dice" and not below.beyond

@@ -75,7 +75,7 @@ def advice(prior, labels, background=None, objects=None, gains=None, spacing=Non
     """Which objective to train with on images like these.
 
     The error over the width of the objects places the data on the curve of gains that were measured (notebook 13).
-    Between two measured ratios gains are interpolated. An objective is recommended where the interval of its gain
+    Between two ratios at which an objective was measured its gains are interpolated. An objective is recommended where the interval of its gain
     excludes zero; of several, the one with the largest gain. Where the ratio is smaller than all that were measured,
     the advice is one-hot + Dice. A bias that the prior knows is to be taken out of the labels, whatever the objective:
     that gained most.
@@ -108,6 +108,7 @@ def advice(prior, labels, background=None, objects=None, gains=None, spacing=Non
         part = part.sort_values("error_over_width")
         where = np.log(part["error_over_width"].to_numpy(float))
         gain, low, high = (float(np.interp(at, where, part[name])) for name in ("gain", "low", "high"))
-        if low > 0 and gain > best[1] and not below:
+        is_measured = where.min() - NEAR <= at <= where.max() + NEAR or at > measured.max()
+        if is_measured and low > 0 and gain > best[1]:
             best = target, gain, low, high
     return Advice(typical_error(prior), width, ratio, *best, bool(below or beyond), float(prior.mean), prior.unit)
