@@ -75,10 +75,10 @@ def advice(prior, labels, background=None, objects=None, gains=None, spacing=Non
     """Which objective to train with on images like these.
 
     The error over the width of the objects places the data on the curve of gains that were measured (notebook 13).
-    Between two ratios at which an objective was measured its gains are interpolated. An objective is recommended where the interval of its gain
-    excludes zero; of several, the one with the largest gain. Where the ratio is smaller than all that were measured,
-    the advice is one-hot + Dice. A bias that the prior knows is to be taken out of the labels, whatever the objective:
-    that gained most.
+    Between two ratios at which an objective was measured its gains are interpolated. An objective is recommended where
+    the interval of its gain excludes zero; of several, the one with the largest gain. Where the ratio is smaller than
+    those at which an objective was measured, it is not recommended. A bias that the prior knows is to be taken out of
+    the labels, whatever the objective: that gained most.
 
     Args:
         prior: BoundaryPrior of the annotators, such as `BoundaryPrior().fit_pair(first, second, population=True)`.
