@@ -229,7 +229,7 @@ def test_wrong_values_are_named(kaggle, tmp_path, monkeypatch):
         m2nist.load(folder, 8)
     with pytest.raises(ValueError, match="must be a whole number from 1 to 7; got 0"):
         m2nist.load(folder, 0)
-    with pytest.raises(ValueError, match="data must be a whole number from 3; got -5"):
+    with pytest.raises(ValueError, match="data must be a whole number from 3 to 1000000; got -5"):
         load_scenes("-5")
     with pytest.raises(FileNotFoundError, match="data must be 'sample', a number of scenes, .*nowhere'"):
         load_scenes("nowhere")

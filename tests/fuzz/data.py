@@ -29,7 +29,7 @@ def first_batch(make):
 
 
 def as_stored(given, result):
-    assert np.array_equal(result, files.CLASSES)
+    assert np.array_equal(result, np.roll(files.CLASSES, given["i"] % 2, 0))
 
 
 def written(array, path):

@@ -71,7 +71,7 @@ ENTRIES = {
             "seed": 0,
             "verbose": 0,
         },
-        large=("epochs",),
+        large=("epochs", "batch_size"),
         examples=4,
     ),
     "models.resnet_backbone": Entry(models.resnet_backbone, {"depth": 18, "weights": None}, examples=2),

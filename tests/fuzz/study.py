@@ -16,6 +16,7 @@ CASE, TARGETS = COMPARED.cases[0], list(COMPARED.targets.index[:2])
 SCENES = {"intersection": np.ones((5, 2)), "union": np.full((5, 2), 2.0)}
 EXPERIMENT = REPOSITORY / "experiments" / "sample.yaml"
 
+ROWS_OF = {"folder": "results", "runs": "results"}
 NO_FILE = {"path": "the file"}  # which its name precedes
 
 
@@ -50,11 +51,14 @@ ENTRIES = {
     "experiments.for_notebook": Entry(
         experiments.for_notebook, {"name": "03_train_segmentation", "values": {"epochs": 3, "width": 4}}
     ),
-    "segmentation_runs.read": Entry(segmentation_runs.read, {"folder": SAMPLE, "runs": None}, nan=True, examples=15),
+    "segmentation_runs.read": Entry(
+        segmentation_runs.read, {"folder": SAMPLE, "runs": None}, words=ROWS_OF, nan=True, examples=15
+    ),
     "segmentation_runs.test_scenes": Entry(segmentation_runs.test_scenes, {"rows": ROWS}),
     "classification_runs.read": Entry(
         classification_runs.read,
         {"folder": FEW_LABELS, "runs": None, "vary": ()},
+        words=ROWS_OF,
         nan=True,
         examples=15,
     ),

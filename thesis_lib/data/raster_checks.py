@@ -5,9 +5,11 @@ from functools import partial
 
 import numpy as np
 
+from thesis_lib import checks
 from thesis_lib.data import image_io
 from thesis_lib.data.groups import TABLE as GROUPS
 from thesis_lib.data.near_duplicates import look, warn_of_near_duplicates
+from thesis_lib.data.rasters import RasterSplits
 from thesis_lib.data.reading import raise_all, read_all
 from thesis_lib.labels import IGNORE
 
@@ -81,8 +83,11 @@ def warn_of_absent_classes(splits, annotators=("",)):
         annotators: names; "" is that of the plain masks.
 
     Raises:
-        ValueError: naming the files, or if masks without colours hold 0 and 255 (to ignore) alone.
+        ValueError: naming the files, or if masks without colours hold 0 and 255 (to ignore) alone, or an argument is of
+            another kind.
     """
+    checks.instance("splits", splits, RasterSplits, "RasterSplits")
+    checks.listed("annotators", annotators, str, "a list of names")
     of_parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     images = [(path, name) for name, part in of_parts.items() for path in part.images]
     jobs = [partial(_look, path) for path, _ in images]

@@ -14,6 +14,7 @@ from thesis_lib.data.nuclei import load_nuclei
 from thesis_lib.data.scenes import Scenes, load_npz, open_array
 
 SAMPLE = paths.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
+MOST_SCENES = 1_000_000  # that are composed, 5 GB
 HELD = 0.15  # the share of the validation scenes, and that of the test scenes
 NUCLEI = re.compile(r"nuclei(-sample)?(?:/([123]))?")  # names of `data`
 
@@ -44,7 +45,7 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
     Args:
         data: one of
             "sample": 300 scenes shipped with the project (200 / 40 / 60), composed from scikit-learn's digits;
-            a whole number N, 3 or more: the first N scenes of M2NIST if its combined.npy and segmented.npy are under
+            a whole number N, 3 to a million: the first N of M2NIST if its combined.npy and segmented.npy are under
                 THESIS_DATA (default `data/`), else N scenes composed from MNIST;
             "nuclei": the 334 images of `load_nuclei` under THESIS_DATA, each with its contrast stretched, split into
             60 / 10 / 30%; "nuclei-sample": the dozen that are shipped; "nuclei/2", "nuclei/3", "nuclei-sample/2": at
@@ -69,14 +70,14 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
     if isinstance(data, str) and data.strip().lstrip("+-").isdecimal():
         data = int(data)
     checks.integer("seed", seed, 0)
-    if data == "sample":
+    if isinstance(data, str) and data == "sample":
         splits = _sample()
     elif isinstance(data, (int, np.integer)) and not isinstance(data, bool):
-        splits = _full(checks.integer("data", data, 3), seed)
+        splits = _full(checks.integer("data", data, 3, MOST_SCENES), seed)
     elif isinstance(data, str) and NUCLEI.fullmatch(data):
         splits = _nuclei(data, seed)
     elif isinstance(data, (str, Path)):
-        splits = _random(_from_path(Path(data)), seed)
+        splits = _random(_from_path(checks.path("data", data, "'sample', a number of scenes, or a path")), seed)
     else:
         raise ValueError(f"data must be 'sample', a number of scenes, or a path; got {data!r}")
     limits = {"train": train_scenes, "validation": validation_scenes, "test": test_scenes}

@@ -43,6 +43,8 @@ COLUMNS = (
     *(*SETTINGS, "hidden_units", "parameters_trained", "run"),
 )
 
+WHAT = "the DataFrame of `classification_runs.read`"
+
 
 def read(folder, runs=None, vary=()):
     """Read every run of notebook 9 below a folder.
@@ -137,6 +139,8 @@ def stem(data):
 
 def titled(method, network):
     """The title of a method on a network, for tables and figures."""
+    checks.one_of("method", method, METHODS)
+    checks.one_of("network", network, NETWORKS)
     return f"{METHODS[method].title}, {NETWORKS[network].title}"
 
 
@@ -156,6 +160,7 @@ def choose(rows, vary):
         ValueError: if the settings of a kind have no seed in common.
     """
     vary = _settings(vary)
+    checks.table("rows", rows, (*KIND, "seed", "validation_error_percent", *vary), WHAT)
     order = {"network": list(NETWORKS), "method": list(METHODS)}
     rows = rows.sort_values(
         ["data", "labels", *order, *vary],
@@ -206,6 +211,7 @@ def paired_differences(rows, level=0.95):
         points), and whether the difference is significant: its interval leaves out zero.
     """
     checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
+    checks.table("rows", rows, (*KIND, "seed", "error_percent"), WHAT)
     errors = rows.set_index([*KIND, "seed"])["error_percent"].sort_index()
     pairs = [
         ((method, network), ("supervised", network))
@@ -240,6 +246,7 @@ def lowest(rows):
         DataFrame: data, labels, family, methods (how many), seeds (a list), and the best method, its network and its
         error (%), which are missing where the methods share no seed.
     """
+    checks.table("rows", rows, (*KIND, "family", "seed", "error_percent"), WHAT)
     table = []
     for (data, labels, family), part in rows.groupby(["data", "labels", "family"]):
         errors = part.pivot(index="seed", columns=["method", "network"], values="error_percent")
@@ -262,6 +269,8 @@ def against_published(rows, level=0.95):
         DataFrame: method, network, labels, published (%), seeds, difference, low, high (in points), above (the number
         of seeds whose error is above the published one).
     """
+    checks.table("rows", rows, (*KIND, "error_percent"), WHAT)
+    checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
     errors = rows[rows["data"] == "mnist"].groupby(["method", "network", "labels"])["error_percent"]
     ours = dict(iter(errors))
     table = []

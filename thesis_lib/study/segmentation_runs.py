@@ -118,10 +118,13 @@ def test_scenes(rows):
     Returns:
         `data.scenes.Scenes` or None.
     """
+    counts = ("train_scenes", "validation_scenes", "test_scenes")
+    if not len(checks.table("rows", rows, ("data", *counts), "the DataFrame of `segmentation_runs.read`")):
+        raise ValueError("rows must hold a run or more; got none")
     first = rows.iloc[0]
-    counts = [first[f"{part}_scenes"] for part in ("train", "validation", "test")]
     try:
-        return splits.load_scenes(first["data"], 0, *(None if pd.isna(n) else int(n) for n in counts)).test
+        limits = [None if pd.isna(first[name]) else int(first[name]) for name in counts]
+        return splits.load_scenes(first["data"], 0, *limits).test
     except FileNotFoundError as error:
         warnings.warn(f"the test scenes are not shown: {error}", stacklevel=2)
         return None
