@@ -155,6 +155,17 @@ def test_a_damaged_zip_file_is_named(folder, tmp_path):
         load_image_table(archive)
 
 
+def test_a_damaged_table_in_a_zip_file_is_named(folder, tmp_path):
+    archive = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(folder / "labels.csv", "labels.csv")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"file") + 1] ^= 1  # of the table
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match="labels.csv cannot be read: Bad CRC-32"):
+        load_image_table(archive)
+
+
 def test_a_damaged_image_is_named_or_left_out_when_asked(folder):
     with pytest.raises(ValueError, match="skip_damaged must be True or False; got 'false'"):
         load_image_table(folder, skip_damaged="false")

@@ -1,11 +1,12 @@
 """A folder or a zip file of files, read alike; `root` is its path, and `name` the name of a file below it."""
 
+import io
 import os
 import zipfile
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from thesis_lib.data.reading import bounded, path_name, regular, same_form, table_bytes, within
+from thesis_lib.data.reading import TABLE_BYTES, bounded, path_name, regular, same_form, table_bytes, within
 
 
 def folder_or_zip(name, value):
@@ -56,11 +57,11 @@ def table_content(root, name):
     if root.is_dir():
         return table_bytes(within(root, root / name))
     try:
-        file = _archive(root).open(name)
+        with _archive(root).open(name) as file:
+            start = file.read(TABLE_BYTES + 1)
     except Exception as error:  # of several kinds, none of which names the file
         raise ValueError(f"{root / name} cannot be read: {error}") from error
-    with file:
-        return bounded(file, root / name)
+    return bounded(io.BytesIO(start), root / name)
 
 
 def compared(name):
