@@ -13,6 +13,7 @@ import os
 import types
 
 import keras
+import numpy as np
 import pytest
 from fuzz import annotation, data, known, metrics, networks, study, targets, trainings, values, volumes
 from fuzz.entry import Entry, Fault, compare, copied, judge
@@ -134,7 +135,7 @@ def compare_alike(entry, arguments, argument, value):
 
 
 def test_a_fault_is_found():
-    """The test itself: a function that fails, one that changes labels and one whose error names nothing."""
+    """The test itself: Python's own error, a result of NaN, an error that names nothing, and labels that are cut."""
 
     def refuses(value):
         raise ValueError("wrong")
@@ -142,3 +143,5 @@ def test_a_fault_is_found():
     for call in (lambda value: value.no_such, lambda value: float("nan"), refuses):
         with pytest.raises(Fault):
             judge(Entry(call, {"value": 1}), {"value": None}, ("value",))
+    with pytest.raises(Fault, match="something of it is lost"):
+        judge(Entry(lambda labels: 1, {"labels": 1}), {"labels": np.array([[0.5, 1.0]])}, ("labels",))

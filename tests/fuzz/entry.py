@@ -18,6 +18,19 @@ import thesis_lib
 
 LIBRARY = str(Path(thesis_lib.__file__).parent)
 COPIED = (np.ndarray, list, dict, pd.DataFrame)
+LABELS = ("labels", "predictions", "annotation", "reference", "annotations", "references", "first", "second", "classes")
+NUMBERS = (
+    "image",
+    "images",
+    "logits",
+    "maps",
+    "mask",
+    "picture",
+    "predicted",
+    "probabilities",
+    "soft_labels",
+    "values",
+)
 MOST = 3  # leaves of a wrong result that a message shows
 
 
@@ -96,6 +109,9 @@ def judge(entry, given, replaced=()):
         if why:
             raise Fault(f"{why}: {type(error).__name__}: {str(error)[:200]}") from error
         return None
+    for name in replaced:
+        if _loses(name, given[name]):
+            raise Fault(f"{name} was taken although something of it is lost: {str(given[name])[:200]}")
     for name, value in before.items():
         if not _equal(leaves(value), leaves(given[name])):
             raise Fault(f"the argument {name} was changed")
@@ -107,6 +123,14 @@ def judge(entry, given, replaced=()):
     if entry.sane is not None:
         entry.sane(given, result)
     return found
+
+
+def _loses(name, value):
+    """Whether masks or imaginary parts of an array would be dropped, or fractions or signs of classes."""
+    if name not in (*LABELS, *NUMBERS) or not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
+        return False
+    are_classes = (value.real >= 0).all() and (value.real % 1 == 0).all()
+    return np.ma.is_masked(value) or value.dtype.kind == "c" or (name in LABELS and not are_classes)
 
 
 def _words(entry, name, value):

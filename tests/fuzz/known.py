@@ -36,6 +36,11 @@ RECORDS = (
 )
 # Faults that are still there: of these arguments, errors are in the words of NumPy, pandas, Keras or Python.
 FAULTS = {
+    "annotation.Identity": ("seed",),
+    "annotation.Variation.of": ("biases", "spacing"),
+    "annotation.variation": ("groups",),
+    "data.ImageTable.part": ("numbers",),
+    "data.load_segmentation_folder": ("fold",),
     "models.AugmentedSegmenter": ("network",),
     "models.Block": ("filters",),
     "models.augmentation": ("image_shape", "rotation", "seed", "shift", "zoom"),
@@ -75,4 +80,6 @@ FAULTS = {
     "semi_supervised.unsupervised.probabilities": ("logits",),
     "semi_supervised.unsupervised.sharpen": ("probabilities", "temperature"),
     "semi_supervised.unsupervised.squared_difference": ("predicted", "target", "weights"),
+    "study.classification_runs.stem": ("data",),
+    "targets.expected_labels": ("labels",),
 }

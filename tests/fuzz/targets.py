@@ -16,9 +16,12 @@ KNOWN = BoundaryPrior.known(1.0)
 WEIGHTS = [1.0, 2.0, 0.5]
 
 
+LEARNED = ("labels", "soft_labels", "logits")
+
+
 def one_loss(given, result):
     """A loss is one finite number, unless a logit or a soft label is none."""
-    known = all(np.isfinite(np.asarray(given[name], float)).all() for name in ("labels", "logits"))
+    known = all(np.isfinite(np.asarray(value, float)).all() for name, value in given.items() if name in LEARNED)
     assert np.size(result) == 1 and (np.isfinite(result).all() or not known)
 
 
@@ -46,8 +49,11 @@ def of_loss(make, **parameters):
 
 
 def of_soft_loss(make):
-    words = {"labels": ("soft_labels", "logits"), "logits": ("logits", "labels")}
-    return Entry(with_loss(make), {"labels": SOFT, "logits": LOGITS}, one_loss, words, nan=True, examples=30)
+    def loss(soft_labels, logits):
+        return make()(soft_labels, logits)
+
+    words = {"soft_labels": ("labels", "logits"), "logits": ("soft_labels", "labels")}
+    return Entry(loss, {"soft_labels": SOFT, "logits": LOGITS}, one_loss, words, nan=True, examples=30)
 
 
 def smoothed(make):

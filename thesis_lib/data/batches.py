@@ -32,6 +32,8 @@ class SceneBatches(keras.utils.PyDataset):
             raise ValueError(f"images must be uint8, with values 0-255; got {images.dtype}")
         if np.dtype(labels.dtype).kind not in "iu":
             raise ValueError(f"labels must be integer classes; got {labels.dtype}")
+        if isinstance(labels, np.ndarray) and labels.min() < 0:
+            raise ValueError(f"labels must be classes of 0 or more; got {labels.min()}")
         self.images, self.labels, self.together = images, labels, checks.boolean("together", together)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.seed = seed if seed is None else checks.integer("seed", seed, 0)
