@@ -155,7 +155,9 @@ ENTRIES = {
         words=ANNOTATION_WORDS,
     ),
     "near_boundary": Entry(door.near_boundary, {"labels": maps(), "distance": st.floats(0.5, 3.0)}),
-    "object_displacements": Entry(door.object_displacements, {**DRAWINGS, "objects": OBJECTS, "distances": None}),
+    "object_displacements": Entry(
+        door.object_displacements, {**DRAWINGS, "objects": OBJECTS, "distances": None}, words={"reference": "labels"}
+    ),
     "object_widths": Entry(door.object_widths, {"labels": TRUE, "background": 0, "objects": OBJECTS}),
     "presence_rates": Entry(
         door.presence_rates,

@@ -37,6 +37,7 @@ RECORDS = (
 # Faults that are still there: of these arguments, errors are in the words of NumPy, pandas, Keras or Python.
 FAULTS = {
     "annotation.Identity": ("seed",),
+    "annotation.Population": ("growth", "correlation_growth"),
     "annotation.Variation.of": ("biases", "spacing"),
     "annotation.variation": ("groups",),
     "data.ImageTable.part": ("numbers",),

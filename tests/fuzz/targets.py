@@ -20,8 +20,9 @@ LEARNED = ("labels", "soft_labels", "logits")
 
 
 def one_loss(given, result):
-    """A loss is one finite number, unless a logit or a soft label is none."""
-    known = all(np.isfinite(np.asarray(value, float)).all() for name, value in given.items() if name in LEARNED)
+    """A loss is one finite number, unless a logit or a soft label is none, or there are none."""
+    learned = [np.asarray(value, float) for name, value in given.items() if name in LEARNED]
+    known = all(values.size and np.isfinite(values).all() for values in learned)
     assert np.size(result) == 1 and (np.isfinite(result).all() or not known)
 
 
