@@ -23,7 +23,7 @@ def one_loss(given, result):
     """A loss is one finite number, unless a logit or a soft label is none, or there are none."""
     learned = [np.asarray(value, float) for name, value in given.items() if name in LEARNED]
     known = all(values.size and np.isfinite(values).all() for values in learned)
-    assert np.size(result) == 1 and (np.isfinite(result).all() or not known)
+    assert not known or (np.size(result) == 1 and np.isfinite(result).all())
 
 
 def soft(given, result):
