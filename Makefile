@@ -50,7 +50,7 @@ report: cores profile setup
 	@$(SNAKEMAKE) index $(OPTIONS) || true
 	@$(BIN)/python -m thesis_lib.study.report $(PROFILE)
 
-SOURCES = thesis_lib tests benchmarks sample_data
+SOURCES = thesis_lib tests benchmarks sample_data examples docs/conf.py
 lint: setup
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
