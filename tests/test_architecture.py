@@ -13,6 +13,7 @@ ORDER = (  # a package may import itself and what stands before it
     "backend",
     "checks",
     "paths",
+    "polling",
     "labels",
     "files",
     "parameters",

@@ -38,6 +38,7 @@ ENTRIES = {
     **{f"metrics.{name}": entry for name, entry in metrics.ENTRIES.items()},
     **{f"data.{name}": entry for name, entry in data.ENTRIES.items()},
     **{f"data.{name}": entry for name, entry in volumes.ENTRIES.items()},
+    **{f"segmentation.{name}": entry for name, entry in volumes.SEGMENTATION.items()},
     **networks.ENTRIES,
     **trainings.ENTRIES,
     **{f"study.{name}": entry for name, entry in study.ENTRIES.items()},

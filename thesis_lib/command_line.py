@@ -6,12 +6,12 @@ Exit codes: 0, done; 1, something in the input cannot be used, an `error:` line 
 import os
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 from pathlib import Path
 
 from thesis_lib.extras import extra
 from thesis_lib.paths import REPOSITORY
+from thesis_lib.polling import polled
 
 with extra("notebooks"):
     import click
@@ -231,20 +231,9 @@ def _bar(run):
 @contextmanager
 def _counted(label, length, count):
     """A progress bar that follows a count while something runs within, on stderr."""
-    ended = threading.Event()
     with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
-
-        def look():
-            while not ended.wait(1):
-                bar.update(count() - bar.pos)
-
-        thread = threading.Thread(target=look, daemon=True)
-        thread.start()
-        try:
+        with polled(lambda: bar.update(count() - bar.pos), every=1):
             yield
-        finally:
-            ended.set()
-            thread.join()
         bar.update(count() - bar.pos)
 
 

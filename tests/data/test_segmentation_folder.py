@@ -258,7 +258,7 @@ def test_what_a_caller_gets_wrong_is_named(folder):
     for ask in (lambda: rasters.mask(0, "zz"), lambda: rasters.drawn_by("zz")):
         with pytest.raises(ValueError, match="annotator must be one of , b; got 'zz'"):
             ask()
-    with pytest.raises(ValueError, match="annotator must name a mask folder, one of '', 'b'; got none"):
+    with pytest.raises(ValueError, match="annotator must name one whose masks there are, one of '', 'b'; got none"):
         Crops(rasters, 8, 2, annotator=[])
     with pytest.raises(ValueError, match="classes must be a list of names, of ground, roof, road; got 5"):
         load_segmentation_folder(folder, classes=5)

@@ -9,6 +9,8 @@ from fuzz.entry import Entry
 from fuzz.values import fields
 
 from thesis_lib import data as door
+from thesis_lib import segmentation
+from thesis_lib.models import symmetric, unet
 
 VALUES = np.arange(120, dtype=np.uint8).reshape(4, 5, 6)
 LABELS = VALUES % 3
@@ -35,6 +37,8 @@ for part in ("imagesTr", "labelsTr"):
 (NNUNET / "imagesTr" / "a.nii.gz").rename(NNUNET / "imagesTr" / "a_0000.nii.gz")
 (NNUNET / "imagesTr" / "b.nii.gz").rename(NNUNET / "imagesTr" / "b_0000.nii.gz")
 (NNUNET / "dataset.json").write_text(json.dumps(ABOUT))
+NETWORK = unet(3, **symmetric(width=1, depth=1), image_shape=(None, None, None, 1))
+PREDICTION = {"model": NETWORK, "size": (6, 6, 6), "margin": 1, "blend": 1, "batch_size": 2, "scale": (0, 255)}
 PATCHES = {"volumes": UNPACKED, "size": (2, 3, 3), "batch_size": 2, "seed": 0}
 
 
@@ -52,6 +56,39 @@ def written_bands(values, path, like):
     return door.read_bands(path)
 
 
+def predicted_volumes(**given):
+    return [volume for _, volume in segmentation.predict_volume_files(**given)]
+
+
+def of_all_planes(given, result):
+    assert np.concatenate([slab for _, slab in result]).shape == (*VALUES.shape, 3)
+
+
+def on_its_grid(given, result):
+    assert result.values.shape == VALUES.shape and result.values.max() <= 2
+
+
+SEGMENTATION = {
+    "slabs": Entry(
+        lambda **given: list(segmentation.slabs(**given)),
+        {**PREDICTION, "values": VALUES[..., None], "name": "it"},
+        of_all_planes,
+        words={"values": "it"},
+        fixed=("name",),
+        large=("batch_size",),
+    ),
+    "predict_volume": Entry(
+        segmentation.predict_volume,
+        {**PREDICTION, "volume": VOLUME, "spacing": (2.0, 1.0, 1.0)},
+        on_its_grid,
+        large=("batch_size",),
+    ),
+    "predict_volume_files": Entry(
+        predicted_volumes,
+        {**PREDICTION, "volumes": FILES, "folder": files.ROOT / "predicted", "names": ["background", "a", "b"]},
+        large=("batch_size",),
+    ),
+}
 ENTRIES = {
     "Volume": Entry(door.Volume, {**fields(VOLUME), "name": "it"}, fixed=("name",), nan=True),
     "Volume.with_values": Entry(VOLUME.with_values, {"values": LABELS}, nan=True),

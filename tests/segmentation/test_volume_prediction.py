@@ -117,7 +117,7 @@ def test_a_dicom_series_becomes_a_dicom_seg(tmp_path):
         ({"values": np.zeros((4, 4, 4, 2))}, r"as many channels as the network has; got shape \(4, 4, 4, 2\)"),
         ({"size": None}, "size must be given, as the model takes volumes of any size"),
         ({"size": (4, 4)}, "size must be a number of voxels, or three"),
-        ({"margin": 2}, r"tile must be more than 2 \* \(margin \+ blend\)"),
+        ({"margin": 2}, r"size must be more than 2 \* \(margin \+ blend\)"),
         ({"values": np.full((4, 4, 4, 1), np.nan)}, "model must give finite logits; it does not for the volume"),
     ],
 )

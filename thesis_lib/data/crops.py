@@ -30,6 +30,26 @@ class SceneRasters:
         return self.masks[annotator][i]
 
 
+def annotators_of(masks, annotator):
+    """Names of the annotators whose masks are taken: one name, those of a list, or all for None.
+
+    Args:
+        masks: dict from an annotator's name to the masks.
+        annotator: a name, a list of names or None.
+
+    Raises:
+        ValueError: if there is no mask of one of them, or the list is empty.
+    """
+    if annotator is None:
+        annotator = sorted(masks)
+    elif not isinstance(annotator, (list, tuple)):
+        annotator = [annotator]
+    if not annotator:
+        names = ", ".join(map(repr, sorted(masks)))
+        raise ValueError(f"annotator must name one whose masks there are, one of {names or 'none'}; got none")
+    return [checks.one_of("annotator", name, masks) for name in annotator]
+
+
 class Crops(keras.utils.PyDataset):
     """Batches (images, class maps) of random crops, mirrored and turned by quarter turns, for training.
 
@@ -62,14 +82,7 @@ class Crops(keras.utils.PyDataset):
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.crops_per_image = checks.integer("crops_per_image", crops_per_image, 1)
         self.seed = checks.integer("seed", seed, 0)
-        if annotator is None:
-            annotator = sorted(rasters.masks)
-        elif not isinstance(annotator, (list, tuple)):
-            annotator = [annotator]
-        self.annotators = [checks.one_of("annotator", name, rasters.masks) for name in annotator]
-        if not self.annotators:
-            names = ", ".join(map(repr, sorted(rasters.masks)))
-            raise ValueError(f"annotator must name a mask folder, one of {names}; got none")
+        self.annotators = annotators_of(rasters.masks, annotator)
         self.start(-1)
 
     def __len__(self):

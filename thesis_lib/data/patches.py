@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from thesis_lib import checks
+from thesis_lib.data.crops import annotators_of
 from thesis_lib.data.volumes import SPACING_TOLERANCE, checked_spacing
 from thesis_lib.labels import IGNORE
 
@@ -66,13 +67,9 @@ class VolumePatches(keras.utils.PyDataset):
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.seed = checks.integer("seed", seed, 0)
         self.patches_per_volume = checks.integer("patches_per_volume", patches_per_volume, 1)
-        if annotator is None:
-            annotator = sorted(volumes.masks)
-        elif not isinstance(annotator, (list, tuple)):
-            annotator = [annotator]
-        self.annotators = [checks.one_of("annotator", name, volumes.masks) for name in annotator]
-        if not self.annotators or not len(volumes):
-            raise ValueError("volumes must hold a volume or more, with a mask of an annotator; got none")
+        if not len(volumes):
+            raise ValueError("volumes must hold a volume or more; got none")
+        self.annotators = annotators_of(volumes.masks, annotator)
         self.spacing = None if spacing is None else checked_spacing("spacing", spacing)
         self.scale = scale
         if scale is not None:

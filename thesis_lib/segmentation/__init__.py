@@ -8,6 +8,7 @@ from thesis_lib.segmentation.repeats import score_tables, variants
 from thesis_lib.segmentation.run import Run
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.segmentation.tiles import bands, predict
+from thesis_lib.segmentation.volume_prediction import predict_volume, predict_volume_files, slabs
 
 __all__ = [
     "NETWORKS",
@@ -17,7 +18,10 @@ __all__ = [
     "export",
     "predict",
     "predict_rasters",
+    "predict_volume",
+    "predict_volume_files",
     "score_rasters",
     "score_tables",
+    "slabs",
     "variants",
 ]

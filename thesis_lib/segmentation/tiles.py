@@ -36,12 +36,12 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
     check(tile, margin, blend)
     checks.integer("batch_size", batch_size, 1)
     stride = tile - 2 * margin - blend
-    tops, lefts = (_starts(length, tile, stride) for length in (height, width))
+    tops, lefts = (starts(length, tile, stride) for length in (height, width))
     batch_size = -(-len(lefts) // -(-len(lefts) // batch_size))
-    across = [_window(left, width, tile, margin, blend) for left in lefts]
+    across = [weights_along(left, width, tile, margin, blend) for left in lefts]
     total = weights = None
     for top, following in zip(tops, [*tops[1:], height]):
-        down = _window(top, height, tile, margin, blend)
+        down = weights_along(top, height, tile, margin, blend)
         for first in range(0, len(lefts), batch_size):
             some = lefts[first : first + batch_size]
             parts = _probabilities(model, image, top, some, tile, batch_size)
@@ -53,10 +53,10 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
                 total[:, left : left + tile] += weight * part
                 weights[:, left : left + tile] += weight
         done = following - top
-        probabilities = total[:done, :width] / weights[:done, :width]
-        if not np.isfinite(probabilities).all():
+        finished = total[:done, :width] / weights[:done, :width]
+        if not np.isfinite(finished).all():
             raise ValueError(f"model must give finite logits; it does not for {name}: did its training diverge?")
-        yield top, probabilities
+        yield top, finished
         for kept in (total, weights):
             kept[: tile - done] = kept[done:].copy()
             kept[tile - done :] = 0
@@ -74,32 +74,32 @@ def _checked_size(model, image):
     return shape[:2]
 
 
-def check(tile, margin, blend):
-    """Raise ValueError unless an image can be covered by such tiles, see `bands`."""
-    checks.integer("tile", tile, 1, LARGEST)
+def check(tile, margin, blend, name="tile"):
+    """Raise ValueError unless an image can be covered by such tiles, see `bands`; `name` is what the side is called."""
+    checks.integer(name, tile, 1, LARGEST)
     checks.integer("margin", margin, 0)
     checks.integer("blend", blend, 1)
     if tile <= 2 * (margin + blend):
-        raise ValueError(f"tile must be more than 2 * (margin + blend), {2 * (margin + blend)}; got {tile}")
+        raise ValueError(f"{name} must be more than 2 * (margin + blend), {2 * (margin + blend)}; got {tile}")
 
 
 def predict(model, image, **options):
     """The most probable class of every pixel, uint8 (H, W); options of `bands`; of a model of at most 256 classes."""
     classes = np.empty(_checked_size(model, image), np.uint8)
-    for top, probabilities in bands(model, image, **options):
-        if probabilities.shape[-1] > 256:
-            raise ValueError(f"model must have at most 256 classes; it has {probabilities.shape[-1]}")
-        classes[top : top + len(probabilities)] = probabilities.argmax(-1)
+    for top, band in bands(model, image, **options):
+        if band.shape[-1] > 256:
+            raise ValueError(f"model must have at most 256 classes; it has {band.shape[-1]}")
+        classes[top : top + len(band)] = band.argmax(-1)
     return classes
 
 
-def _starts(length, tile, stride):
+def starts(length, tile, stride):
     """Where tiles start so that they cover a length; the last one ends where it ends."""
     last = max(length - tile, 0)
     return [*range(0, last, stride), last]
 
 
-def _window(start, length, tile, margin, blend):
+def weights_along(start, length, tile, margin, blend):
     """Weight of a tile's rows (or columns): 0, rising, 1, falling, 0; no fall towards the image's own border."""
     at = np.arange(tile, dtype=np.float32)
     rise = np.clip((at - margin + 1) / (blend + 1), 0, 1)
@@ -109,17 +109,22 @@ def _window(start, length, tile, margin, blend):
 
 
 def _probabilities(model, image, top, lefts, tile, batch_size):
-    """softmax of the logits of the tiles that start at `top` and each of `lefts`: a whole batch, to compile once."""
+    """Probabilities of the tiles that start at `top` and each of `lefts`: a whole batch, to compile once."""
     patches = np.zeros((batch_size, tile, tile, image.shape[2]), image.dtype)
     for patch, left in zip(patches, lefts):
         part = np.asarray(image[top : top + tile, left : left + tile])
         small = min(part.shape[:2]) < tile
         patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric") if small else part
+    return probabilities(model, patches)[: len(lefts)]
+
+
+def probabilities(model, patches):
+    """softmax of the logits (N, ..., K) of patches (N, ..., C), float32; ValueError unless the model gives such."""
     logits = model.predict_on_batch(patches)
     shape = np.shape(logits) if hasattr(logits, "shape") else None
-    if shape is None or len(shape) != 4 or shape[:3] != patches.shape[:3] or shape[3] < 2:
+    if shape is None or shape[:-1] != patches.shape[:-1] or shape[-1] < 2:
         raise ValueError(
-            f"model must give logits of two classes or more for every pixel, {patches.shape[:3]} + (K,); "
+            f"model must give logits of two classes or more for every pixel, {patches.shape[:-1]} + (K,); "
             f"got {type(logits).__name__ if shape is None else shape}"
         )
-    return ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32"), axis=-1))[: len(lefts)]
+    return ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32"), axis=-1))

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from keras import ops
 from scipy import ndimage
 
 from thesis_lib import checks
 from thesis_lib.data import dicom
 from thesis_lib.data.itk_files import DETACHED
 from thesis_lib.data.patches import scaling, sides
-from thesis_lib.data.volumes import SPACING_TOLERANCE, checked_spacing, volume_ending, write_volume
+from thesis_lib.data.volume_files import VolumeFiles
+from thesis_lib.data.volumes import SPACING_TOLERANCE, Volume, checked_spacing, volume_ending, write_volume
 from thesis_lib.files import writable_folder
 from thesis_lib.segmentation import tiles
 
@@ -43,17 +43,17 @@ def slabs(model, values, size=None, margin=None, blend=None, batch_size=1, scale
     margin = sides("margin", [one // 8 for one in size] if margin is None else margin, 0)
     blend = sides("blend", [max(one // 4, 1) for one in size] if blend is None else blend, 1)
     for axis in zip(size, margin, blend):
-        tiles.check(*axis)
+        tiles.check(*axis, name="size")
     checks.integer("batch_size", batch_size, 1)
     scaled = scaling(scale, values)
     shape = values.shape[:3]
     starts = [
-        tiles._starts(length, one, one - 2 * outer - inner)
+        tiles.starts(length, one, one - 2 * outer - inner)
         for length, one, outer, inner in zip(shape, size, margin, blend)
     ]
 
     def weights_of(axis, start):
-        return tiles._window(start, shape[axis], size[axis], margin[axis], blend[axis])
+        return tiles.weights_along(start, shape[axis], size[axis], margin[axis], blend[axis])
 
     places = [(top, left) for top in starts[1] for left in starts[2]]
     total = weights = None
@@ -100,20 +100,13 @@ def _checked(model, values, size, name):
 
 
 def _probabilities(model, values, scaled, corners, size, batch_size):
-    """softmax of the logits of the patches at some corners: a whole batch, to compile once."""
+    """Probabilities of the patches at some corners: a whole batch, to compile once."""
     patches = np.zeros((batch_size, *size, values.shape[3]), np.float32)
     for patch, corner in zip(patches, corners):
         part = values[tuple(slice(start, start + one) for start, one in zip(corner, size))]
         missing = [(0, one - length) for one, length in zip(size, part.shape)]
         patch[:] = np.pad(scaled(np.asarray(part)), [*missing, (0, 0)], mode="symmetric")
-    logits = model.predict_on_batch(patches)
-    shape = np.shape(logits) if hasattr(logits, "shape") else None
-    if shape is None or len(shape) != 5 or shape[:4] != patches.shape[:4] or shape[4] < 2:
-        raise ValueError(
-            f"model must give logits of two classes or more for every voxel, {patches.shape[:4]} + (K,); "
-            f"got {type(logits).__name__ if shape is None else shape}"
-        )
-    return ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32"), axis=-1))[: len(corners)]
+    return tiles.probabilities(model, patches)[: len(corners)]
 
 
 def predict_volume(model, volume, spacing=None, **options):
@@ -136,6 +129,7 @@ def predict_volume(model, volume, spacing=None, **options):
         image = read_volume("case.nii.gz")
         write_volume(predict_volume(model, image, size=(64, 128, 128)), "case_classes.nii.gz")
     """
+    checks.instance("volume", volume, Volume, "a data.Volume")
     values = volume.values if volume.values.ndim == 4 else volume.values[..., None]
     step = np.ones(3) if spacing is None else np.divide(checked_spacing("spacing", spacing), volume.spacing)
     is_own = np.allclose(step, 1, rtol=SPACING_TOLERANCE)
@@ -206,9 +200,12 @@ def predict_volume_files(model, volumes, folder, names=None, **options):
         ValueError: naming the volume that cannot be read or predicted.
         OSError: naming the file that could not be written.
     """
+    checks.instance("volumes", volumes, VolumeFiles, "data.VolumeFiles")
+    if names is not None:
+        checks.listed("names", names, str, "names of the classes")
     of_volumes = [Path(path) for paths in volumes.images for path in paths]
     of_masks = [Path(path) for paths in volumes.masks.values() for path in paths]
-    if Path(folder).resolve() in {path.resolve().parent for path in (*of_volumes, *of_masks)}:
+    if checks.path("folder", folder).resolve() in {path.resolve().parent for path in (*of_volumes, *of_masks)}:
         raise ValueError(
             f"folder must not be where volumes or masks lie, which predictions could overwrite; got {str(folder)!r}"
         )

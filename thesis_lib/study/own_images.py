@@ -3,7 +3,6 @@
 Files (`own_files`), pairs, the annotators' error beside the width of the objects, advice, training, scores, files.
 """
 
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from thesis_lib.data.image_io import image_shape, read_image
 from thesis_lib.data.segmentation_folder import ENDINGS
 from thesis_lib.files import writable_folder, write_csv, write_text
 from thesis_lib.labels import IGNORE
+from thesis_lib.polling import polled
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study.own_files import Unusable, own_folder, parts
 from thesis_lib.study.statistics import mean_interval
@@ -214,26 +214,21 @@ def follow(run, update, every=0.5):
         update: function of a DataFrame with a row an epoch; it is called a last time at the end.
         every: seconds between two looks.
     """
-    path, ended = run.folder / "log.csv", threading.Event()
+    path = run.folder / "log.csv"
 
     def stamp():
         return path.stat().st_mtime_ns if path.is_file() else None
 
-    def look():
-        seen = before
-        while not ended.wait(every):
-            if stamp() != seen:
-                seen = stamp()
-                update(run.log())
+    seen = stamp()
 
-    before = stamp()
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    def look():
+        nonlocal seen
+        if stamp() != seen:
+            seen = stamp()
+            update(run.log())
+
+    with polled(look, every):
         yield
-    finally:
-        ended.set()
-        thread.join()
     update(run.log())
 
 
