@@ -1,12 +1,10 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from backend_results import computed
 
 from thesis_lib import paths
 from thesis_lib.annotation.prior import BoundaryPrior
@@ -27,21 +25,15 @@ OBJECTIVES = ("one_hot", "posterior", "forward")
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory):
     """For each backend the losses and changes of weights that one step on each objective gives."""
-    folder, results = tmp_path_factory.mktemp("steps"), {}
-    for backend in ("tensorflow", "jax"):
-        environment = {**os.environ, "KERAS_BACKEND": backend}
-        command = [sys.executable, STEP, folder / f"{backend}.npz", *OBJECTIVES]
-        subprocess.run(command, check=True, env=environment, capture_output=True)
-        results[backend] = np.load(folder / f"{backend}.npz")
-        assert results[backend]["backend"] == backend
-    return results
+    folder = tmp_path_factory.mktemp("steps")
+    return {backend: computed(STEP, backend, folder, *OBJECTIVES) for backend in ("tensorflow", "jax")}
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_tensorflow_and_jax_give_the_same_loss_and_gradients(steps, objective):
     tensorflow, jax = steps["tensorflow"], steps["jax"]
     assert tensorflow[f"{objective}_loss"] == pytest.approx(float(jax[f"{objective}_loss"]), abs=1e-4)
-    changes = [name for name in tensorflow.files if name.startswith(f"{objective}_change")]
+    changes = [name for name in tensorflow if name.startswith(f"{objective}_change")]
     for name in changes:
         np.testing.assert_allclose(tensorflow[name], jax[name], atol=1e-4)
     assert max(np.abs(tensorflow[name]).max() for name in changes) > 1e-3
