@@ -4,6 +4,7 @@ Alternatives are timed in turn, several times over, and compared by their median
 falls on all of them alike. Nothing here is a test. `benchmarks/bench.py few_labels rasters` runs these parts alone.
 """
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 import keras
 import numpy as np
 from scipy import ndimage
+from timing import medians
 
 from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior
@@ -32,17 +34,6 @@ from thesis_lib.training import optimization
 KNOWN = BoundaryPrior.known(1.0)
 FITTED = BoundaryPrior(0.0, 200.0, 60.0, 60.0)  # what a few doubly annotated scenes leave: 120 degrees of freedom
 WEAK = BoundaryPrior()  # before any measurement: 4 degrees of freedom
-
-
-def medians(calls, repeats):
-    """Median seconds of each call, from `repeats` rounds in which all are timed in turn; a first round warms up."""
-    times = {name: [] for name in calls}
-    for _ in range(repeats + 1):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(values[1:])) for name, values in times.items()}
 
 
 def compiled(loss):
@@ -292,13 +283,24 @@ def memory(report):
         )
 
 
+def backends(report):
+    """Losses beside cross-entropy on each backend that is installed, see losses.py."""
+    for backend in ("tensorflow", "jax", "torch"):
+        if importlib.util.find_spec(backend):
+            environment = {**os.environ, "KERAS_BACKEND": backend}
+            subprocess.run([sys.executable, REPOSITORY / "benchmarks" / "losses.py"], check=True, env=environment)
+
+
 def main():
     print(
         f"{keras.backend.backend()}, {os.cpu_count()} cores\n\n| ratio | measured | aim |\n| --- | --- | --- |",
         flush=True,
     )
     report = lambda what, ratio, aim: print(f"| {what} | {ratio:.2f} | {aim} |", flush=True)
-    parts = {part.__name__: part for part in (training_steps, soft_labels, adjacency, fit, few_labels, rasters, memory)}
+    parts = {
+        part.__name__: part
+        for part in (training_steps, soft_labels, adjacency, fit, few_labels, rasters, memory, backends)
+    }
     for part in [parts[checks.one_of("part", name, parts)] for name in sys.argv[1:] or parts]:
         part(report)
 

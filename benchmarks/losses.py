@@ -2,8 +2,8 @@
 
     KERAS_BACKEND=torch python benchmarks/losses.py
 
-Prints rows of the table of `make bench`. Alternatives take turns on one thread, and their medians of processor time are
-compared, so that other processes count little.
+Prints rows of the table of `make bench`. Alternatives take turns on one thread, and their processor times are compared,
+so that other processes count little.
 """
 
 import functools
@@ -17,6 +17,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 import keras
 import numpy as np
 from keras import ops
+from timing import medians
 
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss
@@ -24,18 +25,8 @@ from thesis_lib.targets.smoothing import Posterior, SpatiallyVarying
 
 BACKEND = keras.backend.backend()
 K = 11
+processor_times = functools.partial(medians, clock=time.process_time, warm_up=2)
 KNOWN, FITTED = BoundaryPrior.known(1.0), BoundaryPrior(0.0, 200.0, 60.0, 60.0)
-
-
-def processor_times(calls, repeats):
-    """Median processor seconds of each call, from `repeats` rounds in which all take turns; two rounds warm up."""
-    times = {name: [] for name in calls}
-    for _ in range(repeats + 2):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            times[name].append(time.process_time() - start)
-    return {name: float(np.median(values[2:])) for name, values in times.items()}
 
 
 def compiled(function):
