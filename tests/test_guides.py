@@ -1,0 +1,65 @@
+"""The code of the guides runs as it stands, but for smaller networks and shorter trainings."""
+
+import re
+
+import numpy as np
+import pytest
+from own_cases import write_discs
+
+from thesis_lib.data import Volume, write_image, write_volume
+from thesis_lib.models import symmetric, unet
+from thesis_lib.paths import REPOSITORY
+
+SMALLER = {"epochs=100": "epochs=1", "epochs=80": "epochs=1", "patience=80": "patience=1", "width=16": "width=2"}
+
+
+def executed(page, folder=None, **names):
+    """The names that the first block of Python in a guide leaves; its paths within the repository lie in a folder."""
+    code = re.search(r"```python\n(.*?)```", (REPOSITORY / "docs" / page).read_text(), re.DOTALL)[1]
+    for usual, smaller in SMALLER.items():
+        code = code.replace(usual, smaller)
+    if folder is not None:
+        code = re.sub(r'"(?=data/|reports/)', f'"{folder}/', code)
+    exec(code, names)  # noqa: S102
+    return names
+
+
+def test_from_a_folder_of_nnunet_to_predictions(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("SimpleITK")
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    folder = tmp_path / "nnUNet_raw" / "Dataset004_Hippocampus"
+    for part, cases in (("Tr", "ab"), ("Ts", "c")):
+        for name in (f"images{part}", f"labels{part}"):
+            (folder / name).mkdir(parents=True)
+        for case in cases:
+            labels = np.zeros((35, 50, 33), np.uint8)
+            labels[10:20, 20:30, 5:25] = 1
+            image = (100 * labels + generator.normal(0, 10, labels.shape)).astype(np.float32)
+            write_volume(Volume(image, (1.0, 1.0, 1.0)), folder / f"images{part}" / f"{case}_0000.nii.gz")
+            write_volume(Volume(labels, (1.0, 1.0, 1.0)), folder / f"labels{part}" / f"{case}.nii.gz")
+    (folder / "dataset.json").write_text(
+        '{"channel_names": {"0": "MRI"}, "labels": {"background": 0, "organ": 1}, "numTraining": 2, '
+        '"file_ending": ".nii.gz"}'
+    )
+    executed("volumes.md")
+    assert capsys.readouterr().out.strip().endswith("predicted/c.nii.gz")
+    assert (tmp_path / "predicted" / "c.nii.gz").is_file()
+
+
+def test_a_folder_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_discs(tmp_path / "data" / "mine", people=("",))
+    write_image(np.zeros((40, 50, 3), np.uint8), tmp_path / "new.tif")
+    assert executed("own_images.md", tmp_path)["classes"].shape == (40, 50)
+
+
+def test_two_annotators():
+    generator = np.random.default_rng(0)
+    first = np.zeros((6, 24, 24), np.int64)
+    for drawing in first:
+        top, left = generator.integers(2, 10, 2)
+        drawing[top : top + 10, left : left + 10] = 1
+    names = {"first": first, "second": np.roll(first, 1, 1), "labels": first}
+    names |= {"images": 255 * first[..., None], "model": unet(2, **symmetric(2, 1), image_shape=(24, 24, 1))}
+    assert executed("annotators.md", **names)["prior"].predictive().std() > 0
