@@ -6,6 +6,7 @@ from thesis_lib.models.convnet13 import convnet13
 from thesis_lib.models.mlp import MaskingNoise, mlp, pretrain
 from thesis_lib.models.resnet import resnet_backbone, resnet_classifier
 from thesis_lib.models.small_convnet import small_convnet
+from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.models.wide_resnet import wide_resnet
 from thesis_lib.semi_supervised import MeanTeacher
 
@@ -61,6 +62,12 @@ def test_pretraining_learns_to_restore_images_and_changes_hidden_layers_alone():
     assert changed == [True, True, True, True, False, False]
 
 
+def test_the_numbers_of_numpy_are_taken():
+    two, sixteen = np.int64(2), np.int16(16)
+    assert small_convnet(np.uint8(3), [sixteen, sixteen, 1], width=two).output_shape == (None, 3)
+    assert unet(two, **symmetric(two, two), image_shape=(None, None, np.int32(1))).output_shape[-1] == 2
+
+
 def test_a_frozen_backbone_keeps_its_weights():
     network = resnet_classifier(2, (16, 16, 1), weights=None, train_backbone=False)
     assert len(network.trainable_weights) == 2
@@ -82,10 +89,21 @@ def test_weights_come_from_a_folder_or_fail_with_a_way_out(tmp_path):
         (lambda: mlp(1, (8, 8, 1)), "num_classes must be .*; got 1"),
         (lambda: mlp(3, (8, 8, 1), hidden=(0,)), "hidden must be .*; got 0"),
         (lambda: mlp(3, (8, 8, 1), dropout=2), "dropout must be .*; got 2"),
+        (lambda: mlp(3, (8, 8)), r"image_shape must be \(H, W, C\), whole numbers from 1 .*; got \(8, 8\)"),
+        (lambda: small_convnet(3, (8, None, 1)), "image_shape must be .*None"),
+        (lambda: small_convnet(3, dropout=1.0), r"dropout must be .*\[0, 1\); got 1.0"),
+        (lambda: wide_resnet(3, (8, 8, True), depth=10), "image_shape must be .*None for all but C; got .*True"),
+        (lambda: wide_resnet(3, width=256), "width must be a whole number from 1 to 64; got 256"),
+        (lambda: wide_resnet(2**31), "num_classes must be a whole number from 2 to 65536; got"),
+        (lambda: resnet_backbone("18"), "depth must be a whole number"),
+        (lambda: resnet_backbone(18, 3), 'weights must be None, "imagenet" or a preset folder; got 3'),
+        (lambda: pretrain(small_convnet(3), IMAGES), "network must be a model from `mlp`"),
+        (lambda: pretrain(mlp(3, (8, 8, 1)), IMAGES), r"images must be .* = \(8, 8, 1\); got"),
+        (lambda: pretrain(mlp(3, (16, 16, 1)), IMAGES, learning_rate=2), "learning_rate must be .*; got 2"),
         (lambda: convnet13(3, (8, 8, 1)), "height of image_shape must be a whole number from 12; got 8"),
         (lambda: wide_resnet(3, depth=20), "depth must be 6 n .*; got 20"),
         (lambda: resnet_classifier(3, (8, 8, 2), weights=None), r"1 or 3 channels; got \(8, 8, 2\)"),
-        (lambda: resnet_backbone(19), "depth must be one of 101, 18, 50; got '19'"),
+        (lambda: resnet_backbone(19), "depth must be one of 18, 50, 101; got 19"),
     ],
 )
 def test_wrong_values_are_named(call, message):

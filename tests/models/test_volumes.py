@@ -49,7 +49,7 @@ def test_a_volume_of_one_plane_is_seen_as_its_image_where_planes_are_far_apart()
         (lambda: unet(2, **symmetric(2, 2, spacing=(1, 1)), image_shape=VOLUMES), "for each of 3 axes; got"),
         (lambda: unet(2, **symmetric(2, 2, spacing=(3, 1, 1))), "for each of 2 axes; got"),
         (lambda: unet(2, **symmetric(2, 2), image_shape=(8, 1)), r"image_shape must be .* got \(8, 1\)"),
-        (lambda: Block(2, pooling=(2, 0)), "pooling must be a whole number from 1; got 0"),
+        (lambda: Block(2, pooling=(2, 0)), "pooling must be a whole number from 1 to 1024; got 0"),
     ],
 )
 def test_wrong_values_are_named(call, message):

@@ -6,21 +6,28 @@ Keras's preprocessing layers make the transformations; `AugmentedSegmenter` appl
 import keras
 from keras import layers, ops
 
+from thesis_lib import checks
+from thesis_lib.models import arguments
+
 
 def augmentation(image_shape, rotation=10.0, shift=2.0, zoom=0.1, seed=None):
     """Random rotation, shift and zoom, the same for an image (bilinear) and its label map (nearest neighbour).
 
     Args:
         image_shape: (H, W, C) of the images, px.
-        rotation: largest angle, degrees.
-        shift: largest shift along each axis, px.
-        zoom: largest relative change of size.
-        seed: of the random transformations; None for another one each time.
+        rotation: largest angle, degrees, in [0, 360].
+        shift: largest shift along each axis, px, at most the shorter side of the images.
+        zoom: largest relative change of size, in [0, 1).
+        seed: of the random transformations, a whole number from 0 to 2**32 - 1; None for another one each time.
 
     Returns:
         keras layer on {"images", "segmentation_masks"}. Beyond the border the image is continued by its edge pixels.
     """
-    height, width = image_shape[:2]
+    height, width, _ = arguments.image_shape(image_shape)
+    rotation = checks.real("rotation", rotation, 0.0, 360.0)
+    shift = checks.real("shift", shift, 0.0, min(height, width))
+    zoom = checks.real("zoom", zoom, 0.0, 1.0, open_high=True)
+    seed = seed if seed is None else checks.integer("seed", seed, 0, 2**32 - 1)
     # Layers with the same seed would draw the same numbers.
     seeds = [None] * 3 if seed is None else [3 * seed + i for i in range(3)]
     return layers.Pipeline(
@@ -40,7 +47,10 @@ class AugmentedSegmenter(keras.Model):
 
     Args:
         network: keras.Model from images (N, H, W, C) to logits (N, H, W, K).
-        augment: a layer such as `augmentation` makes.
+        augment: a Keras layer such as `augmentation` makes.
+
+    Raises:
+        ValueError: if network is no keras.Model, or augment no layer.
 
     Example:
         >>> model = AugmentedSegmenter(network, augmentation((64, 84, 1), seed=0))
@@ -51,8 +61,8 @@ class AugmentedSegmenter(keras.Model):
 
     def __init__(self, network, augment, **options):
         super().__init__(**options)
-        self.network = network
-        self.augment = augment
+        self.network = checks.instance("network", network, keras.Model, "a keras.Model from images to logits")
+        self.augment = checks.instance("augment", augment, layers.Layer, "a Keras layer, such as `augmentation` makes")
         self.built = True  # as both parts are; BackupAndRestore asks for it
 
     def call(self, inputs, training=False):

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from thesis_lib import checks
+from thesis_lib.models import arguments
 
 
 def convnet13(num_classes, image_shape=(32, 32, 3), width=128, dropout=0.5):
@@ -21,8 +22,9 @@ def convnet13(num_classes, image_shape=(32, 32, 3), width=128, dropout=0.5):
     Returns:
         keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).
     """
-    checks.integer("num_classes", num_classes, 2)
-    checks.integer("width", width, 1)
+    num_classes, image_shape = arguments.num_classes(num_classes), arguments.image_shape(image_shape)
+    width = checks.integer("width", width, 1, arguments.MOST_FILTERS // 4)
+    dropout = arguments.rate("dropout", dropout)
     for name, size in zip(("height", "width"), image_shape):
         checks.integer(f"{name} of image_shape", size, 12)
     images = keras.Input(image_shape, name="images")

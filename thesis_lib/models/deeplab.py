@@ -9,6 +9,7 @@ import keras
 from keras import layers, ops
 
 from thesis_lib import checks
+from thesis_lib.models import arguments
 from thesis_lib.models.resnet import resnet_backbone
 from thesis_lib.models.unet import CropLike, PadToMultiple
 
@@ -46,10 +47,11 @@ def deeplab(
     Raises:
         ValueError: if an argument is not of this kind, or the weights are not available.
     """
-    checks.integer("num_classes", num_classes, 2)
-    checks.integer("filters", filters, 1)
-    if channels not in (1, 3):
-        raise ValueError(f"channels must be 1 or 3; got {channels!r}")
+    num_classes = arguments.num_classes(num_classes)
+    filters = checks.integer("filters", filters, 1, arguments.MOST_FILTERS)
+    if checks.integer("channels", channels) not in (1, 3):
+        raise ValueError(f"channels must be 1 or 3; got {channels}")
+    train_backbone = checks.boolean("train_backbone", train_backbone)
     check(dilation_rates, momentum)
     encoder, prepare = resnet_backbone(depth, weights)
     encoder.trainable = train_backbone
@@ -88,10 +90,9 @@ def deeplab(
 
 def check(dilation_rates, momentum):
     """Raise ValueError unless `deeplab` accepts these values."""
-    if not isinstance(dilation_rates, (list, tuple)) or not dilation_rates:
-        raise ValueError(f"dilation_rates must be a list of whole numbers from 1; got {dilation_rates!r}")
+    checks.listed("dilation_rates", dilation_rates, object, "a list of whole numbers from 1")
     for rate in dilation_rates:
-        checks.integer("dilation_rates", rate, 1)
+        checks.integer("dilation_rates", rate, 1, arguments.LONGEST)
     checks.real("momentum", momentum, 0.0, 0.9999)
 
 

@@ -5,6 +5,9 @@ from keras import layers, ops
 
 from thesis_lib import checks
 from thesis_lib.data.batches import SceneBatches
+from thesis_lib.models import arguments
+
+MLP = "a model from `mlp` with a hidden layer or more"
 
 
 def mlp(num_classes, image_shape, hidden=(5000,), dropout=0.5, input_dropout=0.2):
@@ -13,20 +16,23 @@ def mlp(num_classes, image_shape, hidden=(5000,), dropout=0.5, input_dropout=0.2
     Args:
         num_classes: K.
         image_shape: (H, W, C).
-        hidden: units of each hidden layer.
+        hidden: list of the units of each hidden layer; none: the logits are linear in the pixels.
         dropout, input_dropout: rates of the hidden layers' units and of the pixels, in [0, 1); 0 for none.
 
     Returns:
         keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).
     """
-    checks.integer("num_classes", num_classes, 2)
+    num_classes, image_shape = arguments.num_classes(num_classes), arguments.image_shape(image_shape)
+    checks.instance("hidden", hidden, (list, tuple), "a list of whole numbers from 1")
+    hidden = [checks.integer("hidden", units, 1, arguments.MOST_FILTERS) for units in hidden]
+    dropout, input_dropout = arguments.rate("dropout", dropout), arguments.rate("input_dropout", input_dropout)
     images = keras.Input(image_shape, name="images")
     x = layers.Flatten(name="flatten")(layers.Rescaling(1 / 255, name="rescale")(images))
-    if checks.real("input_dropout", input_dropout, 0.0, 1.0):
+    if input_dropout:
         x = layers.Dropout(input_dropout, name="dropout_input")(x)
     for i, units in enumerate(hidden):
-        x = layers.Dense(checks.integer("hidden", units, 1), activation="relu", name=f"hidden{i}")(x)
-        if checks.real("dropout", dropout, 0.0, 1.0):
+        x = layers.Dense(units, activation="relu", name=f"hidden{i}")(x)
+        if dropout:
             x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     return keras.Model(images, layers.Dense(num_classes, dtype="float32", name="classes")(x), name="mlp")
 
@@ -70,18 +76,30 @@ def pretrain(network, images, noise=0.5, epochs=10, batch_size=256, learning_rat
 
     Args:
         network: a model from `mlp`.
-        images: (N, H, W, C), 0-255: an array, or an object with a length that takes an array of indices, like
+        images: uint8 (N, H, W, C), 0-255: an array, or an object with a length that takes an array of indices, like
             `ImageTable`; a batch at a time is taken.
         noise: share of inputs set to zero, in [0, 1].
-        epochs, batch_size, learning_rate: of each layer's training by Adam.
+        epochs, batch_size, learning_rate: of each layer's training by Adam, whose learning rate is in (0, 1].
         seed: of the order of the images.
+        verbose: 0: silent, 1: a progress bar, 2: a line an epoch.
 
     Returns:
         list with the last epoch's loss of each layer.
+
+    Raises:
+        ValueError: naming the argument whose type, shape or range is wrong.
     """
-    checks.integer("epochs", epochs, 1)
-    below, losses = network.get_layer("flatten"), []
-    hidden = [layer for layer in network.layers if layer.name.startswith("hidden")]
+    layers_of = {layer.name: layer for layer in checks.instance("network", network, keras.Model, MLP).layers}
+    hidden = [layer for name, layer in layers_of.items() if name.startswith("hidden")]
+    if "flatten" not in layers_of or not hidden:
+        raise ValueError(f"network must be {MLP}; got one of the layers {', '.join(layers_of)}")
+    shape = network.input_shape[1:]
+    if tuple(getattr(images, "shape", ()))[1:] != shape:
+        raise ValueError(f"images must be of shape (N, H, W, C) with (H, W, C) = {shape}; got {checks.shown(images)}")
+    epochs, verbose = checks.integer("epochs", epochs, 1), checks.integer("verbose", verbose, 0, 2)
+    learning_rate = checks.real("learning_rate", learning_rate, 0.0, 1.0, open_low=True)
+    noise = checks.real("noise", noise, 0.0, 1.0)
+    below, losses = layers_of["flatten"], []
     for i, layer in enumerate(hidden):
         pixels, size = i == 0, below.output.shape[-1]
         decoder = layers.Dense(size, activation="sigmoid" if pixels else "relu")

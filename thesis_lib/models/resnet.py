@@ -5,6 +5,7 @@ from keras import layers
 
 from thesis_lib import checks
 from thesis_lib.extras import extra
+from thesis_lib.models import arguments
 
 BLOCKS = {
     18: ([2, 2, 2, 2], "basic_block"),
@@ -28,11 +29,14 @@ def resnet_backbone(depth=18, weights="imagenet"):
     Raises:
         ValueError: if the weights cannot be loaded, naming the alternatives, or are of another depth.
     """
+    if checks.integer("depth", depth, 1) not in BLOCKS:
+        raise ValueError(f"depth must be one of {', '.join(map(str, BLOCKS))}; got {depth!r}")
+    if weights is not None:
+        checks.path("weights", weights, 'None, "imagenet" or a preset folder')
     with extra("notebooks"):
         from keras_hub.models import ResNetBackbone  # slow to import
 
-    checks.one_of("depth", str(depth), [str(d) for d in BLOCKS])
-    numbers, kind = BLOCKS[int(depth)]
+    numbers, kind = BLOCKS[depth]
     prepare = layers.Rescaling(
         [1 / (255 * d) for d in DEVIATION], [-m / d for m, d in zip(MEAN, DEVIATION)], name="prepare"
     )
@@ -62,16 +66,17 @@ def resnet_classifier(num_classes, image_shape, depth=18, weights="imagenet", tr
 
     Args:
         num_classes: K.
-        image_shape: (H, W, 3), or (H, W, 1): grey images are shown in all three channels.
+        image_shape: (H, W, 3), or (H, W, 1): grey images are shown in all three channels. H and W may be None.
         depth, weights: of `resnet_backbone`.
         train_backbone: whether the backbone is trained as well, or only the head.
 
     Returns:
         keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).
     """
-    checks.integer("num_classes", num_classes, 2)
+    num_classes, image_shape = arguments.num_classes(num_classes), arguments.image_shape(image_shape, free=True)
     if image_shape[-1] not in (1, 3):
-        raise ValueError(f"image_shape must have 1 or 3 channels; got {tuple(image_shape)}")
+        raise ValueError(f"image_shape must have 1 or 3 channels; got {image_shape}")
+    train_backbone = checks.boolean("train_backbone", train_backbone)
     backbone, prepare = resnet_backbone(depth, weights)
     backbone.trainable = train_backbone
     images = keras.Input(image_shape, name="images")

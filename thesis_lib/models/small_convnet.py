@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from thesis_lib import checks
+from thesis_lib.models import arguments
 
 
 def small_convnet(num_classes, image_shape=(16, 16, 1), width=16, dropout=0.3):
@@ -18,8 +19,9 @@ def small_convnet(num_classes, image_shape=(16, 16, 1), width=16, dropout=0.3):
     Returns:
         keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).
     """
-    checks.integer("num_classes", num_classes, 2)
-    checks.integer("width", width, 1)
+    num_classes, image_shape = arguments.num_classes(num_classes), arguments.image_shape(image_shape)
+    width = checks.integer("width", width, 1, arguments.MOST_FILTERS // 2)
+    dropout = arguments.rate("dropout", dropout)
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(images)
     for i, filters in enumerate((width, 2 * width)):

@@ -14,6 +14,11 @@ import numpy as np
 from keras import layers, ops
 
 from thesis_lib import checks
+from thesis_lib.models import arguments
+
+MOST = {"filters": arguments.MOST_FILTERS, "convolutions": 100, "kernel": 1024, "pooling": 1024}  # of a block
+OF_AXES = ("kernel", "pooling")  # may have a value for each axis
+DEEPEST = 16  # levels
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Block:
             enlarges it before them, or a tuple with one for each axis; a centre block ignores it.
 
     Raises:
-        ValueError: if a value is not a whole number from 1.
+        ValueError: if a value is not a whole number from 1 to its limit, 2**16 filters, 100 convolutions, 1024 px.
     """
 
     filters: int
@@ -37,12 +42,13 @@ class Block:
     pooling: int | tuple = 2
 
     def __post_init__(self):
-        for name in ("filters", "convolutions"):
-            checks.integer(name, getattr(self, name), 1)
-        for name in ("kernel", "pooling"):
+        for name, most in MOST.items():
             value = getattr(self, name)
-            for one in value if isinstance(value, tuple) and value else [value]:
-                checks.integer(name, one, 1)
+            if name in OF_AXES and isinstance(value, tuple) and value:
+                whole = tuple(checks.integer(name, one, 1, most) for one in value)
+            else:
+                whole = checks.integer(name, value, 1, most)
+            object.__setattr__(self, name, whole)
 
 
 def symmetric(width, depth=4, spacing=None):
@@ -52,7 +58,7 @@ def symmetric(width, depth=4, spacing=None):
         width: filters at the finest level, doubled from level to level. Levels have two convolutions, but the finest
             has one: a second one would take half of all the time. Or a list with [filters, convolutions] of each level,
             the finest first and the centre last.
-        depth: number of levels above the centre; not used if `width` is a list.
+        depth: number of levels above the centre, 1 to 16; not used if `width` is a list.
         spacing: sides of a pixel (rows, columns) or voxel (planes, rows, columns), mm. An axis along which they are
             twice as long as along the finest, or more, is neither pooled nor convolved. All axes alike if None.
 
@@ -60,7 +66,7 @@ def symmetric(width, depth=4, spacing=None):
         dict with the arguments encoder, centre and decoder of `unet`.
 
     Raises:
-        ValueError: if a value is not of this kind.
+        ValueError: if a value is not of this kind, or the centre would have more than 2**16 filters.
 
     Example:
         >>> network = unet(num_classes=3, **symmetric(width=16, depth=3), image_shape=(None, None, 3))
@@ -75,10 +81,18 @@ def symmetric(width, depth=4, spacing=None):
             raise ValueError(
                 f"width must be an integer or a list of two or more [filters, convolutions]; got {width!r}"
             )
+        for level in width:
+            for name, value in zip(("filters", "convolutions"), level):
+                checks.integer(f"{name} in width", value, 1, MOST[name])
         blocks = [Block(filters, convolutions) for filters, convolutions in width]
     else:
-        checks.integer("width", width, 1)
-        checks.integer("depth", depth, 1)
+        width = checks.integer("width", width, 1, MOST["filters"])
+        depth = checks.integer("depth", depth, 1, DEEPEST)
+        if width * 2**depth > MOST["filters"]:
+            raise ValueError(
+                f"width * 2**depth, the filters of the centre, must be at most {MOST['filters']}; "
+                f"got {width} * 2**{depth}"
+            )
         blocks = [Block(width, 1), *(Block(width * 2**level) for level in range(1, depth + 1))]
     if spacing is not None:
         blocks = _for_spacing(blocks, spacing)
@@ -116,20 +130,24 @@ def unet(num_classes, encoder, centre, decoder, image_shape=(None, None, 1), dro
         keras.Model from images (N, H, W, C) or volumes (N, D, H, W, C), 0-255, to float32 logits with K in place of C.
 
     Raises:
-        ValueError: if the poolings do not match each other or the axes, or num_classes is too small.
+        ValueError: if the poolings do not match each other or the axes, or another argument is not of its kind.
     """
-    checks.integer("num_classes", num_classes, 2)
-    if not isinstance(image_shape, (list, tuple)) or len(image_shape) not in (3, 4):
-        raise ValueError(f"image_shape must be (H, W, C) or (D, H, W, C); got {image_shape!r}")
+    num_classes = arguments.num_classes(num_classes)
+    image_shape = arguments.image_shape(image_shape, axes=tuple(LAYERS), free=True)
+    dropout = arguments.rate("dropout", dropout)
+    parts = {"encoder": encoder, "centre": centre, "decoder": decoder}
+    for name, blocks in parts.items():
+        checks.listed(name, blocks, Block, "a list of Block, one or more")
     axes = len(image_shape) - 1
     poolings, enlargements = [block.pooling for block in encoder], [block.pooling for block in decoder]
-    if not encoder or enlargements != poolings[::-1]:
+    if enlargements != poolings[::-1]:
         raise ValueError(
             f"decoder must have the encoder's poolings in reverse order, {poolings[::-1]}; got {enlargements}"
         )
-    for one in [side for block in (*encoder, *centre, *decoder) for side in (block.kernel, block.pooling)]:
-        if isinstance(one, tuple) and len(one) != axes:
-            raise ValueError(f"blocks must have a kernel and a pooling for each of {axes} axes; got {one}")
+    for name, blocks in parts.items():
+        for one in [getattr(block, side) for block in blocks for side in OF_AXES]:
+            if isinstance(one, tuple) and len(one) != axes:
+                raise ValueError(f"{name} must have a kernel and a pooling for each of {axes} axes; got {one}")
     of_axes = LAYERS[axes]
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(1 / 255, name="rescale")(images)

@@ -4,6 +4,9 @@ import keras
 from keras import layers
 
 from thesis_lib import checks
+from thesis_lib.models import arguments
+
+DEEPEST, WIDEST = 1000, 64  # several times the largest of the paper, 40-4, 28-12 and 16-10
 
 
 def wide_resnet(num_classes, image_shape=(32, 32, 3), depth=28, width=2):
@@ -11,16 +14,17 @@ def wide_resnet(num_classes, image_shape=(32, 32, 3), depth=28, width=2):
 
     Args:
         num_classes: K.
-        image_shape: (H, W, C).
-        depth: 6 n + 4 with n from 1 up.
-        width: factor of the filters.
+        image_shape: (H, W, C); H and W may be None.
+        depth: 6 n + 4 with n from 1 up, at most 1000.
+        width: factor of the filters, 1 to 64.
 
     Returns:
         keras.Model from images (N, H, W, C), 0-255, to float32 logits (N, K).
     """
-    checks.integer("num_classes", num_classes, 2)
-    checks.integer("width", width, 1)
-    if checks.integer("depth", depth, 10) % 6 != 4:
+    num_classes, image_shape = arguments.num_classes(num_classes), arguments.image_shape(image_shape, free=True)
+    width = checks.integer("width", width, 1, WIDEST)
+    depth = checks.integer("depth", depth, 10, DEEPEST)
+    if depth % 6 != 4:
         raise ValueError(f"depth must be 6 n + 4, such as 10, 16, 22 or 28; got {depth!r}")
     images = keras.Input(image_shape, name="images")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(images)
