@@ -57,7 +57,8 @@ class Advice:
             return f"{found} Train with {USUAL}.{why}{far}"
         return (
             f"{found} Train with {self.objective}: expect {100 * self.gain:+.1f} points of Dice over {USUAL} "
-            f"(95% interval {100 * self.low:+.1f} to {100 * self.high:+.1f}).{far}"
+            f"(95% interval {100 * self.low:+.1f} to {100 * self.high:+.1f}), measured against the truth; a judge who "
+            f"errs as these annotators do may not see it.{far}"
         )
 
 

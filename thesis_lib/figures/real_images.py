@@ -14,16 +14,18 @@ MARGIN = 8  # px around the object that is shown
 LEADER = {"color": "#AAAAAA", "lw": 0.8, "clip_on": False}
 
 
-def gains(table, panels, baseline):
-    """Gain over a baseline against the annotators' error over the width of objects, an axis a metric.
+def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' error / width of objects"):
+    """Gain over a baseline, an axis a metric, against the error over the width of objects or another column.
 
     Markers are filled where the difference is significant. Lines join the cases of one data set.
 
     Args:
-        table: DataFrame with error_over_width, target, metric, gain, low, high, verdict, and objective where a target
+        table: DataFrame with the column x, target, metric, gain, low, high, verdict, and objective where a target
             is not an objective itself; data, where there are several data sets: their names are written above.
         panels: metric -> label of its y axis, more is better.
         baseline: the objective that is subtracted.
+        x: column of what gains depend on, shown on a logarithmic axis.
+        xlabel: what it is, with its unit.
     """
     several = "data" in table
     width, height = (8.0, 4.6) if several and len(panels) == 1 else (3.9 * len(panels), 3.5)
@@ -36,17 +38,17 @@ def gains(table, panels, baseline):
             of_target = of_metric[of_metric["target"] == target]
             title, colour, marker = style(of_target["objective"].iloc[0] if "objective" in of_target else target)
             for number, (_, part) in enumerate(of_target.groupby(data, sort=False)):
-                at = part["error_over_width"] * (1 + 0.025 * (i - (len(targets) - 1) / 2))  # error bars stay apart
+                at = part[x] * (1 + 0.025 * (i - (len(targets) - 1) / 2))  # error bars stay apart
                 bounds = np.nan_to_num([part["gain"] - part["low"], part["high"] - part["gain"]])
                 name = title if number == 0 else None
                 axis.errorbar(at, part["gain"], bounds, color=colour, marker=marker, mfc="white", capsize=2, label=name)
                 sure = (part["verdict"] != "").to_numpy()
                 axis.plot(at[sure], part["gain"][sure], color=colour, marker=marker, ls="none", zorder=3)
         axis.axhline(0, color="black", ls=":")
-        ticks = sorted(set(of_metric["error_over_width"].round(2)))
+        ticks = sorted(set(of_metric[x].round(2)))
         limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
         ticks = apart(ticks, 1.15)
-        axis.set(xscale="log", xlabel="annotators' error / width of objects", xlim=limits)
+        axis.set(xscale="log", xlabel=xlabel, xlim=limits)
         axis.minorticks_off()
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_title(f"{label}\ngain over {style(baseline)[0]}", fontsize=9)

@@ -103,18 +103,37 @@ def gains(differences, cases):
         DataFrame: case, error_over_width, target, objective, metric, gain, low, high, seeds, verdict.
     """
     unbiased = cases.loc[cases["bias"] == 0, "case"]
-    table = differences[(differences["baseline"] == BASELINES[0]) & differences["case"].isin(unbiased)]
-    ratio = cases.set_index("case")["error_over_width"]
+    return _gains(differences[differences["case"].isin(unbiased)], cases.set_index("case")["error_over_width"])
+
+
+def gains_by_images(rows, few_and_many, level=0.95, resamples=20000):
+    """Differences to one-hot + Dice by number of training images; more is better in every metric.
+
+    Args:
+        rows: of `segmentation_runs.read`, of one case.
+        few_and_many: the same with other numbers of images.
+        level, resamples: of `Comparison`.
+
+    Returns:
+        DataFrame as of `gains`, with the number of images instead of error_over_width.
+    """
+    tables = [families(part, level, resamples) for part in (rows, few_and_many)]
+    images = pd.concat([rows, few_and_many]).groupby("case")["scenes"].first().rename("images")
+    return _gains(pd.concat(tables), images)
+
+
+def _gains(differences, places):
+    """Differences to one-hot + Dice, upwards, beside where their case lies, a Series that has a name."""
+    table = differences[differences["baseline"] == BASELINES[0]]
     up = (table["metric"].map(lambda name: METRICS[name].better) == "higher").to_numpy()
     turned = {
+        places.name: table["case"].map(places),
         "gain": np.where(up, table["difference"], -table["difference"]),
         "low": np.where(up, table["low"], -table["high"]),
         "high": np.where(up, table["high"], -table["low"]),
     }
-    table = table.assign(error_over_width=table["case"].map(ratio), **turned).sort_values("error_over_width")
-    return table[
-        ["case", "error_over_width", "target", "objective", "metric", "gain", "low", "high", "seeds", "verdict"]
-    ]
+    table = table.assign(**turned).sort_values(places.name)
+    return table[["case", places.name, "target", "objective", "metric", "gain", "low", "high", "seeds", "verdict"]]
 
 
 def sizes(rows):
