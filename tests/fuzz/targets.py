@@ -35,6 +35,11 @@ def soft(given, result):
     assert (total <= 1.001).all() and (not known.all() or (total >= 0.999).all())
 
 
+def structures(drawn):
+    """Label maps of three classes as three structures that overlap."""
+    return np.stack([drawn > 0, drawn == 1, drawn == 2], -1).astype(np.uint8)
+
+
 def with_loss(make):
     def loss(labels, logits, **parameters):
         return make(**parameters)(labels, logits)
@@ -79,6 +84,19 @@ ENTRIES = {
     "ForwardDice": of_loss(door.ForwardDice, prior=KNOWN),
     "ForwardLikelihood": of_loss(door.ForwardLikelihood, prior=KNOWN, class_weights=WEIGHTS, loss=None),
     "OneHot": of_rule(door.OneHot),
+    "Overlapping": Entry(
+        with_loss(door.Overlapping),
+        {
+            "losses": [door.ForwardLikelihood(KNOWN)] * 3,
+            "weights": WEIGHTS,
+            "labels": maps().map(structures),
+            "logits": LOGITS,
+        },
+        one_loss,
+        {"losses": ("loss", "weights"), "weights": "losses"},
+        nan=True,
+        examples=30,
+    ),
     "Posterior": of_rule(door.Posterior, prior=KNOWN),
     "ShiftLikelihood": of_loss(door.ShiftLikelihood, prior=PRIOR, background=0),
     "SmoothedLoss": of_loss(door.SmoothedLoss, smoothing=door.Uniform(0.9), loss=None, class_weights=WEIGHTS),

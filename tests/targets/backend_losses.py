@@ -16,6 +16,7 @@ from thesis_lib.targets import (
     OBJECTIVES,
     ForwardDice,
     ForwardLikelihood,
+    Overlapping,
     Posterior,
     ShiftLikelihood,
     SmoothedLoss,
@@ -64,4 +65,10 @@ parts = Sum([SmoothedLoss(Posterior(known)), ShiftLikelihood(known, 0), ForwardD
 for name, loss in {"forward": ForwardLikelihood(PRIOR), "parts": parts}.items():
     record(f"volume_{name}", loss, volumes, scores)
 record("volume_forward_first", ForwardLikelihood(PRIOR, **first), volumes, np.moveaxis(scores, -1, 1))
+channels = np.where(labels == 255, 255, labels > 0), np.where(labels == 2, 1, 0)
+structures, inside = np.stack(channels, -1).astype(np.uint8), logits[..., :2]
+several = [ForwardDice(known), Sum([ForwardLikelihood(PRIOR), SmoothedLoss(Posterior(known), SoftDice())])]
+record("overlapping", Overlapping(several, [1.0, 2.0]), structures, inside)
+moved = [np.moveaxis(values, -1, 1) for values in (structures, inside)]
+record("overlapping_first", Overlapping(several, [1.0, 2.0], **first), *moved)
 np.savez(sys.argv[1], **results)

@@ -29,7 +29,7 @@ def test_every_gradient_is_some(of_tensorflow):
 
 def test_channels_first_computes_the_same(of_tensorflow):
     firsts = [name for name in of_tensorflow if "_first_" in name]
-    assert len(firsts) == 6
+    assert len(firsts) == 8
     for name in firsts:
         expected = of_tensorflow[name.replace("_first_", "_")]
         found = of_tensorflow[name] if name.endswith("_value") else np.moveaxis(of_tensorflow[name], 1, -1)

@@ -6,6 +6,7 @@ from thesis_lib.targets.expectation import ForwardDice, expected_labels
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, Sum, class_weights
 from thesis_lib.targets.objectives import OBJECTIVES, objective, objectives_needing
 from thesis_lib.targets.overlap import SoftDice, SoftJaccard
+from thesis_lib.targets.overlapping import Overlapping
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
 from thesis_lib.targets.smoothing import (
     ClassMatrix,
@@ -24,6 +25,7 @@ __all__ = [
     "ForwardDice",
     "ForwardLikelihood",
     "OneHot",
+    "Overlapping",
     "Posterior",
     "ShiftLikelihood",
     "SmoothedLoss",

@@ -73,23 +73,29 @@ def weigh(per_pixel, labels, weights, num_classes):
     return per_pixel * ops.take(ops.convert_to_tensor(table, per_pixel.dtype), labels, axis=0)
 
 
+def of_images(values):
+    """One value for each image: the mean over its pixels, if a loss has a value for each of them."""
+    axes = tuple(range(1, len(values.shape)))
+    return ops.mean(values, axis=axes) if axes else values
+
+
 def negative_log_likelihood(labels, likelihood, weights, num_classes):
     """-log of the likelihood of what is drawn at each pixel, weighed by `weigh`: (N, H, W)."""
     return weigh(-ops.log(ops.maximum(likelihood, TINY)), labels, weights, num_classes)
 
 
-def _checked_weights(weights):
-    """A user's class weights as a tuple of floats, which can be saved; None stays None."""
+def checked_weights(weights, name="class_weights", of="class"):
+    """A user's weights of classes, or of others, as a tuple of floats, which can be saved; None stays None."""
     if weights is None:
         return None
-    what = "a list of finite numbers, 0 or more and not all 0, one for each class"
-    found = checks.number_array("class_weights", weights, what, low=0.0)
+    what = f"a list of finite numbers, 0 or more and not all 0, one for each {of}"
+    found = checks.number_array(name, weights, what, low=0.0)
     if found.ndim != 1 or not found.any():
-        raise ValueError(f"class_weights must be {what}; got {weights!r}")
+        raise ValueError(f"{name} must be {what}; got {weights!r}")
     return tuple(found.astype(float).tolist())
 
 
-def _checked_loss(name, loss):
+def checked_loss(name, loss):
     """A Keras loss that takes logits; one that takes probabilities would give a wrong value silently."""
     if not isinstance(loss, keras.losses.Loss):
         raise ValueError(f"{name} must be a keras.losses.Loss; got {loss!r}")
@@ -121,8 +127,8 @@ class SmoothedLoss(MapLoss):
         if not callable(smoothing) or isinstance(smoothing, type) or not hasattr(smoothing, "get_config"):
             raise ValueError(f"smoothing must be a rule of thesis_lib.targets, such as OneHot(); got {smoothing!r}")
         self.smoothing = smoothing
-        self.loss = None if loss is None else _checked_loss("loss", loss)
-        self.class_weights = _checked_weights(class_weights)
+        self.loss = None if loss is None else checked_loss("loss", loss)
+        self.class_weights = checked_weights(class_weights)
 
     def call(self, labels, logits):
         labels, logits = labels_and_logits(labels, logits)
@@ -186,7 +192,7 @@ class ForwardLikelihood(MapLoss):
         >>> model.fit(images, labels)
 
     Volumes (N, D, H, W) whose voxels are 3 x 0.8 x 0.8 mm large, by a prior in mm.
-        >>> prior = BoundaryPrior(unit="mm").fit(drawn[:4], true[:4], background=0, spacing=(3.0, 0.8, 0.8))
+        >>> prior = BoundaryPrior(unit="mm").fit(drawn_volumes, true_volumes, background=0, spacing=(3.0, 0.8, 0.8))
         >>> model.compile("adam", ForwardLikelihood(prior, spacing=(3.0, 0.8, 0.8)))
 
     In a loop of PyTorch: logits (N, K, H, W) of one's own `torch.nn.Module`, and labels (N, H, W), which come first.
@@ -199,8 +205,8 @@ class ForwardLikelihood(MapLoss):
         if loss is not None and class_weights is not None:
             raise ValueError(f"class_weights must be None beside a loss, which has its own; got {class_weights!r}")
         self.prior, self.spacing = checked_prior(prior, spacing=spacing), checked_spacing(spacing)
-        self.class_weights = _checked_weights(class_weights)
-        self.loss = None if loss is None else _checked_loss("loss", loss)
+        self.class_weights = checked_weights(class_weights)
+        self.loss = None if loss is None else checked_loss("loss", loss)
 
     def call(self, labels, logits):
         labels, logits = labels_and_logits(labels, logits)
@@ -241,15 +247,12 @@ class Sum(MapLoss):
         super().__init__(name=name, **options)
         if not isinstance(losses, (list, tuple)) or not losses:
             raise ValueError(f"losses must be a list of one keras.losses.Loss or more; got {losses!r}")
-        self.losses = [_checked_loss("losses", loss) for loss in losses]
+        self.losses = [checked_loss("losses", loss) for loss in losses]
 
     def call(self, labels, logits):
         total = 0.0
         for loss in self.losses:
-            values = loss.call(labels, logits)
-            if len(values.shape) > 1:
-                values = ops.mean(values, axis=tuple(range(1, len(values.shape))))
-            total = total + values
+            total = total + of_images(loss.call(labels, logits))
         return total
 
     def get_config(self):
