@@ -1,14 +1,27 @@
 """The labels that the network and the annotator expect together, and the Dice loss against them."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from thesis_lib.annotation import BoundaryPrior
-from thesis_lib.targets import ForwardDice, ForwardLikelihood, SoftDice, blur, expected_labels, objective
+from thesis_lib.targets import (
+    ForwardDice,
+    ForwardLikelihood,
+    ShiftLikelihood,
+    SoftDice,
+    blur,
+    expected_labels,
+    objective,
+    shifted,
+)
+from thesis_lib.targets.expectation import votes
 
 PRIOR = BoundaryPrior(0.0, 3.0, 2.6, 2.0)
+shift = partial(shifted, background=1)
 
 
 @pytest.fixture
@@ -27,21 +40,38 @@ def gradient(function, logits):
     return tape.gradient(value, logits).numpy()
 
 
-def test_cross_entropy_against_the_expected_labels_has_the_gradient_of_the_likelihood():
+@pytest.mark.parametrize("drawing", [None, shift], ids=["blur", "shift"])
+def test_cross_entropy_against_the_votes_has_the_gradient_of_the_likelihood(batch, drawing):
+    """Fisher's identity, up to the image's border and beside pixels of no class."""
+    labels, logits = batch
+    likelihood = ForwardLikelihood(PRIOR) if drawing is None else ShiftLikelihood(PRIOR, background=1)
+    fixed = votes(labels, keras.ops.softmax(logits), PRIOR, drawing=drawing)
+    assert float(keras.ops.min(fixed)) >= 0
+    of_votes = gradient(lambda z: -tf.reduce_sum(fixed * tf.nn.log_softmax(z)) / np.sum(labels != 255), logits)
+    of_likelihood = gradient(lambda z: likelihood(labels, z), logits)
+    np.testing.assert_allclose(of_votes, of_likelihood, atol=1e-6)
+
+
+def test_every_drawn_pixel_has_one_vote_and_far_inside_an_object_it_stays_there(batch):
+    labels, logits = batch
+    shared = votes(labels, keras.ops.softmax(logits), PRIOR)
+    assert float(keras.ops.sum(shared)) == pytest.approx((labels != 255).sum(), rel=1e-4)
+    sure = np.full((1, 40, 40, 2), 0.01, "float32")
+    sure[..., 1] = 0.99
+    inside = np.asarray(votes(np.ones((1, 40, 40), int), sure, PRIOR))[0, 20, 20]
+    np.testing.assert_allclose(inside, [0, 1], atol=1e-3)
+
+
+def test_the_expected_labels_are_the_probabilities_times_the_blurred_ratio_of_drawn_and_expected(batch):
+    """Away from the image's border, where the blur is its own transpose."""
     generator = np.random.default_rng(1)
     labels, logits = generator.integers(0, 3, (1, 30, 30)), generator.normal(0, 2, (1, 30, 30, 3)).astype("float32")
-    prior = BoundaryPrior.known(1.0)
-    probabilities = keras.ops.softmax(logits)
-    votes = probabilities * blur(keras.ops.one_hot(labels, 3) / blur(probabilities, prior), prior)
-    total = keras.ops.sum(votes, axis=-1)
+    prior, probabilities = BoundaryPrior.known(1.0), keras.ops.softmax(logits)
+    by_hand = probabilities * blur(keras.ops.one_hot(labels, 3) / blur(probabilities, prior), prior)
+    by_hand = by_hand / keras.ops.sum(by_hand, axis=-1, keepdims=True)
+    inside = (slice(None), slice(8, -8), slice(8, -8))  # two reaches of the kernel from the border
     expected = expected_labels(labels, probabilities, prior)
-    np.testing.assert_allclose(expected, votes / total[..., None], atol=1e-5)
-    of_labels = gradient(
-        lambda z: tf.reduce_sum(total * keras.losses.categorical_crossentropy(expected, z, True)), logits
-    )
-    of_likelihood = gradient(lambda z: tf.reduce_sum(ForwardLikelihood(prior).call(labels, z)), logits)
-    inside = (slice(None), slice(8, -8), slice(8, -8))  # two reaches of the kernel from the edge
-    np.testing.assert_allclose(of_labels[inside], of_likelihood[inside], atol=1e-4)
+    np.testing.assert_allclose(np.asarray(expected)[inside], np.asarray(by_hand)[inside], atol=1e-5)
 
 
 def test_without_an_error_it_is_cross_entropy_and_dice(batch):

@@ -8,23 +8,55 @@ from keras import ops
 from thesis_lib import backend
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.targets.base import MapLoss, labels_and_logits, numeric, spatial_axes
-from thesis_lib.targets.blurring import blur, checked_maps
+from thesis_lib.targets.blurring import blur_of_class, checked_maps
 from thesis_lib.targets.losses import TINY, ForwardLikelihood
 from thesis_lib.targets.overlap import SoftDice
 
 
-def expected_labels(labels, probabilities, prior, spacing=None):
-    """The posterior of the true classes, given what was drawn and what the network predicts (the E-step of EM).
+def votes(labels, probabilities, prior, spacing=None, drawing=None):
+    """What was drawn, shared among the true pixels and classes that can have caused it (the E-step of EM).
 
-    Each drawn pixel may come from any pixel within the annotator's reach. Its vote is shared among them in proportion
-    to how probable each makes it: t_k = p_k blur(onehot(y)_k / blur(p)_k), normalised over the classes. Cross-entropy
-    against t, held fixed and weighted by the votes that a pixel gets, has the gradient of `ForwardLikelihood` (Fisher's
-    identity; Dempster, Laird & Rubin, Journal of the Royal Statistical Society B, 1977).
+    Each drawn pixel has one vote. It is shared among the pixels within the annotator's reach in proportion to how
+    probable each makes what was drawn: v_k = p_k dL / dp_k, with L the log likelihood of the drawing. For displacements
+    in all directions this is p_k blur(onehot(y)_k / blur(p)_k), up to the image's border. Cross-entropy against the
+    votes, held fixed, has the gradient of the likelihood at p (Fisher's identity; Dempster, Laird & Rubin, Journal of
+    the Royal Statistical Society B, 1977).
 
     Args:
         labels: integer (N, H, W) or (N, D, H, W), as drawn; 255 casts no vote.
         probabilities: float array with a last axis K more, predicted for the true classes.
         prior, spacing: as for `blur`.
+        drawing: how annotators err, a function from (probabilities, prior) to those of what is drawn, such as an
+            objective's; `blur` with the spacing if None. Of one that is no mixture, such as `shifted`, a vote against a
+            class counts as one for all others.
+
+    Returns:
+        float array of the shape of `probabilities`, 0 or more: the votes for each class of each true pixel.
+
+    Raises:
+        ValueError: if an argument is not of this kind.
+    """
+    probabilities = ops.convert_to_tensor(checked_maps("probabilities", probabilities))
+    labels, probabilities = labels_and_logits(numeric("labels", labels), probabilities)
+
+    def log_likelihood(maps):
+        if drawing is None:
+            likelihood = blur_of_class(maps, labels, prior, spacing)
+        else:
+            likelihood = backend.of_class(drawing(maps, prior), labels)
+        return ops.sum(ops.log(ops.maximum(likelihood, TINY)))
+
+    slopes = backend.gradient(log_likelihood, ops.stop_gradient(probabilities))
+    if drawing is not None:  # the same number added to all slopes of a pixel changes no gradient of the logits
+        slopes = slopes - ops.minimum(ops.min(slopes, axis=-1, keepdims=True), 0.0)
+    return ops.stop_gradient(probabilities) * slopes
+
+
+def expected_labels(labels, probabilities, prior, spacing=None):
+    """The posterior of the true classes, given what was drawn and what the network predicts: the share of `votes`.
+
+    Args:
+        labels, probabilities, prior, spacing: as for `votes`.
 
     Returns:
         float array of the shape of `probabilities`; sums to one, or is 0 where no vote comes from.
@@ -32,11 +64,11 @@ def expected_labels(labels, probabilities, prior, spacing=None):
     Raises:
         ValueError: if an argument is not of this kind.
     """
-    probabilities = checked_maps("probabilities", probabilities)
-    labels, _ = labels_and_logits(numeric("labels", labels), probabilities)
-    drawn = ops.maximum(blur(probabilities, prior, spacing), TINY)
-    one_hot = backend.one_hot(labels, probabilities.shape[-1], drawn.dtype)
-    votes = probabilities * blur(one_hot / drawn, prior, spacing)
+    return shares(votes(labels, probabilities, prior, spacing))
+
+
+def shares(votes):
+    """Votes, normalised over the classes: (..., K); 0 where there is none."""
     return votes / ops.maximum(ops.sum(votes, axis=-1, keepdims=True), TINY)
 
 
@@ -55,7 +87,7 @@ class ForwardDice(MapLoss):
         ValueError: if prior is no BoundaryPrior.
 
     Example:
-        >>> model.compile("adam", ForwardDice(BoundaryPrior.known(sigma=1.5)))  # doctest: +SKIP
+        >>> model.compile("adam", ForwardDice(BoundaryPrior.known(sigma=1.5)))
     """
 
     def __init__(self, prior, spacing=None, name="forward_dice", **options):
