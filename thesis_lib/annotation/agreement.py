@@ -120,7 +120,8 @@ def agreement(annotations, references=None, background=None, search_radius=10.0,
 
     Example: volumes of two scanners. Everything is in mm.
         >>> sides = [(3.0, 0.8, 0.8), (1.0, 0.7, 0.7)]
-        >>> measured = agreement({"ann": [first, second], "bob": [other, another]}, background=0, spacing=sides)
+        >>> drawings = {"ann": [ann_ct, ann_mr], "bob": [bob_ct, bob_mr]}  # (D, H, W)
+        >>> measured = agreement(drawings, background=0, spacing=sides)
     """
     counts = image_counts(annotations, references)
     name, first = next((name, maps[0]) for name, maps in annotations.items())

@@ -41,7 +41,7 @@ def boundary_displacements(annotation, reference, background=None, search_radius
         ValueError: if an argument is not of this kind.
 
     Example: how far outside a surface was drawn, in mm, of voxels of 3 x 0.8 x 0.8 mm.
-        >>> boundary_displacements(drawn, true, background=0, spacing=(3.0, 0.8, 0.8)).mean()
+        >>> boundary_displacements(drawn_volumes, true_volumes, background=0, spacing=(3.0, 0.8, 0.8)).mean()
     """
     series = displacement_series(annotation, reference, background, search_radius, spacing)
     return np.concatenate(series) if series else np.zeros(0)

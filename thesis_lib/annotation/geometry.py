@@ -64,7 +64,7 @@ def shift_boundaries(labels, displacement, background=None, spacing=None):
     Example: remove the bias of an annotator who draws 2 px outside the object.
         >>> drawn = np.zeros((9, 9), np.uint8)
         >>> drawn[1:8, 1:8] = 1
-        >>> shift_boundaries(drawn, -2.0, background=0).sum()
+        >>> int(shift_boundaries(drawn, -2.0, background=0).sum())
         9
     """
     labels = voxels.label_maps("labels", labels)

@@ -47,7 +47,7 @@ class BoundaryPrior:
         >>> measured = BoundaryPrior().fit(drawn, true, background=0)  # label maps (N, H, W)
 
     Example: from volumes (N, D, H, W) whose voxels are 3 x 0.8 x 0.8 mm large.
-        >>> in_mm = BoundaryPrior(unit="mm").fit(drawn, true, background=0, spacing=(3.0, 0.8, 0.8))
+        >>> in_mm = BoundaryPrior(unit="mm").fit(drawn_volumes, true_volumes, background=0, spacing=(3.0, 0.8, 0.8))
     """
 
     mean: float = 0.0

@@ -203,7 +203,7 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
             images, or fewer than two objects can be measured.
 
     Example: four radiologists a nodule, whoever they are.
-        >>> slices = lidc_slices("sample", drawn_by=2)  # thesis_lib.data
+        >>> slices = lidc_slices("sample", drawn_by=2)[:30]  # thesis_lib.data
         >>> scans, spacing = zip(*[(one.scan, one.spacing) for one in slices])
         >>> measured = variation([one.masks for one in slices], None, 0, groups=scans, spacing=spacing)
         >>> measured.table()

@@ -42,8 +42,8 @@ def read_bands(path):
         ValueError: naming the file, if it is damaged or holds several images.
 
     Example:
-        image = read_bands("sentinel.tif")
-        write_bands(predict(model, image.values), "classes.tif", like=image)
+        >>> image = read_bands("sentinel.tif")
+        >>> write_bands(predict(model, image.values), "classes.tif", like=image)
     """
     path = checks.path("path", path)
     regular(path)

@@ -25,7 +25,7 @@ class ClassTable:
         ValueError: if a field is of another kind.
 
     Example:
-        `ClassTable(("background", "building"), ((0, 0, 0), (255, 255, 255)))`
+        >>> table = ClassTable(("background", "building"), ((0, 0, 0), (255, 255, 255)))
     """
 
     names: tuple
@@ -178,7 +178,8 @@ def numbered_classes(name, numbers, listed_in):
         ValueError: if most numbers up to the highest do not occur: 0, 127 and 254, for example, are colours.
 
     Example:
-        `numbered_classes("masks", [0, 1, 3], "label_class_dict.csv")`, of the classes "0", "1", "2" and "3"
+        >>> numbered_classes("masks", [0, 1, 3], "label_class_dict.csv").names
+        ('0', '1', '2', '3')
     """
     numbers = sorted({int(number) for number in numbers})
     count = max([1, *numbers]) + 1

@@ -128,8 +128,8 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
         ValueError, FileNotFoundError: if `data` is none of these, or holds fewer than 3 images of a class.
 
     Example:
-        splits = load_images("my_images", size=(64, 64))  # a folder with labels.csv, which has the columns file, label
-        splits.train.images[:10], splits.train.labels[:10], splits.class_names
+        >>> splits = load_images("my_photographs", size=(64, 64))  # a folder with labels.csv (columns file, label)
+        >>> splits.train.images[:10], splits.train.labels[:10], splits.class_names
     """
     checks.integer("seed", seed, 0)
     if not isinstance(data, (str, Path)) or not str(data):

@@ -50,8 +50,8 @@ def joined(*columns):
         int array (N,).
 
     Example:
-        >>> joined(["a", "a", "", ""], [None, "x", "x", None])
-        array([0, 0, 0, 1])
+        >>> joined(["a", "a", "", ""], [None, "x", "x", None]).tolist()
+        [0, 0, 0, 1]
     """
     items, keys = [], []
     number_of = {}

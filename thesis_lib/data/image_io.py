@@ -71,7 +71,7 @@ def read_image(content, mode="RGB", name=None, size=None):
         ValueError: naming the file, if it cannot be read as an image, or not in this mode.
 
     Example:
-        image = read_image("photograph.jpg")
+        >>> image = read_image("photograph.png")
     """
     checks.one_of("mode", mode, MODES)
     if size is not None:

@@ -118,8 +118,8 @@ def lidc_slices(path=None, drawn_by=1):
             than three points, no finite position or pixel spacing), or enclose no pixel.
 
     Example:
-        four = lidc_slices("sample", drawn_by=4)
-        areas = [one.masks.sum((1, 2)) * one.spacing**2 for one in four]  # mm^2, four each
+        >>> four = lidc_slices("sample", drawn_by=4)
+        >>> areas = [one.masks.sum((1, 2)) * one.spacing**2 for one in four]  # mm^2, four each
     """
     checks.integer("drawn_by", drawn_by, 1, READERS)
     path = lidc_database(path)

@@ -52,8 +52,8 @@ def load_nnunet(folder):
         ValueError: naming dataset.json and what is wrong in it; or cases that lack a channel or a mask.
 
     Example:
-        data = load_nnunet("nnUNet_raw/Dataset004_Hippocampus")
-        patches = VolumePatches(unpack(data.train, "unpacked"), size=(40, 56, 40), batch_size=2)
+        >>> data = load_nnunet("nnUNet_raw/Dataset004_Hippocampus")
+        >>> patches = VolumePatches(unpack(data.train, "unpacked"), size=(40, 56, 40), batch_size=2)
     """
     folder = checks.path("folder", folder)
     path = folder / "dataset.json"

@@ -56,8 +56,8 @@ def load_nuclei(path="sample", shrink=1):
         ValueError: naming the file, if it is no image of this kind or not as large as the first one.
 
     Example:
-        nuclei = load_nuclei("sample", shrink=2)
-        numbers = [len(np.unique(objects)) - 1 for objects in nuclei.objects]
+        >>> nuclei = load_nuclei("sample", shrink=2)
+        >>> numbers = [len(np.unique(objects)) - 1 for objects in nuclei.objects]
     """
     shrink = checks.integer("shrink", shrink, 1, 3)
     folder = _folder(path)

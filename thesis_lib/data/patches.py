@@ -39,9 +39,9 @@ class VolumePatches(keras.utils.PyDataset):
         options: of `keras.utils.PyDataset`.
 
     Example:
-        volumes = load_nnunet("nnUNet_raw/Dataset004_Hippocampus").train
-        patches = VolumePatches(unpack(volumes, "unpacked"), (40, 56, 40), 2, spacing=(1, 1, 1), scale="standard")
-        model.fit(patches, epochs=100)
+        >>> volumes = unpack(load_nnunet("nnUNet_raw/Dataset004_Hippocampus").train, "unpacked")
+        >>> patches = VolumePatches(volumes, (40, 56, 40), 2, spacing=(1, 1, 1), scale="standard")
+        >>> volume_model.fit(patches)
     """
 
     def __init__(

@@ -116,8 +116,8 @@ def load_npz(path):
         FileNotFoundError, ValueError: naming the file and what is wrong with it.
 
     Example:
-        np.savez("my_scenes.npz", images=images, labels=labels, class_names=["ground", "roof"])
-        scenes = load_npz("my_scenes.npz")
+        >>> np.savez("my_scenes.npz", images=images, labels=labels, class_names=["ground", "roof"])
+        >>> scenes = load_npz("my_scenes.npz")
     """
     images, labels = open_array(path, "images"), open_array(path, "labels")
     if images.ndim < 3 or labels.ndim != 3 or len(images) != len(labels) or images.shape[1:3] != labels.shape[1:]:

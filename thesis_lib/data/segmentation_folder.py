@@ -61,8 +61,8 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
             are too few for.
 
     Example:
-        splits = load_segmentation_folder("my_images", classes=["building"])
-        splits.train.image(0), splits.train.mask(0)  # uint8 (H, W, 3) and uint8 (H, W)
+        >>> splits = load_segmentation_folder("my_images", classes=["building"])
+        >>> splits.train.image(0), splits.train.mask(0)  # uint8 (H, W, 3) and uint8 (H, W)
     """
     root = existing_folder("root", root, "images and masks")
     checks.one_of("unknown", unknown, ("error", "ignore"))

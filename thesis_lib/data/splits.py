@@ -64,8 +64,8 @@ def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None
         ValueError, FileNotFoundError: if `data` is none of these, or a file is not as described.
 
     Example:
-        splits = load_scenes("my_scenes.npz")
-        splits.train.images, splits.train.labels  # uint8 (N, H, W, C) and uint8 (N, H, W)
+        >>> splits = load_scenes("my_scenes.npz")
+        >>> splits.train.images, splits.train.labels  # uint8 (N, H, W, C) and uint8 (N, H, W)
     """
     if isinstance(data, str) and data.strip().lstrip("+-").isdecimal():
         data = int(data)

@@ -105,7 +105,7 @@ def volume_folders(images, masks, **options):
         ValueError: naming volumes without a mask, and masks without a volume.
 
     Example:
-        volumes = volume_folders("images", "masks", numbers=(0, 255))
+        >>> volumes = volume_folders("scans", "masks_of_scans", numbers=(0, 1))
     """
     images = checks.path("images", images)
     if isinstance(masks, dict) and (not masks or not all(isinstance(annotator, str) for annotator in masks)):
@@ -189,7 +189,8 @@ def unpack(volumes, folder):
         OSError: naming what could not be written.
 
     Example:
-        patches = VolumePatches(unpack(volumes, "unpacked"), size=(32, 128, 128), batch_size=2)
+        >>> volumes = unpack(volume_folders("scans", "masks_of_scans"), "unpacked")
+        >>> patches = VolumePatches(volumes, size=(32, 128, 128), batch_size=2)
     """
     checks.instance("volumes", volumes, VolumeFiles, "VolumeFiles")
     folder = writable_folder(folder)

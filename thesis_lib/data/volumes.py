@@ -119,8 +119,8 @@ def read_volume(path, labels=False, like=None, spacing=None, series=None):
         ModuleNotFoundError: without the extra `medical`.
 
     Example:
-        image = read_volume("imagesTr/case_0000.nii.gz")
-        mask = read_volume("labelsTr/case.nii.gz", labels=True, like=image)
+        >>> image = read_volume("imagesTr/case_0000.nii.gz")
+        >>> mask = read_volume("labelsTr/case.nii.gz", labels=True, like=image)
     """
     path, labels = checks.path("path", path), checks.boolean("labels", labels)
     if like is not None:

@@ -45,7 +45,7 @@ def measure(labels, predictions, spacing=None, tolerance=1.0, background=None):
         ValueError: if an argument is not of this kind, or the spacing has not as many lengths as the images have axes.
 
     Example: two volumes of voxels of 3 x 0.8 x 0.8 mm; distances are in mm.
-        >>> surface.measure(true, predicted, spacing=(3.0, 0.8, 0.8), background=0)
+        >>> surface.measure(true_volumes, predicted_volumes, spacing=(3.0, 0.8, 0.8), background=0)
     """
     labels = voxels.label_maps("labels", labels)
     predictions = voxels.label_maps("predictions", predictions)

@@ -126,8 +126,8 @@ def predict_volume(model, volume, spacing=None, **options):
         ValueError: see `slabs`; or if the model has more classes.
 
     Example:
-        image = read_volume("case.nii.gz")
-        write_volume(predict_volume(model, image, size=(64, 128, 128)), "case_classes.nii.gz")
+        >>> image = read_volume("case.nii.gz")
+        >>> write_volume(predict_volume(volume_model, image, size=(64, 64, 64)), "case_classes.nii.gz")
     """
     checks.instance("volume", volume, Volume, "a data.Volume")
     values = volume.values if volume.values.ndim == 4 else volume.values[..., None]

@@ -49,8 +49,8 @@ class Comparison:
         ValueError: if no row is of the baseline, or a field is of another kind.
 
     Example:
-        >>> rows = segmentation_runs.read("reports/reference/compare")  # doctest: +SKIP
-        >>> Comparison(rows).differences.query("verdict == 'better'")  # doctest: +SKIP
+        >>> rows = segmentation_runs.read("reports/reference/compare")
+        >>> Comparison(rows, resamples=1000).differences.query("verdict == 'better'")
     """
 
     rows: pd.DataFrame

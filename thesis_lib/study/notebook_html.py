@@ -72,7 +72,7 @@ def notebook_as_html(path, captions=None, link=None, name=""):
         ValueError: naming the file, if it is no notebook or cannot be shown.
 
     Example:
-        >>> body, faults = notebook_as_html("notebooks/01_boundary_prior.ipynb")  # doctest: +SKIP
+        >>> body, faults = notebook_as_html("notebooks/01_boundary_prior.ipynb")
     """
     try:
         notebook = nbformat.read(path, as_version=4)

@@ -72,8 +72,8 @@ def read(folder, runs=None):
             runs of one target and seed.
 
     Example:
-        >>> rows = read("reports/reference/compare")  # doctest: +SKIP
-        >>> rows.groupby(["case", "title"])["miou_foreground"].mean()  # doctest: +SKIP
+        >>> rows = read("reports/reference/compare")
+        >>> rows.groupby(["case", "title"])["miou_foreground"].mean()
     """
     rows = read_rows(folder, NEEDED, runs)
     for name, known in (("objective", objectives.OBJECTIVES), ("annotator", ANNOTATORS)):

@@ -192,12 +192,12 @@ class ForwardLikelihood(MapLoss):
         >>> model.fit(images, labels)
 
     Volumes (N, D, H, W) whose voxels are 3 x 0.8 x 0.8 mm large, by a prior in mm.
-        >>> prior = BoundaryPrior(unit="mm").fit(drawn_volumes, true_volumes, background=0, spacing=(3.0, 0.8, 0.8))
-        >>> model.compile("adam", ForwardLikelihood(prior, spacing=(3.0, 0.8, 0.8)))
+        >>> in_mm = BoundaryPrior(unit="mm").fit(drawn_volumes, true_volumes, background=0, spacing=(3.0, 0.8, 0.8))
+        >>> volume_model.compile("adam", ForwardLikelihood(in_mm, spacing=(3.0, 0.8, 0.8)))
 
     In a loop of PyTorch: logits (N, K, H, W) of one's own `torch.nn.Module`, and labels (N, H, W), which come first.
         >>> criterion = ForwardLikelihood(prior, data_format="channels_first")
-        >>> criterion(labels, network(images)).backward()
+        >>> criterion(labels, network(images)).backward()  # doctest: +SKIP
     """
 
     def __init__(self, prior, class_weights=None, loss=None, spacing=None, name="forward_likelihood", **options):
