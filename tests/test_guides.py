@@ -1,5 +1,6 @@
 """The code of the guides runs as it stands, but for smaller networks and shorter trainings."""
 
+import json
 import re
 
 import numpy as np
@@ -24,27 +25,39 @@ def executed(page, folder=None, **names):
     return names
 
 
-def test_from_a_folder_of_nnunet_to_predictions(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("SimpleITK")
-    monkeypatch.chdir(tmp_path)
+def write_nnunet(folder, of_classes):
+    """Two volumes to train on and one to test on, of an object with a core, in nnU-Net's layout."""
     generator = np.random.default_rng(0)
-    folder = tmp_path / "nnUNet_raw" / "Dataset004_Hippocampus"
     for part, cases in (("Tr", "ab"), ("Ts", "c")):
         for name in (f"images{part}", f"labels{part}"):
             (folder / name).mkdir(parents=True)
         for case in cases:
             labels = np.zeros((35, 50, 33), np.uint8)
             labels[10:20, 20:30, 5:25] = 1
+            labels[13:17, 23:27, 10:20] = np.max(list(of_classes.values())[-1])
             image = (100 * labels + generator.normal(0, 10, labels.shape)).astype(np.float32)
             write_volume(Volume(image, (1.0, 1.0, 1.0)), folder / f"images{part}" / f"{case}_0000.nii.gz")
             write_volume(Volume(labels, (1.0, 1.0, 1.0)), folder / f"labels{part}" / f"{case}.nii.gz")
-    (folder / "dataset.json").write_text(
-        '{"channel_names": {"0": "MRI"}, "labels": {"background": 0, "organ": 1}, "numTraining": 2, '
-        '"file_ending": ".nii.gz"}'
-    )
+    about = {"channel_names": {"0": "MRI"}, "labels": of_classes, "numTraining": 2, "file_ending": ".nii.gz"}
+    (folder / "dataset.json").write_text(json.dumps(about))
+
+
+def test_from_a_folder_of_nnunet_to_predictions(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("SimpleITK")
+    monkeypatch.chdir(tmp_path)
+    write_nnunet(tmp_path / "nnUNet_raw" / "Dataset004_Hippocampus", {"background": 0, "organ": 1})
     executed("volumes.md")
     assert capsys.readouterr().out.strip().endswith("predicted/c.nii.gz")
     assert (tmp_path / "predicted" / "c.nii.gz").is_file()
+
+
+def test_from_regions_of_nnunet_to_scores_of_each_structure(tmp_path, monkeypatch):
+    pytest.importorskip("SimpleITK")
+    monkeypatch.chdir(tmp_path)
+    regions = {"background": 0, "whole": [1, 2], "core": [2]}
+    write_nnunet(tmp_path / "nnUNet_raw" / "Dataset001_Tumour", regions)
+    scores = executed("overlapping.md")["scores"]
+    assert scores.index.tolist() == ["whole", "core"] and scores["log_loss"].between(0, 5).all()
 
 
 def test_a_folder_of_ones_own(tmp_path, monkeypatch):

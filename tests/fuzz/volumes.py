@@ -56,6 +56,10 @@ def written_bands(values, path, like):
     return door.read_bands(path)
 
 
+def known_stay(given, result):
+    assert np.shape(result) == (*np.shape(given["labels"]), len(given["regions"])) and result.max() in (0, 1, 255)
+
+
 def predicted_volumes(**given):
     return [volume for _, volume in segmentation.predict_volume_files(**given)]
 
@@ -107,6 +111,7 @@ ENTRIES = {
             "objects": 0.5,
             "background": 0,
             "mirror": (0, 1),
+            "regions": {"whole": (1, 2), "core": 2},
         },
         large=("patches_per_volume",),
     ),
@@ -120,6 +125,7 @@ ENTRIES = {
         door.read_volume,
         {"path": FOLDER / "images" / "a.nii.gz", "labels": False, "like": VOLUME, "spacing": None, "series": None},
     ),
+    "structures": Entry(door.structures, {"labels": LABELS, "regions": {"whole": (1, 2), "core": 2}}, known_stay),
     "unpack": Entry(
         door.unpack, {"volumes": FILES, "folder": files.ROOT / "unpacked"}, words={"folder": "output folder"}
     ),

@@ -9,6 +9,7 @@
 | a volume: NIfTI, NRRD, MetaImage, DICOM, TIFF of several pages | `read_volume` | a `Volume`, with its place in mm |
 | a folder of volumes, with a mask each | `volume_folders`, then `unpack` | `VolumeFiles`; quick to cut patches from |
 | a data set in nnU-Net's layout | `load_nnunet` | `NnUNet`, with the `VolumeFiles` to train and test on |
+| a class map, for structures that overlap | `structures` | a channel for each |
 | an image of more bands than three, such as GeoTIFF | `read_bands` | `Bands`, with the georeference |
 | outlines of lung nodules by up to four radiologists (LIDC-IDRI) | `lidc_slices` | a list of `Slice` |
 | microscopic images with a number for each nucleus (BBBC038) | `load_nuclei` | `Nuclei` |
@@ -32,6 +33,7 @@ from thesis_lib.data.rasters import Rasters, RasterSplits
 from thesis_lib.data.scenes import Scenes, load_npz
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.data.splits import SceneSplits, load_scenes
+from thesis_lib.data.structures import structures
 from thesis_lib.data.volume_files import UnpackedVolumes, VolumeFiles, unpack, volume_folders
 from thesis_lib.data.volumes import Volume, check_same_grid, read_volume, write_volume
 
@@ -69,6 +71,7 @@ __all__ = [
     "read_class_table",
     "read_image",
     "read_volume",
+    "structures",
     "unpack",
     "volume_folders",
     "warn_of_absent_classes",

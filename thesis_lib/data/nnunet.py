@@ -24,8 +24,8 @@ class NnUNet:
         train: VolumeFiles of imagesTr and labelsTr.
         test: VolumeFiles of imagesTs, with masks if there is labelsTs.
         classes: names; class k of the masks that are read is the k-th. Where there are regions, the numbers as text.
-        regions: {name: class numbers} of overlapping structures, such as the whole tumour and its core; empty for
-            classes that exclude each other.
+        regions: {name: class numbers} of overlapping structures, such as the whole tumour and its core, for
+            `structures` and `VolumePatches`; empty for classes that exclude each other.
         channels: names.
         ending: of the files, such as .nii.gz.
     """

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from thesis_lib import checks
 from thesis_lib.data.crops import annotators_of
+from thesis_lib.data.structures import checked_regions, structures
 from thesis_lib.data.volumes import SPACING_TOLERANCE, checked_spacing
 from thesis_lib.labels import IGNORE
 
@@ -36,6 +37,8 @@ class VolumePatches(keras.utils.PyDataset):
         objects: share of the patches that are placed over a voxel of an object, if their volume has one, 0 to 1.
         background: the class that is no object.
         mirror: axes along which patches are mirrored at random, of 0, 1 and 2.
+        regions: {name: class numbers} of structures that overlap, such as `NnUNet.regions`; the class maps are then
+            `structures` of them, (N, D, H, W, S).
         options: of `keras.utils.PyDataset`.
 
     Example:
@@ -57,6 +60,7 @@ class VolumePatches(keras.utils.PyDataset):
         objects=1 / 3,
         background=0,
         mirror=(0, 1, 2),
+        regions=None,
         **options,
     ):
         super().__init__(**options)
@@ -79,6 +83,7 @@ class VolumePatches(keras.utils.PyDataset):
         if not isinstance(mirror, (list, tuple)):
             raise ValueError(f"mirror must be a list of axes, of 0, 1 and 2; got {checks.shown(mirror)}")
         self.mirror = [checks.integer("mirror", axis, 0, 2) for axis in mirror]
+        self.regions = None if regions is None else checked_regions("regions", regions)
         self.scalings, self.places = {}, {}
         self.groups = self._groups()
         self.start(-1)
@@ -114,7 +119,7 @@ class VolumePatches(keras.utils.PyDataset):
         return self.batches[checks.integer("index", index, -len(self), len(self) - 1)][0]
 
     def patch(self, number, i):
-        """Patch `number` of this epoch, of volume i: (float32 (D, H, W, C), class map (D, H, W))."""
+        """Patch `number` of this epoch, of volume i: (float32 (D, H, W, C), class map (D, H, W) or structures)."""
         number = checks.integer("number", number, 0)
         i = checks.integer("i", i, 0, len(self.volumes) - 1)
         generator = np.random.default_rng([self.seed, self.draw, number])
@@ -135,6 +140,8 @@ class VolumePatches(keras.utils.PyDataset):
         for axis in self.mirror:
             if generator.integers(2):
                 values, classes = np.flip(values, axis), np.flip(classes, axis)
+        if self.regions is not None:
+            classes = structures(classes, self.regions)
         return np.ascontiguousarray(values), np.ascontiguousarray(classes)
 
     def _places(self, i, annotator, mask):
