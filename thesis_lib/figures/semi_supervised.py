@@ -111,6 +111,41 @@ def progress(tables, y, label, student=None, log=False):
     return figure
 
 
+def differences_in_error(table):
+    """Paired differences in test error with their intervals, a row a pair, an axis for each number of labels.
+
+    Markers are filled where the difference is significant: its interval leaves out zero.
+
+    Args:
+        table: DataFrame with one and other (the titles of what is compared; the second is subtracted), difference, low
+            and high (points of error); method, where the pairs are to have the styles of methods; labels, where there
+            are several numbers.
+    """
+    pairs = list(dict.fromkeys(zip(table["one"], table["other"])))
+    panels = [("", table)]
+    if "labels" in table:
+        panels = [(f"{number} labels", part) for number, part in table.groupby("labels")]
+    titles = [f"{one}\nminus {other}" for one, other in pairs]
+    size = (2.2 * len(panels) + 0.075 * max(map(len, "\n".join(titles).splitlines())), 0.42 * len(pairs) + 1.1)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for axis, (title, part) in zip(axes[0], panels):
+        for row in part.itertuples():
+            _, colour, marker = style(getattr(row, "method", row.one))
+            marker = marker.replace("x", "o")  # which can be filled
+            bounds = np.nan_to_num([[row.difference - row.low], [row.high - row.difference]])
+            face = colour if row.low > 0 or row.high < 0 else "white"
+            at = pairs.index((row.one, row.other))
+            axis.errorbar(row.difference, at, xerr=bounds, color=colour, marker=marker, capsize=3, mfc=face)
+        axis.axvline(0, color="black", ls=":")
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("difference in test error, points\n(lower is better)", fontsize=8)
+        axis.tick_params(axis="x", labelsize=8)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0, 0].set_yticks(range(len(pairs)), titles, fontsize=8)
+    axes[0, 0].set_ylim(len(pairs) - 0.5, -0.5)
+    return figure
+
+
 def choices(table, label):
     """A score of several settings, an axis a method: dots for seeds, the mean in colour, filled where it was chosen.
 

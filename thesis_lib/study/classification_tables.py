@@ -169,14 +169,18 @@ def _signed(table):
     return table.assign(**points)
 
 
+def titled_differences(differences):
+    """`classification_runs.paired_differences` with titles instead of names, and the first one's method."""
+    titles = {name: [titled(*kind) for kind in differences[name]] for name in ("one", "other")}
+    return differences.assign(method=[method for method, _ in differences["one"]], **titles)
+
+
 def differences_table(differences):
     """`classification_runs.paired_differences` to be read: titles instead of names, points with their sign."""
-    table = _signed(differences).assign(
-        one=[titled(*kind) for kind in differences["one"]],
-        other=[titled(*kind) for kind in differences["other"]],
+    table = _signed(titled_differences(differences)).assign(
         significant=differences["significant"].map({True: "yes", False: "no"}).where(differences["low"].notna(), ""),
     )
-    table = table.rename(columns={"one": "method", "other": "minus"})
+    table = table.drop(columns="method").rename(columns={"one": "method", "other": "minus"})
     return table.sort_values(["data", "method", "labels"], ignore_index=True)
 
 
