@@ -46,6 +46,7 @@ class Entry:
         fixed: arguments that no hostile value replaces.
         large: arguments for which a large whole number is right, but takes long or much memory.
         nan: whether NaN has a meaning in the result.
+        unlabelled: whether labels of -1 have a meaning, an image without a label.
         examples: of hypothesis.
     """
 
@@ -56,6 +57,7 @@ class Entry:
     fixed: tuple = ()
     large: tuple = ()
     nan: bool = False
+    unlabelled: bool = False
     examples: int = 40
 
     def arguments(self, draw):
@@ -110,7 +112,7 @@ def judge(entry, given, replaced=()):
             raise Fault(f"{why}: {type(error).__name__}: {str(error)[:200]}") from error
         return None
     for name in replaced:
-        if _loses(name, given[name]):
+        if _loses(name, given[name], -1 if entry.unlabelled else 0):
             raise Fault(f"{name} was taken although something of it is lost: {str(given[name])[:200]}")
     for name, value in before.items():
         if not _equal(leaves(value), leaves(given[name])):
@@ -125,11 +127,11 @@ def judge(entry, given, replaced=()):
     return found
 
 
-def _loses(name, value):
+def _loses(name, value, least):
     """Whether masks or imaginary parts of an array would be dropped, or fractions or signs of classes."""
     if name not in (*LABELS, *NUMBERS) or not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
         return False
-    are_classes = (value.real >= 0).all() and (value.real % 1 == 0).all()
+    are_classes = (value.real >= least).all() and (value.real % 1 == 0).all()
     return np.ma.is_masked(value) or value.dtype.kind == "c" or (name in LABELS and not are_classes)
 
 

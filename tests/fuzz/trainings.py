@@ -177,7 +177,11 @@ SEMI_SUPERVISED = {
             name: value for name, value in vars(CLASSIFYING).items() if name in semi_supervised.Run.__dataclass_fields__
         },
     ),
-    "Run.training_images": Entry(lambda splits: replace(CLASSIFYING).training_images(splits), {"splits": SPLITS}),
+    "Run.training_images": Entry(
+        lambda splits: replace(CLASSIFYING).training_images(splits),
+        {"splits": SPLITS},
+        words={"splits": "labels"},  # without splits, those of the digits, whose ten classes need more labels
+    ),
     "Run.classifier": Entry(CLASSIFYING.classifier, {"num_classes": 2, "image_shape": (4, 4, 1)}, examples=8),
     "Run.augmentation": Entry(CLASSIFYING.augmentation, {}, examples=1),
     "Run.compiled": Entry(
@@ -199,6 +203,7 @@ SEMI_SUPERVISED = {
     "Run.train": Entry(
         lambda **given: replace(CLASSIFYING).train(**given) and None,
         {"splits": SPLITS, "callbacks": (), "progress": 0, "reuse": True},
+        words={"splits": "labels"},
         examples=2,
     ),
     "difference_sentences": Entry(semi_supervised.difference_sentences, {"differences": DIFFERENCES}),
@@ -215,7 +220,9 @@ SEMI_SUPERVISED = {
         semi_supervised.seed_differences, {"rows": ROWS, "one": KIND, "other": KIND, "labels": 2}, nan=True
     ),
     "seed_sentences": Entry(semi_supervised.seed_sentences, {"rows": ROWS, "pairs": [(KIND, KIND)], "labels": 2}),
-    "choose_labelled": Entry(semi_supervised.choose_labelled, {"labels": np.arange(12) % 3, "count": 6, "seed": 0}),
+    "choose_labelled": Entry(
+        semi_supervised.choose_labelled, {"labels": np.arange(12) % 3, "count": 6, "seed": 0}, unlabelled=True
+    ),
     "confidence": Entry(
         semi_supervised.confidence, {"predicted": PREDICTED, "labels": np.array([0, 1, 0]), "margin": 0.2}
     ),

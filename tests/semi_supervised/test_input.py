@@ -14,9 +14,14 @@ from thesis_lib.semi_supervised import (
     Supervised,
     TemporalEnsembling,
     VirtualAdversarial,
+    unsupervised,
 )
 from thesis_lib.semi_supervised.batches import Batches
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+from thesis_lib.semi_supervised.scoring import logits
+
+IMAGES = np.zeros((2, *SHAPE), np.uint8)
+ROWS = np.array([[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]])
 
 
 class Subclassed(keras.Model):
@@ -42,7 +47,7 @@ def two_outputs():
         (lambda: PiModel(network(classes=1)), "classifier must have logits of two classes or more; it has 1"),
         (lambda: PiModel(network(), augment="flip"), "augment must be a Keras layer or None; got 'flip'"),
         (lambda: FixMatch(network(), strong=len), "strong must be a Keras layer or None; got .*len"),
-        (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, inf\); got -1.0"),
+        (lambda: PiModel(network(), weight=-1.0), r"weight must be a finite number in \[0, 1e\+30\]; got -1.0"),
         (lambda: TemporalEnsembling(network(), 10, decay=1.0), r"decay must be a finite number in \[0, 1\); got 1.0"),
         (lambda: MeanTeacher(network(), decay=1.5), r"decay must be a finite number in \[0, 1\); got 1.5"),
         (lambda: MixMatch(network(), temperature=0.0), r"temperature must be a finite number in \(0, 1\]; got 0.0"),
@@ -51,8 +56,23 @@ def two_outputs():
         (lambda: VirtualAdversarial(network(), epsilon=-2), "epsilon must be .*; got -2"),
         (lambda: FixMatch(network(), threshold=2), "threshold must be .*; got 2"),
         (lambda: TemporalEnsembling(network(), 0), "num_images must be a whole number from 1 to 2147483647; got 0"),
-        (lambda: LinearRamp(5, 4, 1.0), "end must be a whole number from 5; got 4"),
+        (lambda: LinearRamp(5, 4, 1.0), "start must be at most end; got 5 and 4"),
         (lambda: SigmoidRamp(0, 1.0), "length must be .*; got 0"),
+        (lambda: SigmoidRamp(5, 1e200), "maximum must be .*; got 1e\\+200"),
+        (lambda: MixMatch(network(), alpha=1e200), r"alpha must be .*\[0.1, 1e\+06\]; got 1e\+200"),
+        (lambda: Batches(IMAGES, [0, 1], IMAGES, 1, 1).start(0.5), "epoch must be a whole number from -1; got 0.5"),
+        (lambda: logits(network(), np.zeros((2, 3, 3, 7))), r"images must be images .* takes them: \(None, .*; got"),
+        (lambda: logits(network(), np.full((2, *SHAPE), -1.0)), "images must be images .*, values 0-255"),
+        (lambda: logits(len, IMAGES), "model must be a keras.Model; got"),
+        (lambda: unsupervised.cross_entropy(ROWS[:1], ROWS), r"same shape; got \(1, 2\) and \(3, 2\)"),
+        (lambda: unsupervised.squared_difference(ROWS, ROWS, [1.0]), r"weights and the images .* \(1,\) and \(3,\)"),
+        (lambda: unsupervised.squared_difference(ROWS, ROWS, -np.ones(3)), "weights must be .* 0 or more; got"),
+        (lambda: unsupervised.kl_divergence(2 * ROWS, ROWS), r"target must be probabilities that sum to one.*; got"),
+        (lambda: unsupervised.sharpen(ROWS, 0), "temperature must be .*; got 0"),
+        (lambda: unsupervised.most_probable([1.0, 2.0]), r"logits must be .* shape \(N, K\); got shape \(2,\)"),
+        (lambda: unsupervised.probabilities(ROWS * np.nan), "logits must be .*finite numbers; got"),
+        (lambda: unsupervised.mixup_weights(0, 1.0, 0), "count must be .*; got 0"),
+        (lambda: unsupervised.mixup_weights(3, 1.0, None), "seed must be .*; got None"),
     ],
 )
 def test_wrong_values_are_named(call, message):

@@ -17,7 +17,7 @@ from thesis_lib.semi_supervised import (
     seed_differences,
     seed_sentences,
 )
-from thesis_lib.semi_supervised.repeated import verdict
+from thesis_lib.semi_supervised.repeated import Repeated, verdict
 
 QUICK = {"labels": 10, "epochs": 1, "batch_size": 5, "unlabelled_batch_size": 20, "width": 4, "network": "mlp"}
 
@@ -43,11 +43,15 @@ def test_each_seed_is_trained_and_scored(repeated):
     assert table.loc["pi-model", "seed 1"] == one.runs[1].scores()["validation_error_percent"]
 
 
-class Fixed:
+class Fixed(Repeated):
     """Stands for trained runs: which test images are wrong is given."""
 
     def __init__(self, wrong):
-        self.wrong = np.array(wrong, float)
+        self.__dict__["given"] = np.array(wrong, float)
+
+    @property
+    def wrong(self):
+        return self.given
 
 
 def test_differences_are_paired_by_image_and_their_intervals_hold_together():
@@ -87,6 +91,39 @@ def test_errors_by_number_of_labels_become_points_with_their_range(repeated):
     assert table.loc[0, ["mean", "low", "high"]].tolist() == [errors.mean(), errors.min(), errors.max()]
 
 
+RUN = Run(data="faces", method="supervised", **QUICK)
+KIND = ("supervised", "mlp")
+ROWS = pd.DataFrame([(*KIND, 100, 0, 20.0)], columns=["method", "network", "labels", "seed", "error_percent"])
+TWICE = pd.concat([ROWS, ROWS])
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: repeat("run", [0], load_images("faces")), "run must be a `Run`; got 'run'"),
+        (lambda: repeat(RUN, [0], None), "splits must be an `ImageSplits`; got None"),
+        (lambda: repeat(RUN, [0.5], load_images("faces")), "seeds must be a whole number .*; got .*0.5"),
+        (lambda: RUN.training_images("faces"), "splits must be an `ImageSplits`, or None; got 'faces'"),
+        (lambda: RUN.train(callbacks=[print]), "callbacks must be a list of keras.callbacks.Callback; got"),
+        (lambda: RUN.train(progress=3), "progress must be a whole number from 0 to 2; got 3"),
+        (lambda: RUN.compiled(None, 5, 0), "steps must be a whole number from 1 to 2147483647; got 0"),
+        (lambda: error_table({}), "repeated must be a dict of `Repeated`, one or more; got"),
+        (lambda: image_differences({"a": Fixed([1])}, [("a", "b")]), "pairs must be of names among a; got 'b'"),
+        (lambda: image_differences({"a": Fixed([1])}, ["a"]), "pairs must be a list of pairs"),
+        (lambda: difference_sentences(ROWS), "differences must have the columns one, .*; it lacks"),
+        (lambda: errors_by_labels(ROWS, [("vat", "no")]), "network of kinds must be one of .*; got 'no'"),
+        (lambda: errors_by_labels(ROWS, [KIND], {KIND: 25.81}), "published must be a dict .*; got 25.81"),
+        (lambda: errors_by_labels(ROWS[["seed"]], [KIND]), "rows must have the columns method, .*; it lacks"),
+        (lambda: seed_differences(ROWS, KIND, ("vat", "mlp"), 100), "other must be .* in the rows with 100 labels"),
+        (lambda: seed_differences(ROWS, KIND, KIND, 50), "labels must be a number of labels in the rows; got 50"),
+        (lambda: seed_differences(TWICE, KIND, KIND, 100), "rows must have each seed once"),
+    ],
+)
+def test_wrong_values_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
 def test_confidence_by_hand():
     """One prediction is sure and right, the other undecided: entropies 0 and ln 2, log losses 0 and ln 2."""
     values = list(confidence(np.array([[1.0, 0.0], [0.5, 0.5]]), [0, 1]).values())
@@ -94,3 +131,5 @@ def test_confidence_by_hand():
     for labels in ([0, -1], [0, 2], [0.0, 1.0]):
         with pytest.raises(ValueError, match="labels must be the numbers of 2 classes; got"):
             confidence(np.array([[1.0, 0.0], [0.5, 0.5]]), labels)
+    with pytest.raises(ValueError, match="predicted must be probabilities that sum to one, .*; got"):
+        confidence(np.array([[1.0, 0.5], [0.5, 0.5]]), [0, 1])

@@ -13,12 +13,10 @@ from thesis_lib.semi_supervised.repeated import (
     difference_sentences,
     error_ranges,
     error_table,
-    errors_by_labels,
     image_differences,
     repeat,
-    seed_differences,
-    seed_sentences,
 )
+from thesis_lib.semi_supervised.rows import errors_by_labels, seed_differences, seed_sentences
 from thesis_lib.semi_supervised.run import METHODS, Run
 from thesis_lib.semi_supervised.scoring import confidence, logits
 from thesis_lib.semi_supervised.supervised import Supervised

@@ -6,7 +6,7 @@ from keras import ops
 
 from thesis_lib import checks
 from thesis_lib.semi_supervised.batches import Batches
-from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
+from thesis_lib.semi_supervised.ramps import MOST_WEIGHT, LinearRamp, SigmoidRamp
 from thesis_lib.training.callbacks import InOrder
 
 PARTS = ("classifier", "augment", "weight")
@@ -52,10 +52,11 @@ class SemiSupervised(keras.Model):
         classifier: functional or sequential keras.Model, built, from images (N, H, W, C) to logits (N, K) of two
             classes or more.
         augment: a Keras layer that draws a random variation of images; None: no variation.
-        weight: of the unsupervised loss: a number, 0 or more, or a ramp of `thesis_lib.semi_supervised.ramps`.
+        weight: of the unsupervised loss: a number from 0 to 1e30, or a ramp of `thesis_lib.semi_supervised.ramps`.
 
     Raises:
-        ValueError: if the classifier is no such model, augment is neither a layer nor None, or the weight is negative.
+        ValueError: if the classifier is no such model, augment is neither a layer nor None, or the weight is
+            another one.
     """
 
     soft_labels = False  # whether the supervised loss takes probabilities (N, K) instead of classes (N,)
@@ -73,7 +74,8 @@ class SemiSupervised(keras.Model):
             raise ValueError(f"classifier must have logits of two classes or more; it has {shape[1]}")
         self.classifier = classifier
         self.augment = checked_layer("augment", augment)
-        self.weight = weight if isinstance(weight, (LinearRamp, SigmoidRamp)) else checks.real("weight", weight, 0.0)
+        is_ramp = isinstance(weight, (LinearRamp, SigmoidRamp))
+        self.weight = weight if is_ramp else checks.real("weight", weight, 0.0, MOST_WEIGHT)
         self.num_classes = shape[1]
         self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
         self.loss_parts = [keras.metrics.Mean(name) for name in PARTS_OF_LOSS]

@@ -24,7 +24,9 @@ def choose_labelled(labels, count, seed):
     classes = np.unique(labels[labels >= 0])
     if not len(classes):
         raise ValueError("labels must hold a label for some images; none has one")
-    count = checks.integer("count of labelled images", count, len(classes), int((labels >= 0).sum()))
+    count = checks.integer(
+        "count of labelled images", count, len(classes), int((labels >= 0).sum()), of="labels of 0 or more"
+    )
     generator = np.random.default_rng(checks.integer("seed", seed, 0))
     extra = set(generator.choice(classes, count % len(classes), replace=False).tolist())
     chosen = []
@@ -34,7 +36,7 @@ def choose_labelled(labels, count, seed):
         if len(candidates) < wanted:
             raise ValueError(
                 "count of labelled images must leave each class enough: "
-                f"{count} asks for {wanted} of class {k}, which has {len(candidates)}"
+                f"{count} asks for {wanted} of class {k}, of which there are {len(candidates)} labels"
             )
         chosen.append(generator.choice(candidates, wanted, replace=False))
     return np.sort(np.concatenate(chosen))
@@ -115,6 +117,7 @@ class Batches(keras.utils.PyDataset):
 
         Epoch -1 is the order that Keras looks at before the first epoch.
         """
+        epoch = checks.integer("epoch", epoch, -1)
         self.generator = np.random.default_rng(self.seed)
         self.labelled_order = np.empty(0, int)
         for _ in range(epoch + 2):

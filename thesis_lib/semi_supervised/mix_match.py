@@ -6,7 +6,13 @@ from keras import ops
 from thesis_lib import checks
 from thesis_lib.semi_supervised.base import SemiSupervised
 from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
-from thesis_lib.semi_supervised.unsupervised import mixup_weights, probabilities, sharpen, squared_difference
+from thesis_lib.semi_supervised.unsupervised import (
+    checked_alpha,
+    mixup_weights,
+    probabilities,
+    sharpen,
+    squared_difference,
+)
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
@@ -24,7 +30,7 @@ class MixMatch(SemiSupervised):
     Args:
         views: augmentations of an unlabelled image, 1 or more (K in the paper).
         temperature: of the sharpening, in (0, 1].
-        alpha: of MixUp's Beta(alpha, alpha), more than 0; None trains without MixUp.
+        alpha: of MixUp's Beta(alpha, alpha), in [0.1, 1e6]; None trains without MixUp.
         decay: of the EMA copy that predicts, in [0, 1), lower in the first steps (see `ema_update`; constant in the
             paper); None: the classifier itself predicts.
     """
@@ -37,7 +43,7 @@ class MixMatch(SemiSupervised):
         super().__init__(classifier, augment, weight, **options)
         self.views = checks.integer("views", views, 1)
         self.temperature = checks.real("temperature", temperature, 0.0, 1.0, open_low=True)
-        self.alpha = None if alpha is None else checks.real("alpha", alpha, 0.0, open_low=True)
+        self.alpha = None if alpha is None else checked_alpha(alpha)
         self.decay = None if decay is None else checked_decay(decay)
         self.ema = None if decay is None else ema_copy(classifier)
         self.seeds = keras.random.SeedGenerator()

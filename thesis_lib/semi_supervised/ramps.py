@@ -7,6 +7,9 @@ from keras import ops
 
 from thesis_lib import checks
 
+LAST_STEP = 2**31 - 1  # steps are counted in 32 bits
+MOST_WEIGHT = 1e30  # single precision holds it, and its product with a loss
+
 
 @keras.saving.register_keras_serializable("thesis_lib")
 @dataclass(frozen=True)
@@ -18,9 +21,10 @@ class LinearRamp:
     maximum: float
 
     def __post_init__(self):
-        checks.integer("start", self.start, 0)
-        checks.integer("end", self.end, self.start)
-        checks.real("maximum", self.maximum, 0.0)
+        start = checks.integer("start", self.start, 0, LAST_STEP)
+        if checks.integer("end", self.end, 0, LAST_STEP) < start:
+            raise ValueError(f"start must be at most end; got {start} and {self.end}")
+        checks.real("maximum", self.maximum, 0.0, MOST_WEIGHT)
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
@@ -44,8 +48,8 @@ class SigmoidRamp:
     maximum: float
 
     def __post_init__(self):
-        checks.integer("length", self.length, 1)
-        checks.real("maximum", self.maximum, 0.0)
+        checks.integer("length", self.length, 1, LAST_STEP)
+        checks.real("maximum", self.maximum, 0.0, MOST_WEIGHT)
 
     def __call__(self, step):
         left = 1.0 - ops.clip(ops.cast(step, "float32") / self.length, 0.0, 1.0)

@@ -9,8 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from thesis_lib import checks
+from thesis_lib.data.classification import ImageSplits
 from thesis_lib.semi_supervised.methods import METHODS
-from thesis_lib.semi_supervised.networks import NETWORKS
+from thesis_lib.semi_supervised.run import Run
 from thesis_lib.semi_supervised.scoring import Scored, logits
 from thesis_lib.semi_supervised.unsupervised import probabilities
 
@@ -64,10 +65,13 @@ def repeat(run, seeds, splits, curve=False):
     Raises:
         ValueError: if there is no seed, or one twice.
     """
+    checks.instance("run", run, Run, "a `Run`")
+    checks.instance("splits", splits, ImageSplits, "an `ImageSplits`")
+    curve = checks.boolean("curve", curve)
     seeds = checks.array("seeds", seeds)
-    if seeds.ndim != 1 or not len(seeds) or len(np.unique(seeds)) < len(seeds):
+    if seeds.ndim != 1 or not len(seeds) or len(np.unique(seeds.astype(str))) < len(seeds):
         raise ValueError(f"seeds must be a list of different whole numbers, one or more; got {seeds.tolist()!r}")
-    runs = [replace(run, seed=seed) for seed in seeds]
+    runs = [replace(run, seed=checks.integer("seeds", seed, 0, 2**32 - 1)) for seed in seeds]
     scored = None
     for one in runs:
         callbacks = []
@@ -93,6 +97,9 @@ def error_table(repeated, score="error_percent"):
     Returns:
         DataFrame with a row a name: "seed 0", ..., mean.
     """
+    _named(repeated)
+    columns = set.intersection(*(set(one.scores) for one in repeated.values())) - {"seed"}
+    checks.one_of("score", score, columns)
     of_seeds = {title(name): one.scores.set_index("seed")[score] for name, one in repeated.items()}
     table = pd.DataFrame(of_seeds).T.add_prefix("seed ").rename_axis(columns=None)
     return table.assign(mean=table.mean(axis=1))
@@ -113,8 +120,9 @@ def image_differences(repeated, pairs, level=0.95):
         DataFrame with a row a pair: one, other, difference, low, high (points of error), verdict.
     """
     checks.real("level", level, 0.0, 1.0, open_low=True, open_high=True)
+    _named(repeated)
     rows = []
-    for one, other in pairs:
+    for one, other in checked_pairs(pairs, lambda one: _known_name(one, repeated)):
         change = 100 * (repeated[one].wrong - repeated[other].wrong)
         low = high = change.mean()
         if change.std() > 0:
@@ -132,6 +140,10 @@ def verdict(low, high):
 
 def difference_sentences(differences):
     """The rows of `image_differences` as a Markdown list, a sentence each."""
+    numbers = ("difference", "low", "high")
+    checks.table("differences", differences, ("one", "other", *numbers, "verdict"))
+    for name in numbers:
+        checks.number_array(f"differences, column {name},", differences[name].to_numpy())
     sentences = []
     for row in differences.itertuples():
         change = f"{row.difference:+.2f} points [{row.low:+.2f}, {row.high:+.2f}]"
@@ -149,63 +161,31 @@ def error_ranges(repeated, target):
     Returns:
         DataFrame with a row a number: labels, target, metric ("error_percent"), mean, low and high (of the seeds).
     """
+    for number in _named(repeated):
+        checks.integer("each key of repeated, a number of labels,", number, 1)
+    checks.instance("target", target, str, "the name of a method")
     errors = {number: one.scores["error_percent"] for number, one in repeated.items()}
     table = pd.DataFrame(errors).agg(["mean", "min", "max"]).T.set_axis(["mean", "low", "high"], axis=1)
     return table.rename_axis("labels").reset_index().assign(target=target, metric="error_percent")
 
 
-def _kind(kind):
-    method, network = kind
-    return f"{METHODS[method].title}, {NETWORKS[network].title}"
+def _named(repeated):
+    """`repeated`, if it is a dict of `Repeated`, one or more."""
+    what = "a dict of `Repeated`, one or more"
+    checks.listed("repeated", list(checks.instance("repeated", repeated, dict, what).values()), Repeated, what)
+    return repeated
 
 
-def errors_by_labels(rows, kinds, published=None):
-    """Mean test error by number of labels, from rows of many runs.
-
-    Args:
-        rows: DataFrame with method, network, labels, seed and error_percent, such as
-            reports/reference/mnist_few_labels.csv.
-        kinds: list of (method, network), in the order of the table.
-        published: dict from (method, network) to {number of labels: published error, %}, or None.
-
-    Returns:
-        DataFrame of text with a row a kind and a column a number of labels: mean ± standard deviation over seeds, and
-        in parentheses the published error where there is one.
-    """
-    table = {}
-    for method, network in kinds:
-        errors = rows[(rows["method"] == method) & (rows["network"] == network)].groupby("labels")["error_percent"]
-        others = (published or {}).get((method, network), {})
-        table[_kind((method, network))] = {
-            labels: f"{values.mean():.2f} ± {values.std():.2f}"
-            + (f" ({others[labels]:.2f})" if labels in others else "")
-            for labels, values in errors
-        }
-    return pd.DataFrame(table).T.rename_axis(columns="labels")
+def checked_pairs(pairs, checked):
+    """A list of pairs as tuples, each item checked."""
+    what = "a list of pairs, each of two names or two (method, network)"
+    for pair in checks.listed("pairs", pairs, (list, tuple), what):
+        if len(pair) != 2:
+            raise ValueError(f"pairs must be {what}; got {checks.shown(pair)} among them")
+    return [(checked(one), checked(other)) for one, other in pairs]
 
 
-def seed_differences(rows, one, other, labels):
-    """Differences in test error on the same labelled images: the errors of `one` minus those of `other`, by seed.
-
-    Args:
-        rows: as for `errors_by_labels`.
-        one, other: (method, network).
-        labels: number of labels.
-
-    Returns:
-        Series (points of error), indexed by the seeds that both have.
-    """
-    errors = rows[rows["labels"] == labels].pivot(index="seed", columns=["method", "network"], values="error_percent")
-    return (errors[one] - errors[other]).dropna()
-
-
-def seed_sentences(rows, pairs, labels):
-    """`seed_differences` of pairs of (method, network) as a Markdown list, a sentence each."""
-    sentences = []
-    for one, other in pairs:
-        change = seed_differences(rows, one, other, labels)
-        sentences.append(
-            f"- *{_kind(one)}* minus *{_kind(other)}*, {labels} labels: {change.mean():+.2f} points on average; "
-            f"lower with {(change < 0).sum()} of {len(change)} seeds."
-        )
-    return "\n".join(sentences)
+def _known_name(name, repeated):
+    if not isinstance(name, (str, int)) or name not in repeated:
+        raise ValueError(f"pairs must be of names among {', '.join(map(str, repeated))}; got {checks.shown(name)}")
+    return name

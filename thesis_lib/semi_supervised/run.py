@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks, files, provenance
-from thesis_lib.data.classification import NAMES, load_images
+from thesis_lib.data.classification import NAMES, ImageSplits, load_images
 from thesis_lib.data.image_io import read_image
 from thesis_lib.data.image_table import ImageTable
 from thesis_lib.data.reading import as_name, path_name
@@ -22,6 +22,7 @@ from thesis_lib.paths import REPOSITORY
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
 from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
+from thesis_lib.semi_supervised.ramps import LAST_STEP
 from thesis_lib.semi_supervised.scoring import logits, scores
 from thesis_lib.semi_supervised.unsupervised import probabilities
 from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended, model_digest, scored
@@ -31,7 +32,7 @@ __all__ = ["METHODS", "METHOD_SETTINGS", "NETWORKS", "PRETRAINED", "Run"]
 OF_SPLIT = ("group_column", "split_column")
 OF_TABLE = ("table", "file_column", "label_column", *OF_SPLIT, "skip_damaged")  # of a folder or zip file, as is size
 OF_FILES = (*OF_TABLE, "workers", "output")  # in no row
-
+CALLBACKS = "a list of keras.callbacks.Callback"
 MODEL = "model.keras"  # in the output folder
 
 
@@ -43,9 +44,12 @@ class Run:
     The images, the trained model and what follows from them are computed once, when they are first asked for:
 
         >>> run = Run(data="photographs.zip", method="mean_teacher", labels=40, output="reports/mine")
-        >>> run.train()               # saved in `output` as model.keras after each epoch
-        >>> run.scores()              # error (%) and F1 on test and validation images; also writes row.json
-        >>> run.predict("new.jpg")    # {class name: probability}, the most probable class first
+        >>> run.train()  # doctest: +SKIP
+        >>> run.scores()  # doctest: +SKIP
+        >>> run.predict("new.jpg")  # doctest: +SKIP
+
+    `train` saves `output`/model.keras after each epoch. `scores` has error (%) and F1 on test and validation images,
+    and writes row.json. `predict` gives {class name: probability}, the most probable class first.
     """
 
     data: str = other(
@@ -161,8 +165,8 @@ class Run:
         return splits
 
     def _use(self, splits):
-        if splits is not None:
-            self.__dict__["splits"] = splits  # where cached_property looks
+        if splits is not None:  # cached_property looks in __dict__
+            self.__dict__["splits"] = checks.instance("splits", splits, ImageSplits, "an `ImageSplits`, or None")
 
     def _numbers(self):
         """Indices of the labelled and of the unlabelled images among those to train on."""
@@ -205,6 +209,8 @@ class Run:
             num_images: number of labelled and unlabelled images together.
             steps: of the whole training.
         """
+        num_images = checks.integer("num_images", num_images, 1)
+        steps = checks.integer("steps", steps, 1, LAST_STEP)
         model = METHODS[self.method].build(Parts(self, network, num_images, max(int(self.ramp * steps), 1)))
         losses = keras.losses
         loss = losses.CategoricalCrossentropy if model.soft_labels else losses.SparseCategoricalCrossentropy
@@ -228,15 +234,18 @@ class Run:
 
         Args:
             splits: `ImageSplits`, if they were loaded before; None: those of `data`.
-            callbacks: of `keras.Model.fit`.
+            callbacks: list of keras.callbacks.Callback, as of `keras.Model.fit`.
             progress: 0: silent, 1: a progress bar, 2: a line an epoch.
             reuse: take a training of the same run that ended in `output` as it is, unless callbacks are given; False
                 trains anew.
 
         Raises:
-            ValueError: if a batch is larger than its set, or the loss stops being finite; the model that was saved by
-                then stays.
+            ValueError: if an argument is not of this kind, a batch is larger than its set, or the loss stops being
+                finite; the model that was saved by then stays.
         """
+        if len(checks.instance("callbacks", callbacks, (list, tuple), CALLBACKS)):
+            checks.listed("callbacks", callbacks, keras.callbacks.Callback, CALLBACKS)
+        progress, reuse = checks.integer("progress", progress, 0, 2), checks.boolean("reuse", reuse)
         self._use(splits)
         train, kept = self.splits.train, []
         if self.output is not None:
@@ -340,8 +349,10 @@ class Run:
             image = read_image(image, "RGB" if channels == 3 else "L", size=size)
         what = f"a path or an array of values 0-255 of shape {self.splits.image_shape}"
         image = checks.number_array("image", image, what, low=0.0)
-        if image.shape != self.splits.image_shape or image.max() > 255:
-            raise ValueError(f"image must be {what}; got shape {image.shape}, values up to {image.max():g}")
+        if image.shape != self.splits.image_shape:
+            raise ValueError(f"image must be {what}; got shape {image.shape}")
+        if image.max() > 255:
+            raise ValueError(f"image must be {what}; got values up to {image.max():g}")
         predicted = keras.ops.convert_to_numpy(probabilities(logits(self.model, image[None])))[0]
         order = np.argsort(-predicted, kind="stable")
         return {self.splits.class_names[k]: float(predicted[k]) for k in order}

@@ -6,17 +6,35 @@ from scipy import stats
 from sklearn.metrics import f1_score, log_loss
 
 from thesis_lib import checks
+from thesis_lib.semi_supervised.unsupervised import check_distributions
+from thesis_lib.targets.base import fits
 
 
 def logits(model, images):
-    """Logits of a model, or a network, for images (an array or an `ImageTable`): float32 (N, K).
+    """Logits of a model, or a network, for images (an array or an `ImageTable`), 0-255: float32 (N, K).
 
     A call holds the outputs of every layer for its batch; small images go in larger batches.
+
+    Raises:
+        ValueError: if the model is none, or the images are of another shape than it takes or hold other values.
     """
+    checks.instance("model", model, keras.Model, "a keras.Model")
+    what = f"images (N, H, W, C), values 0-255, one or more, as the model takes them: {_input_shape(model)}"
+    if not fits(getattr(images, "shape", ()), _input_shape(model)) or not len(images):
+        raise ValueError(f"images must be {what}; got {checks.shown(images)}")
+    if isinstance(images, np.ndarray) and checks.array("images", images).dtype != np.uint8:
+        images = checks.number_array("images", images, what, low=0.0)
+        if images.max() > 255:
+            raise ValueError(f"images must be {what}; got values up to {images.max():g}")
     batch_size = max(32, 2**17 // int(np.prod(images.shape[1:3])))
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     of_parts = [keras.ops.convert_to_numpy(model(part, training=False)) for part in parts]
     return np.concatenate(of_parts).astype(np.float32)
+
+
+def _input_shape(model):
+    """(None, H, W, C) of a network, or of the classifier of a method; None for what is not known."""
+    return getattr(getattr(model, "classifier", model), "input_shape", (None,) * 4)
 
 
 def scores(model, images):
@@ -40,7 +58,8 @@ def confidence(predicted, labels, margin=0.2):
         dict: mean entropy (nats), share of predictions with a smaller margin, log loss (nats).
     """
     checks.real("margin", margin, 0.0, 1.0)
-    predicted = checks.number_array("predicted", predicted, low=0.0)
+    check_distributions("predicted", predicted)
+    predicted = checks.number_array("predicted", predicted)
     labels = checks.array("labels", labels)
     if predicted.ndim != 2 or predicted.shape[1] < 2 or labels.shape != predicted.shape[:1]:
         raise ValueError(
