@@ -180,7 +180,7 @@ def test_crops_are_the_same_from_memory_and_from_files(folder, monkeypatch):
     kept = run.task.crops()
     monkeypatch.setattr(raster_task, "IN_MEMORY", 0)
     read_again = run.task.crops()
-    assert isinstance(read_again, Crops) and read_again.rasters is run.task.splits.train is not kept.rasters
+    assert isinstance(read_again, Crops) and read_again.rasters is run.task.labelled is not kept.rasters
     for index in range(len(kept)):
         for one, other in zip(kept[index], read_again[index]):
             np.testing.assert_array_equal(one, other)

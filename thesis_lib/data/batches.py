@@ -5,6 +5,8 @@ import numpy as np
 
 from thesis_lib import checks
 
+MOST_REPEATS = 2**20  # of a scene in an epoch
+
 
 class SceneBatches(keras.utils.PyDataset):
     """What `fit` takes: batches in an order that is drawn anew each epoch.
@@ -15,13 +17,14 @@ class SceneBatches(keras.utils.PyDataset):
         batch_size: scenes a batch, 1 or more; the last batch may be smaller.
         seed: of the order; None keeps the arrays' own order, for validation.
         together: whether a batch is {"images", "labels"}, for AugmentedSegmenter, or (images, labels).
+        repeats: how often an epoch shows each scene, 1 or more.
 
     Raises:
         ValueError: for images of another dtype than uint8, labels that are no integers, or different numbers of them,
             or another argument of another kind.
     """
 
-    def __init__(self, images, labels, batch_size, seed=None, together=False):
+    def __init__(self, images, labels, batch_size, seed=None, together=False, repeats=1):
         super().__init__()
         for name, arrays in (("images", images), ("labels", labels)):
             if not getattr(arrays, "shape", ()) or np.ma.is_masked(arrays):
@@ -37,6 +40,7 @@ class SceneBatches(keras.utils.PyDataset):
         self.images, self.labels, self.together = images, labels, checks.boolean("together", together)
         self.batch_size = checks.integer("batch_size", batch_size, 1)
         self.seed = seed if seed is None else checks.integer("seed", seed, 0)
+        self.repeats = checks.integer("repeats", repeats, 1, MOST_REPEATS)
         self.start(-1)
 
     def __len__(self):
@@ -54,11 +58,11 @@ class SceneBatches(keras.utils.PyDataset):
         """
         checks.integer("epoch", epoch, -1)
         self.generator = None if self.seed is None else np.random.default_rng(self.seed)
-        self.order = np.arange(len(self.images))
+        self.order = np.tile(np.arange(len(self.images)), self.repeats)
         for _ in range(epoch + 2):
             self.on_epoch_end()
 
     def on_epoch_end(self):
         """Draw the order of the next epoch."""
         if self.generator is not None:
-            self.order = self.generator.permutation(len(self.order))
+            self.order = self.generator.permutation(np.tile(np.arange(len(self.images)), self.repeats))

@@ -30,6 +30,28 @@ class SceneRasters:
         return self.masks[annotator][i]
 
 
+@dataclass(frozen=True)
+class UnlabelledRasters:
+    """`Rasters` or `SceneRasters` whose masks are not read: every pixel's class is IGNORE."""
+
+    rasters: Rasters | SceneRasters
+
+    def __len__(self):
+        return len(self.rasters)
+
+    @property
+    def masks(self):
+        return {"": None}
+
+    def image(self, i):
+        return self.rasters.image(i)
+
+    def mask(self, i, annotator=""):
+        image = self.rasters.images[i]
+        shape = image.shape[:2] if isinstance(image, np.ndarray) else image_io.image_shape(image)
+        return np.broadcast_to(np.uint8(IGNORE), shape)
+
+
 def annotators_of(masks, annotator):
     """Names of the annotators whose masks are taken: one name, those of a list, or all for None.
 
@@ -58,7 +80,7 @@ class Crops(keras.utils.PyDataset):
     so workers change nothing. A raster smaller than the crop is padded: images by black, masks by IGNORE.
 
     Args:
-        rasters: `Rasters` or `SceneRasters`.
+        rasters: `Rasters`, `SceneRasters` or `UnlabelledRasters`.
         size: side of the crops, px.
         batch_size: 1 or more; the last batch may be smaller.
         seed: of the order and of the crops.
@@ -76,7 +98,8 @@ class Crops(keras.utils.PyDataset):
         super().__init__(**options)
         if transform is not None and not callable(transform):
             raise ValueError(f"transform must be a function of a class map, or None; got {checks.shown(transform)}")
-        self.rasters = checks.instance("rasters", rasters, (Rasters, SceneRasters), "Rasters or SceneRasters")
+        kinds = (Rasters, SceneRasters, UnlabelledRasters)
+        self.rasters = checks.instance("rasters", rasters, kinds, "Rasters or SceneRasters")
         self.transform = transform
         self.size = checks.integer("size", size, 1, LARGEST)
         self.batch_size = checks.integer("batch_size", batch_size, 1)

@@ -49,6 +49,11 @@ class DrawnRasters:
             )
         return splits
 
+    @cached_property
+    def labelled(self):
+        """The training images that carry labels, as `Rasters`."""
+        return self.splits.train[: self.run.labelled]
+
     @property
     def background(self):
         return self.run.background or 0
@@ -72,7 +77,7 @@ class DrawnRasters:
     @property
     def gold(self):
         """The training images whose masks by the judge may be used, as `Rasters`; None where there are none."""
-        train = self.splits.train
+        train = self.labelled
         return train[: self.run.gold_images] if self.run.gold_images and self.judge in train.masks else None
 
     @cached_property
@@ -84,7 +89,7 @@ class DrawnRasters:
         if self.base:
             return self.base.agreement
         if len(self.annotators) > 1:
-            return self._measured(self.splits.train, self.annotators, None)
+            return self._measured(self.labelled, self.annotators, None)
         everyone = sorted({*self.annotators, *filter(None, self.splits.train.masks)})
         if self.run.judge is None or self.gold is None or len(everyone) < 2:
             return None

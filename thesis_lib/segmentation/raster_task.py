@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from thesis_lib import checks
-from thesis_lib.data.crops import Crops, RasterTiles, SceneRasters
+from thesis_lib.data.crops import Crops, RasterTiles, SceneRasters, UnlabelledRasters
 from thesis_lib.data.image_io import image_shape
+from thesis_lib.data.partly_labelled import OF_UNLABELLED, PartlyLabelledBatches, check_labelled, repeats
 from thesis_lib.data.raster_checks import warn_of_absent_classes
 from thesis_lib.data.rasters import Rasters
 from thesis_lib.files import write_arrays
@@ -96,6 +97,7 @@ class RasterTask(DrawnRasters):
     def prepare(self):
         """Check what a training would end by: the background, the dilation rates, damaged files."""
         checks.integer("background", self.background, 0, self.splits.num_classes - 1)
+        check_labelled(self.run, len(self.splits.train))
         self.check_files()
         run, rate = self.run, max(self.run.dilation_rates)
         if run.network == "deeplab" and 32 * rate >= min(self.crop, run.tile):
@@ -106,7 +108,7 @@ class RasterTask(DrawnRasters):
             )
 
     def adjacency(self):
-        maps = (mask for name in self.annotators for mask in self.splits.train.drawn_by(name))
+        maps = (mask for name in self.annotators for mask in self.labelled.drawn_by(name))
         return sum(adjacency(one[None], self.splits.num_classes) for one in maps)
 
     def class_weights(self):
@@ -118,24 +120,27 @@ class RasterTask(DrawnRasters):
         return self.run.crop or CROP
 
     def crops(self):
-        run = self.run
-        return Crops(
-            self._to_crop(self.splits.train),
-            self.crop,
-            run.batch_size,
-            run.seed,
-            run.crops_per_image,
-            self.annotators,
-            self.transform,
-            workers=run.workers or os.cpu_count(),
+        """The training batches."""
+        run, labelled, workers = self.run, self.labelled, {"workers": self.run.workers or os.cpu_count()}
+        sizes, drawn = (self.crop, run.batch_size), (self.annotators, self.transform)
+        if not run.uses_unlabelled:
+            rasters = self._to_crop(labelled, self.annotators)
+            return Crops(rasters, *sizes, run.seed, run.crops_per_image, *drawn, **workers)
+        others = self.splits.train[len(labelled) :]
+        times = run.crops_per_image * repeats(len(labelled), len(others))
+        unlabelled = UnlabelledRasters(self._to_crop(others, []))
+        return PartlyLabelledBatches(
+            Crops(self._to_crop(labelled, self.annotators), *sizes, run.seed, times, *drawn),
+            Crops(unlabelled, *sizes, run.seed + OF_UNLABELLED, run.crops_per_image),
+            **workers,
         )
 
-    def _to_crop(self, rasters):
-        """The rasters in memory, if there is room."""
+    def _to_crop(self, rasters, annotators):
+        """The rasters, with the masks of these annotators, in memory, if there is room."""
         pixels = sum(math.prod(image_shape(path)) for path in rasters.images)
-        if pixels * (3 + len(self.annotators)) > IN_MEMORY:
+        if pixels * (3 + len(annotators)) > IN_MEMORY:
             return rasters
-        masks = {name: list(rasters.drawn_by(name)) for name in self.annotators}
+        masks = {name: list(rasters.drawn_by(name)) for name in annotators}
         return SceneRasters([rasters.image(i) for i in range(len(rasters))], masks)
 
     def batches(self):

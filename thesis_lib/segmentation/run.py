@@ -17,6 +17,7 @@ from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.raster_task import RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
+from thesis_lib.segmentation.teachers import METHODS, Parts
 from thesis_lib.targets.objectives import OBJECTIVES, objective
 from thesis_lib.training.callbacks import callbacks, ended, full_disk_named, model_digest, scored
 from thesis_lib.training.optimization import learning_rate, use_xla
@@ -28,13 +29,18 @@ class Run(Settings):
     """One training of a segmentation network on imprecise labels, from data and annotators to scores.
 
     Data are small scenes in memory, whose labels a simulated annotator draws, or a folder of images and masks, drawn by
-    one annotator or several. Either kind trains a U-Net or DeepLabV3+. All files of a run lie in its `output` folder.
+    one annotator or several. Either kind trains a U-Net or DeepLabV3+. Where only the first `labelled` training images
+    carry labels, a `method` such as mean_teacher learns from the others, too. All files of a run lie in its `output`
+    folder.
 
     Example:
         >>> run = Run(data="data/mine", network="unet", objective="forward_dice", prior_sigma=1.5)
-        >>> run.train(progress=1)        # resumes where it was killed
-        >>> run.scores().images          # a row a test image; also writes row.json
-        >>> run.predict(image)           # class numbers (H, W) of a uint8 image (H, W, C) of any size
+        >>> run.train(progress=1)  # doctest: +SKIP
+        >>> run.scores().images  # doctest: +SKIP
+        >>> run.predict(image)  # doctest: +SKIP
+
+    A training that was killed is resumed by `train`. `scores` has a row a test image, and writes row.json. `predict`
+    takes a uint8 image (H, W, C) of any size and gives class numbers (H, W).
     """
 
     @cached_property
@@ -113,6 +119,10 @@ class Run(Settings):
         """The network with first weights drawn by the seed: a keras.Model from images to logits."""
         keras.utils.set_random_seed(self.seed)
         keras.config.set_dtype_policy("mixed_float16" if self.mixed_precision else "float32")
+        return self.built_network()
+
+    def built_network(self):
+        """A network whose first weights are drawn by Keras's global seed."""
         return NETWORKS[self.network].build(self, len(self.task.class_names), self.task.image_shape)
 
     @property
@@ -146,12 +156,14 @@ class Run(Settings):
         self.task.prepare()
         network, loss = self.untrained_network(), self.loss()
         training, validation = self.task.batches()
-        model = network
+        steps = self.epochs * len(training)
+        model = METHODS[self.method].build(Parts(self, network, loss, max(int(self.ramp * steps), 1)))
         if self.augment:
             model = AugmentedSegmenter(network, augmentation(self.task.image_shape, seed=self.seed))
-        rate = learning_rate(self.learning_rate, self.schedule, self.epochs * len(training))
+        predictor = model.predictor if self.uses_unlabelled else network
+        rate = learning_rate(self.learning_rate, self.schedule, steps)
         model.compile(keras.optimizers.Adam(rate), loss, metrics=self.task.metrics(), jit_compile=use_xla(self.xla))
-        given = {"run": identity, "batches": training, "network": network, "keep": self.keep, **self.task.watched()}
+        given = {"run": identity, "batches": training, "network": predictor, "keep": self.keep, **self.task.watched()}
         keep = callbacks(folder, self.patience, self.schedule, **given)
         # The batches have an order of their own, which a training that resumes takes up; Keras would draw another.
         options = {"epochs": self.epochs, "callbacks": keep, "verbose": progress, "shuffle": False}
@@ -235,7 +247,7 @@ class Run(Settings):
         """The result as one flat dict: parameters, scores, what is known of the annotators, and what ran."""
         others = OF_SCENES if self.is_folder else OF_RASTERS
         given = {name: value for name, value in asdict(self).items() if name not in (*others, "output")}
-        given["prior"] = self.prior_kind
+        given |= {"prior": self.prior_kind, "consistency_weight": self.weight}
         row = {**given, **scores.row, "background": self.task.background, "reliability": scores.reliability}
         if self.states_prior:
             low, high = self.boundary_prior.sigma_interval()

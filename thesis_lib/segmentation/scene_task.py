@@ -12,6 +12,13 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import Population, annotator
 from thesis_lib.data.batches import SceneBatches
 from thesis_lib.data.crops import Crops, SceneRasters
+from thesis_lib.data.partly_labelled import (
+    OF_UNLABELLED,
+    PartlyLabelledBatches,
+    check_labelled,
+    repeats,
+    unlabelled_maps,
+)
 from thesis_lib.data.splits import load_scenes
 from thesis_lib.files import write_arrays
 from thesis_lib.metrics import calibration, summary
@@ -49,6 +56,11 @@ class SceneTask:
         return load_scenes(run.data, 0, run.train_scenes, run.validation_scenes, run.test_scenes)
 
     @property
+    def labelled(self):
+        """The training scenes that carry labels."""
+        return self.splits.train[: self.run.labelled]
+
+    @property
     def background(self):
         return self.splits.train.background
 
@@ -68,13 +80,14 @@ class SceneTask:
         return {"scenes": self.splits.fingerprint}
 
     def prepare(self):
-        """Check what a training would end by: which bias is taken out of the labels."""
+        """Check what a training would end by: how many scenes are labelled, which bias is taken out of the labels."""
+        check_labelled(self.run, len(self.splits.train))
         self.bias  # noqa: B018
 
     @cached_property
     def drawn(self):
         """(training labels, validation labels) as the annotator drew them."""
-        return self._drawing(self.splits.train, 0), self._drawing(self.splits.validation, 1)
+        return self._drawing(self.labelled, 0), self._drawing(self.splits.validation, 1)
 
     def _drawing(self, scenes, number):
         """The labels of scenes as the annotator draws them, another drawing for each number."""
@@ -87,7 +100,7 @@ class SceneTask:
 
     def prior(self, kind):
         """The BoundaryPrior: "fitted" or "population" from scenes drawn twice, "measured" against their true labels."""
-        some = self.splits.train[: self.run.prior_scenes]
+        some = self.labelled[: self.run.prior_scenes]
         drawn, options = self.drawn[0][: len(some)], (self.background, self.run.search_radius)
         if kind == "measured":
             return BoundaryPrior().fit(drawn, some.labels, *options)
@@ -129,13 +142,21 @@ class SceneTask:
     def batches(self):
         """(training batches, validation batches)."""
         run, (train, validation) = self.run, self.labels
-        images = self.splits.train.images
-        if run.crop is None:
-            training = SceneBatches(images, train, run.batch_size, run.seed, together=run.augment)
+        images, others = self.labelled.images, self.splits.train.images[len(train) :]
+        if run.uses_unlabelled:
+            labelled = self._shown(images, train, run.seed, repeats(len(images), len(others)))
+            unlabelled = self._shown(others, unlabelled_maps(others), run.seed + OF_UNLABELLED)
+            training = PartlyLabelledBatches(labelled, unlabelled)
         else:
-            rasters = SceneRasters(images, {"": train})
-            training = Crops(rasters, run.crop, run.batch_size, run.seed, run.crops_per_image)
+            training = self._shown(images, train, run.seed)
         return training, SceneBatches(self.splits.validation.images, validation, run.batch_size, together=run.augment)
+
+    def _shown(self, images, labels, seed, times=1):
+        """Batches of scenes, or of crops of them, each so many times in an epoch."""
+        run = self.run
+        if run.crop is None:
+            return SceneBatches(images, labels, run.batch_size, seed, run.augment, times)
+        return Crops(SceneRasters(images, {"": labels}), run.crop, run.batch_size, seed, run.crops_per_image * times)
 
     def metrics(self):
         return []

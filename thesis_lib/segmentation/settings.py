@@ -15,6 +15,8 @@ from thesis_lib.parameters import boolean, choice, other, real, whole
 from thesis_lib.paths import REPOSITORY, data_folder
 from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.networks import NETWORKS
+from thesis_lib.segmentation.teachers import METHOD_SETTINGS, METHODS
+from thesis_lib.semi_supervised.ramps import MOST_WEIGHT
 from thesis_lib.targets.losses import CLASS_WEIGHTS
 from thesis_lib.targets.objectives import OBJECTIVES
 from thesis_lib.training.callbacks import KEPT
@@ -44,10 +46,11 @@ OF_DATA = (  # what is read and measured depends on these
     "data",
     *OF_SCENES[:3],
     *OF_FOLDER,
+    "labelled",
     "search_radius",
 )
 # At their defaults, a training is what it was before there were any.
-LATER = ("folds", "fold", "judge", "bias_against", "keep")
+LATER = ("folds", "fold", "judge", "bias_against", "keep", "method", "labelled", *METHOD_SETTINGS)
 OF_SCORING = ("margin", "tolerance", "workers", "output")  # what the trained weights do not depend on
 
 
@@ -169,6 +172,20 @@ class Settings:
     magnitude: float = real(0.9, "weight that smoothing keeps on the drawn class", 0.0, 1.0, open_low=True)
     class_weights: str = choice("uniform", "weights of the pixels drawn as each class", CLASS_WEIGHTS)
 
+    method: str = choice("supervised", "how training images without a label are used, if at all", METHODS)
+    labelled: int | None = whole(
+        None, "the first so many training images carry labels, the others none; None: all do", 1, optional=True
+    )
+    consistency_weight: float | None = real(
+        None,
+        "of the loss of images without a label, at the end of its ramp; None is the method's usual one",
+        0.0,
+        MOST_WEIGHT,
+        optional=True,
+    )
+    ramp: float = real(0.3, "share of the training after which this weight is whole", 0.0, 1.0, open_low=True)
+    decay: float = real(0.99, "of the EMA of the weights, which teaches and predicts", 0.0, 1.0, open_high=True)
+
     network: str = choice("unet", "the network", NETWORKS)
     width: int | list = other(
         8, "filters of the U-Net's finest level", "a whole number, or [filters, convolutions] of each level"
@@ -232,12 +249,37 @@ class Settings:
         others = {name for network in NETWORKS.values() for name in network.settings}
         own = NETWORKS[self.network].settings
         parameters.refuse(self, others - set(own), f"for the network {self.network}, which does not have it")
+        self._check_method()
         if not self.is_folder and self.crop is None:
             parameters.refuse(self, ["crops_per_image"], "where whole scenes are learned, without a crop")
         if not self.is_folder and self.crop is not None:
             parameters.refuse(self, ["augment"], "beside a crop, which is mirrored and turned anyway")
         if self.is_folder and self.folder.resolve() == self.data_path.resolve():
             raise ValueError(f"output must be another folder than data; got {self.output!r} for both")
+
+    def _check_method(self):
+        method, named = METHODS[self.method], f"for the method {self.method}"
+        parameters.refuse(self, set(METHOD_SETTINGS) - set(method.settings), f"{named}, which does not have it")
+        if not self.uses_unlabelled:
+            return
+        if self.labelled is None:
+            raise ValueError(f"labelled must be given {named}: it needs images that carry no label; got None")
+        parameters.refuse(self, ["augment"], f"{named}; scenes are mirrored and turned where there is a crop")
+        if self.method == "bayesian_teacher":
+            parameters.refuse(self, ["class_weights"], f"{named}, whose votes count alike")
+        if method.objectives is not None and self.objective not in method.objectives:
+            raise ValueError(f"objective must be one of {', '.join(method.objectives)} {named}; got {self.objective!r}")
+
+    @property
+    def uses_unlabelled(self):
+        """Whether the method learns from images without a label."""
+        return self.method != "supervised"
+
+    @property
+    def weight(self):
+        """Of the loss of images without a label, at the end of its ramp."""
+        usual = METHODS[self.method].weight
+        return usual if self.consistency_weight is None else self.consistency_weight
 
     @property
     def is_named(self):

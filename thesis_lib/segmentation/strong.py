@@ -1,0 +1,79 @@
+"""Strong variations of images that leave every pixel where it is, so that its label stays right."""
+
+import keras
+from keras import ops
+
+from thesis_lib import checks
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class OtherColours(keras.layers.Layer):
+    """Random contrast, brightness, blur and noise, drawn for each image.
+
+    Args:
+        contrast: largest relative change of the differences from the image's mean, in [0, 1].
+        brightness: largest change of all values, as a share of 255, in [0, 1].
+        blur: largest share of a mean over 5 x 5 px that is mixed in, in [0, 1].
+        noise: largest standard deviation of Gaussian noise, as a share of 255, in [0, 1].
+        seed: of the variations; None for others each time.
+    """
+
+    def __init__(self, contrast=0.5, brightness=0.25, blur=1.0, noise=0.1, seed=None, **options):
+        super().__init__(**options)
+        sizes = {"contrast": contrast, "brightness": brightness, "blur": blur, "noise": noise}
+        self.sizes = {name: checks.real(name, size, 0.0, 1.0) for name, size in sizes.items()}
+        self.seed = seed if seed is None else checks.integer("seed", seed, 0, 2**32 - 1)
+        self.generator = keras.random.SeedGenerator(self.seed)
+
+    def call(self, images, training=False):
+        images = ops.cast(images, "float32")
+        if not training:
+            return images
+        mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+        images = mean + (images - mean) * (1.0 + self.drawn(images, "contrast", -1.0))
+        images = images + 255.0 * self.drawn(images, "brightness", -1.0)
+        smooth = ops.average_pool(images, 5, strides=1, padding="same", data_format="channels_last")
+        images = images + self.drawn(images, "blur") * (smooth - images)
+        noise = keras.random.normal(ops.shape(images), seed=self.generator)
+        return ops.clip(images + 255.0 * self.drawn(images, "noise") * noise, 0.0, 255.0)
+
+    def drawn(self, images, name, low=0.0):
+        """A number for each image, from low to 1 times the size of that name."""
+        shape = (ops.shape(images)[0], 1, 1, 1)
+        return self.sizes[name] * keras.random.uniform(shape, low, 1.0, seed=self.generator)
+
+    def get_config(self):
+        return {**super().get_config(), **self.sizes, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("thesis_lib")
+class CutMix(keras.layers.Layer):
+    """A rectangle of each image comes from the next one of the batch, and so does its target (Yun et al., ICCV 2019).
+
+    As French et al. (BMVC 2020) do for segmentation, each rectangle covers half of the image; its shape and place are
+    drawn.
+
+    Args:
+        seed: of the rectangles; None for others each time.
+    """
+
+    def __init__(self, seed=None, **options):
+        super().__init__(**options)
+        self.seed = seed if seed is None else checks.integer("seed", seed, 0, 2**32 - 1)
+        self.generator = keras.random.SeedGenerator(self.seed)
+
+    def call(self, images, targets):
+        """Images (N, H, W, C) and targets (N, H, W, K), mixed alike."""
+        shape = ops.shape(images)
+        drawn = keras.random.uniform((3, shape[0], 1, 1, 1), seed=self.generator)
+        height = 2.0 ** (drawn[0] - 1.0)  # a share from 1/2 to 1; height times width is 1/2
+        sides = ((height, drawn[1], (1, -1, 1, 1)), (0.5 / height, drawn[2], (1, 1, -1, 1)))
+        inside = 1.0
+        for (side, place, axis), length in zip(sides, shape[1:3]):
+            at = ops.reshape((ops.cast(ops.arange(length), "float32") + 0.5) / ops.cast(length, "float32"), axis)
+            start = place * (1.0 - side)
+            inside = inside * ops.cast(ops.logical_and(at >= start, at < start + side), "float32")
+        return tuple(inside * ops.roll(one, 1, axis=0) + (1.0 - inside) * one for one in (images, targets))
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}
