@@ -32,7 +32,10 @@ def of_structures(labels, probabilities, names, spacing=None, tolerance=TOLERANC
         ValueError: if an argument is not of this kind.
 
     Example:
-        >>> of_structures(labels, keras.ops.sigmoid(model.predict(images)), ["whole", "core"])
+        >>> import keras
+        >>> regions = {"whole": (1, 2), "core": 2}
+        >>> probabilities = keras.ops.sigmoid(model.predict(images))  # of a network with two logits
+        >>> table = of_structures(structures(class_maps, regions), probabilities, list(regions))  # thesis_lib.data
     """
     what = "finite, in [0, 1], shape (N, H, W, S) or (N, D, H, W, S)"
     probabilities = checks.number_array("probabilities", probabilities, what, low=0.0)
