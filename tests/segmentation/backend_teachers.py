@@ -7,8 +7,14 @@ import numpy as np
 from keras import layers
 
 from thesis_lib.annotation import BoundaryPrior
-from thesis_lib.segmentation.strong import CutMix, OtherColours
-from thesis_lib.segmentation.teachers import BayesianTeacher, CrossPseudo, SegmentingFixMatch, SegmentingMeanTeacher
+from thesis_lib.segmentation import (
+    BayesianTeacher,
+    CrossPseudo,
+    CutMix,
+    OtherColours,
+    SegmentingFixMatch,
+    SegmentingMeanTeacher,
+)
 from thesis_lib.targets import ForwardDice, ShiftLikelihood, objective
 
 PRIOR = BoundaryPrior(0.0, 3.0, 2.6, 2.0)

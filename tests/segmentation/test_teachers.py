@@ -19,7 +19,7 @@ from thesis_lib.segmentation import (
     SegmentingFixMatch,
     SegmentingMeanTeacher,
 )
-from thesis_lib.segmentation.teachers import METHODS
+from thesis_lib.segmentation.methods import METHODS
 from thesis_lib.targets import ForwardDice, ForwardLikelihood, ShiftLikelihood
 from thesis_lib.training.state import TrainingState
 

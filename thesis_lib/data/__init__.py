@@ -27,6 +27,7 @@ from thesis_lib.data.image_table import ImageTable, load_image_table
 from thesis_lib.data.lidc import Slice, lidc_database, lidc_slices
 from thesis_lib.data.nnunet import NnUNet, load_nnunet
 from thesis_lib.data.nuclei import Nuclei, load_nuclei
+from thesis_lib.data.partly_labelled import PartlyLabelledBatches
 from thesis_lib.data.patches import VolumePatches
 from thesis_lib.data.raster_checks import warn_of_absent_classes
 from thesis_lib.data.rasters import Rasters, RasterSplits
@@ -46,6 +47,7 @@ __all__ = [
     "Images",
     "NnUNet",
     "Nuclei",
+    "PartlyLabelledBatches",
     "RasterSplits",
     "RasterTiles",
     "Rasters",

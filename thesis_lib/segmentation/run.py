@@ -13,11 +13,11 @@ from thesis_lib.files import writable_folder, write_csv, write_json
 from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
 from thesis_lib.parameters import default, documented
 from thesis_lib.segmentation.drawn_rasters import NO_PRIOR
+from thesis_lib.segmentation.methods import METHODS, Parts
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.raster_task import RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
-from thesis_lib.segmentation.teachers import METHODS, Parts
 from thesis_lib.targets.objectives import OBJECTIVES, objective
 from thesis_lib.training.callbacks import callbacks, ended, full_disk_named, model_digest, scored
 from thesis_lib.training.optimization import learning_rate, use_xla
@@ -119,10 +119,6 @@ class Run(Settings):
         """The network with first weights drawn by the seed: a keras.Model from images to logits."""
         keras.utils.set_random_seed(self.seed)
         keras.config.set_dtype_policy("mixed_float16" if self.mixed_precision else "float32")
-        return self.built_network()
-
-    def built_network(self):
-        """A network whose first weights are drawn by Keras's global seed."""
         return NETWORKS[self.network].build(self, len(self.task.class_names), self.task.image_shape)
 
     @property

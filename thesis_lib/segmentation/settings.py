@@ -13,9 +13,9 @@ from thesis_lib.models.deeplab import check as check_deeplab
 from thesis_lib.models.unet import symmetric
 from thesis_lib.parameters import boolean, choice, other, real, whole
 from thesis_lib.paths import REPOSITORY, data_folder
-from thesis_lib.segmentation import tiles
+from thesis_lib.segmentation import methods, tiles
+from thesis_lib.segmentation.methods import METHOD_SETTINGS, METHODS
 from thesis_lib.segmentation.networks import NETWORKS
-from thesis_lib.segmentation.teachers import METHOD_SETTINGS, METHODS
 from thesis_lib.semi_supervised.ramps import MOST_WEIGHT
 from thesis_lib.targets.losses import CLASS_WEIGHTS
 from thesis_lib.targets.objectives import OBJECTIVES
@@ -249,26 +249,13 @@ class Settings:
         others = {name for network in NETWORKS.values() for name in network.settings}
         own = NETWORKS[self.network].settings
         parameters.refuse(self, others - set(own), f"for the network {self.network}, which does not have it")
-        self._check_method()
+        methods.check(self)
         if not self.is_folder and self.crop is None:
             parameters.refuse(self, ["crops_per_image"], "where whole scenes are learned, without a crop")
         if not self.is_folder and self.crop is not None:
             parameters.refuse(self, ["augment"], "beside a crop, which is mirrored and turned anyway")
         if self.is_folder and self.folder.resolve() == self.data_path.resolve():
             raise ValueError(f"output must be another folder than data; got {self.output!r} for both")
-
-    def _check_method(self):
-        method, named = METHODS[self.method], f"for the method {self.method}"
-        parameters.refuse(self, set(METHOD_SETTINGS) - set(method.settings), f"{named}, which does not have it")
-        if not self.uses_unlabelled:
-            return
-        if self.labelled is None:
-            raise ValueError(f"labelled must be given {named}: it needs images that carry no label; got None")
-        parameters.refuse(self, ["augment"], f"{named}; scenes are mirrored and turned where there is a crop")
-        if self.method == "bayesian_teacher":
-            parameters.refuse(self, ["class_weights"], f"{named}, whose votes count alike")
-        if method.objectives is not None and self.objective not in method.objectives:
-            raise ValueError(f"objective must be one of {', '.join(method.objectives)} {named}; got {self.objective!r}")
 
     @property
     def uses_unlabelled(self):

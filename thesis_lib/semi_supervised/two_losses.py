@@ -29,7 +29,7 @@ class TwoLosses(keras.Model):
         self.loss_parts = [keras.metrics.Mean(name) for name in PARTS_OF_LOSS]
         self.built = True  # its parts are
 
-    def supervised_loss(self, inputs, outputs):
+    def _supervised_loss(self, inputs, outputs):
         """The loss that the model was compiled with, of the labelled images."""
         return super().compute_loss(inputs, outputs["labels"], outputs["logits"], None, True)
 
@@ -42,7 +42,7 @@ class TwoLosses(keras.Model):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         if y is not None or sample_weight is not None:
             raise ValueError('batches must hold their labels as "labels", with neither y nor sample_weight beside them')
-        supervised, unsupervised = self.supervised_loss(x, y_pred), self.unsupervised_loss(x, y_pred)
+        supervised, unsupervised = self._supervised_loss(x, y_pred), self.unsupervised_loss(x, y_pred)
         weight = self.weight if isinstance(self.weight, float) else self.weight(self.step)
         self.step.assign_add(1)
         for tracker, value in zip(self.loss_parts, (supervised, unsupervised)):
