@@ -14,6 +14,7 @@ RASTERS = SPLITS.train
 TABLE = door.load_image_table(files.table_folder(), size=(8, 8))
 IMAGES = door.Images(np.stack([files.random_image(seed=i) for i in range(6)]), np.arange(6) % 2)
 SCENES = door.load_npz(files.scenes_file())
+BATCHES = door.SceneBatches(SCENES.images, SCENES.labels, 2, 0)
 CROPS = {"rasters": RASTERS, "size": 5, "batch_size": 2, "seed": 0, "crops_per_image": 1, "annotator": ""}
 LOADED = {"size": (8, 8), "mode": "RGB"}
 COLUMNS = {"file_column": "file", "label_column": "label", "group_column": "group", "split_column": "split"}
@@ -63,13 +64,26 @@ ENTRIES = {
     "ImageTable.fingerprint": Entry(TABLE.fingerprint, {}),
     "ImageTable.looks": Entry(TABLE.looks, {}, nan=True),
     "Images.view": Entry(IMAGES.view, {"numbers": np.array([0, 2])}),
+    "PartlyLabelledBatches": Entry(
+        first_batch(door.PartlyLabelledBatches), {"labelled": BATCHES, "unlabelled": BATCHES}, examples=15
+    ),
+    "PartlyLabelledBatches.start": Entry(
+        door.PartlyLabelledBatches(BATCHES, BATCHES).start, {"epoch": 2}, large=("epoch",)
+    ),
     "RasterTiles": Entry(first_batch(door.RasterTiles), {"rasters": RASTERS, "size": 5}),
     "Rasters.image": Entry(RASTERS.image, {"i": 1}),
     "Rasters.mask": Entry(RASTERS.mask, {"i": 0, "annotator": ""}, as_stored),
     "Rasters.drawn_by": Entry(RASTERS.drawn_by, {"annotator": ""}),
     "SceneBatches": Entry(
         first_batch(door.SceneBatches),
-        {"images": SCENES.images, "labels": SCENES.labels, "batch_size": 2, "seed": 0, "together": st.booleans()},
+        {
+            "images": SCENES.images,
+            "labels": SCENES.labels,
+            "batch_size": 2,
+            "seed": 0,
+            "together": st.booleans(),
+            "repeats": 2,
+        },
     ),
     "SceneBatches.start": Entry(
         door.SceneBatches(SCENES.images, SCENES.labels, 2, 0).start, {"epoch": 2}, large=("epoch",)

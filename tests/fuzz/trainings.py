@@ -7,14 +7,16 @@ import pandas as pd
 from fuzz import files
 from fuzz.data import IMAGES, RASTERS
 from fuzz.entry import Entry
-from fuzz.networks import SEGMENTER
+from fuzz.networks import SEGMENTER, segmenter
 from raster_cases import COLOURS
 from semi_supervised_cases import network
 
 from thesis_lib import segmentation, semi_supervised
+from thesis_lib.annotation import BoundaryPrior
 from thesis_lib.data import ImageSplits
 from thesis_lib.semi_supervised import unsupervised
 from thesis_lib.semi_supervised.repeated import Repeated
+from thesis_lib.targets import ForwardLikelihood
 from thesis_lib.training.callbacks import ENDED
 from thesis_lib.training.state import identity
 
@@ -27,6 +29,7 @@ CLASSIFYING = semi_supervised.Run(
     method="pi_model", network="mlp", width=4, labels=2, batch_size=2, unlabelled_batch_size=2, epochs=1
 )
 IMAGE = files.random_image()
+LIKELIHOOD = ForwardLikelihood(BoundaryPrior.known(1.0))
 NETWORK = network()
 PREDICTED = np.array([[0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], np.float32)
 LOGITS = np.log(PREDICTED)
@@ -77,7 +80,27 @@ def method(make, **given):
     return Entry(make, given, examples=15)
 
 
+def teacher(make, **given):
+    """An entry of a method for segmentation with few labels, made from a network."""
+    return Entry(make, {"network": SEGMENTER, "strong": None, "weight": 1.0, **given}, examples=10)
+
+
+def colours(training, **given):
+    return segmentation.OtherColours(**given)(IMAGE[None], training=training)
+
+
 SEGMENTATION = {
+    "BayesianTeacher": teacher(segmentation.BayesianTeacher, likelihood=LIKELIHOOD, decay=0.9),
+    "CrossPseudo": teacher(segmentation.CrossPseudo, other=segmenter()),
+    "CutMix": Entry(lambda seed: segmentation.CutMix(seed)(IMAGE[None], IMAGE[None]), {"seed": 0}, examples=10),
+    "OtherColours": Entry(
+        colours,
+        {"training": True, "contrast": 0.5, "brightness": 0.2, "blur": 1.0, "noise": 0.1, "seed": 0},
+        fixed=("training",),
+        examples=10,
+    ),
+    "SegmentingFixMatch": teacher(segmentation.SegmentingFixMatch, mix=None, threshold=0.9, decay=0.9),
+    "SegmentingMeanTeacher": teacher(segmentation.SegmentingMeanTeacher, decay=0.9),
     "Run": settings(
         segmentation.Run,
         **{name: value for name, value in vars(SEGMENTING).items() if name in segmentation.Run.__dataclass_fields__},
