@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from thesis_lib import checks
+from thesis_lib.semi_supervised import arguments
 from thesis_lib.semi_supervised.base import SemiSupervised
 from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
 from thesis_lib.semi_supervised.unsupervised import (
-    checked_alpha,
     mixup_weights,
     probabilities,
     sharpen,
@@ -43,7 +43,7 @@ class MixMatch(SemiSupervised):
         super().__init__(classifier, augment, weight, **options)
         self.views = checks.integer("views", views, 1)
         self.temperature = checks.real("temperature", temperature, 0.0, 1.0, open_low=True)
-        self.alpha = None if alpha is None else checked_alpha(alpha)
+        self.alpha = None if alpha is None else arguments.alpha(alpha)
         self.decay = None if decay is None else checked_decay(decay)
         self.ema = None if decay is None else ema_copy(classifier)
         self.seeds = keras.random.SeedGenerator()

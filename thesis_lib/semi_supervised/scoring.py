@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import f1_score, log_loss
 
 from thesis_lib import checks
-from thesis_lib.semi_supervised.unsupervised import check_distributions
+from thesis_lib.semi_supervised.arguments import check_distributions
 from thesis_lib.targets.base import fits
 
 
