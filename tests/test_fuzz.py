@@ -78,11 +78,6 @@ def test_every_public_name_has_an_entry():
     assert {name for name in names if not name.startswith(known.OF_TABLES)} - set(known.RECORDS) == set(ENTRIES)
 
 
-def test_known_faults_are_of_entries_and_arguments():
-    for name, arguments in known.FAULTS.items():
-        assert set(arguments) <= set(ENTRIES[name].hostile), name
-
-
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     """What a call writes to a relative path lies in a temporary folder."""
@@ -92,9 +87,8 @@ def elsewhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ENTRIES)
 def test_hostile_values_are_refused_by_name(name):
     entry = ENTRIES[name]
-    hostile = [argument for argument in entry.hostile if argument not in known.FAULTS.get(name, ())]
     run = settings(
-        max_examples=max(round(entry.examples * TIMES), 1) if hostile else 1,
+        max_examples=max(round(entry.examples * TIMES), 1) if entry.hostile else 1,
         derandomize=True,
         deadline=None,
         database=None,
@@ -104,18 +98,18 @@ def test_hostile_values_are_refused_by_name(name):
     @run
     @given(st.data())
     def holds(data):
-        attempt(entry, hostile, data)
+        attempt(entry, data)
 
     holds()
 
 
-def attempt(entry, hostile, data):
+def attempt(entry, data):
     """One example: valid arguments, then some of them replaced."""
     arguments = entry.arguments(data.draw)
-    if not hostile:
+    if not entry.hostile:
         judge(entry, arguments)
         return
-    replaced = data.draw(st.lists(st.sampled_from(hostile), max_size=2, unique=True))
+    replaced = data.draw(st.lists(st.sampled_from(entry.hostile), max_size=2, unique=True))
     if len(replaced) == 1:
         alike = values.same(arguments[replaced[0]])
         if alike and data.draw(st.booleans()):

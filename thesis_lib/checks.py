@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 MOST_CLASSES = 2**16  # of label maps: numbers that 16 bits hold
+MOST_PAIRED_CLASSES = 2**12  # of a matrix (K, K)
 
 
 def _is_finite(value):
@@ -192,3 +193,8 @@ def same_shape(first_name, first, second_name, second):
         raise ValueError(
             f"{first_name} and {second_name} must have the same shape; got {first.shape} and {second.shape}"
         )
+
+
+def paired_class_count(name, value):
+    """`value` as an int, if it is a number of classes whose pairs memory holds: 128 MiB for the largest."""
+    return integer(name, value, 1, MOST_PAIRED_CLASSES)

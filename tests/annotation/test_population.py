@@ -116,12 +116,23 @@ def test_objects_with_a_number_of_their_own_have_an_error_of_their_own():
     assert np.corrcoef(areas["one"])[0, 1] > 0.9 and abs(np.corrcoef(areas["two"])[0, 1]) < 0.25
 
 
+@pytest.mark.filterwarnings("error")
+def test_errors_larger_than_the_image_are_drawn():
+    labels = np.zeros((16, 16), np.uint8)
+    labels[4:10, 5:12] = 1
+    far = Population(ALIKE, 1e300, diameter=1e-9, growth=3, correlation_growth=3, factor=1e6)
+    assert set(np.unique(far(labels, seed=0))) <= {0, 1}
+
+
 @pytest.mark.parametrize(
     "parameters, message",
     [
         ({"prior": 1.0}, "prior must be a BoundaryPrior or a mapping of its fields; got 1.0"),
         ({"correlation_length": 0.0}, r"correlation_length must be a finite number in \(0"),
         ({"missed": 1.5}, r"missed must be a finite number in \[0, 1\]; got 1.5"),
+        ({"growth": 1e200}, r"growth must be a finite number in \[-3, 3\]; got 1e\+200"),
+        ({"correlation_growth": -4}, r"correlation_growth must be a finite number in \[-3, 3\]; got -4"),
+        ({"diameter": 0.0}, r"diameter must be a finite number in \[1e-09, 1e\+09\]; got 0.0"),
         ({"invented": -1.0}, r"invented must be a finite number in \[0"),
         ({"sigma": 1.0}, "annotator_parameters of 'population' must be prior, correlation_length"),
     ],

@@ -60,7 +60,7 @@ ENTRIES = {
         door.agreement(PEOPLE, background=0, search_radius=4.0).pair_table, {"class_names": ["ground", "disc"]}
     ),
     "BoundaryPrior": Entry(
-        door.BoundaryPrior, {"mean": numbers, "mean_weight": numbers, "shape": numbers, "scale": numbers}
+        door.BoundaryPrior, {"mean": numbers, "mean_weight": numbers, "shape": numbers, "scale": numbers}, nan=True
     ),
     "BoundaryPrior.known": Entry(door.BoundaryPrior.known, {"sigma": numbers, "mean": numbers}, nan=True),
     "BoundaryPrior.update": Entry(

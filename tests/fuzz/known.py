@@ -1,4 +1,4 @@
-"""Names that the fuzzing test does not call, and arguments whose faults are known."""
+"""Names that the fuzzing test does not call."""
 
 # They put into words what the library has computed from rows that it has read and checked.
 OF_TABLES = (
@@ -34,14 +34,3 @@ RECORDS = (
     "study.statistics.Difference",
     "study.statistics.Resampled",
 )
-# Faults that are still there: of these arguments, errors are in the words of NumPy, pandas, Keras or Python.
-FAULTS = {
-    "annotation.Identity": ("seed",),
-    "annotation.Population": ("growth", "correlation_growth"),
-    "annotation.Variation.of": ("biases", "spacing"),
-    "annotation.variation": ("groups",),
-    "data.ImageTable.part": ("numbers",),
-    "data.load_segmentation_folder": ("fold",),
-    "study.classification_runs.stem": ("data",),
-    "targets.expected_labels": ("labels",),
-}

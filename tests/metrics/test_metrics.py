@@ -180,7 +180,11 @@ def test_scores_of_scenes_add_up_to_those_of_all(blobs):
         ),
         (lambda: overlap.scores(LABELS, PREDICTED, 2, 2), "background must be a whole number from 0 to 1; got 2"),
         (lambda: overlap.scores(LABELS, PREDICTED, 2, -1), "background must be a whole number from 0 to 1; got -1"),
-        (lambda: overlap.scores(LABELS, PREDICTED, 2.5), "num_classes must be a whole number from 1 to 65536; got 2.5"),
+        (lambda: overlap.scores(LABELS, PREDICTED, 2.5), "num_classes must be a whole number from 1 to 4096; got 2.5"),
+        (
+            lambda: overlap.confusion([[0]], [[0]], 65536),
+            "num_classes must be .* from 1 to 4096; got 65536",
+        ),
         (lambda: overlap.from_confusion(np.ones((2, 3))), r"counts must be a confusion matrix .* got shape \(2, 3\)"),
         (lambda: overlap.from_confusion("ab"), "counts must be a confusion matrix .*; got 'ab'"),
         (lambda: surface.scores(LABELS, PREDICTED, spacing="ab"), "spacing must be two lengths, .* got 'ab'"),

@@ -97,6 +97,13 @@ def test_the_expected_map_of_a_blurred_disc_is_sharper_than_its_posterior():
     assert np.abs(expected[0, ..., 1] - mask).mean() < 0.02
 
 
+@pytest.mark.parametrize("label", [-1, 0.5, np.nan, 3])
+def test_labels_that_are_no_classes_are_named(label):
+    labels = np.full((1, 4, 4), label)
+    with pytest.raises(ValueError, match=r"labels must be classes in 0..2, or 255; got values from"):
+        expected_labels(labels, np.full((1, 4, 4, 3), 1 / 3), PRIOR)
+
+
 def test_it_is_saved_with_its_prior():
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(ForwardDice(PRIOR)))
     assert again.likelihood.prior == PRIOR

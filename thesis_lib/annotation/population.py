@@ -18,6 +18,14 @@ GRID_VARIANCE = 1 / 12  # px^2
 POINTS_APART = 0.25  # px, between the points of a simulated boundary
 ATTEMPTS = 20  # to draw an object, before it is left out
 LONGEST = 1e6  # points, of the correlation length: beyond it an object has one displacement
+RANGES = (
+    ("diameter", 1e-9, 1e9),
+    ("growth", -3.0, 3.0),
+    ("correlation_growth", -3.0, 3.0),
+    ("factor", 0.0, 1e6),
+    ("invented", 0.0, 1e3),
+    ("missed", 0.0, 1.0),
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,9 @@ class Population:
         prior: BoundaryPrior of an object of `diameter`, such as `BoundaryPrior.fit_population` returns, or a mapping of
             its fields: mean, mean_weight, shape, scale, unit.
         correlation_length: of an object of `diameter`, more than 0.
-        diameter: of the objects that `prior` describes; an object's diameter is that of a disc of its area, or of a
-            ball of its volume.
-        growth: exponent by which errors grow with the diameter; 0: not at all.
+        diameter: of the objects that `prior` describes, from 1e-9 to 1e9; an object's diameter is that of a
+            disc of its area, or of a ball of its volume.
+        growth: exponent by which errors grow with the diameter, from -3 to 3; 0: not at all.
         correlation_growth: the same for the correlation length.
         factor: on all displacements, from 0 to 1e6.
         missed: probability that an object is not drawn.
@@ -71,11 +79,9 @@ class Population:
             object.__setattr__(self, "prior", BoundaryPrior(**self.prior))
         if not isinstance(self.prior, BoundaryPrior):
             raise ValueError(f"prior must be a BoundaryPrior or a mapping of its fields; got {self.prior!r}")
-        numbers = {name: checks.real(name, getattr(self, name)) for name in ("growth", "correlation_growth")}
-        for name in ("correlation_length", "diameter"):
-            numbers[name] = checks.real(name, getattr(self, name), 0.0, open_low=True)
-        for name, most in (("factor", 1e6), ("invented", 1e3), ("missed", 1.0)):
-            numbers[name] = checks.real(name, getattr(self, name), 0.0, most)
+        numbers = {"correlation_length": checks.real("correlation_length", self.correlation_length, 0.0, open_low=True)}
+        for name, least, most in RANGES:
+            numbers[name] = checks.real(name, getattr(self, name), least, most)
         for name, value in numbers.items():  # as floats of full precision
             object.__setattr__(self, name, value)
 
@@ -120,7 +126,7 @@ class Population:
         along = self.correlation_length * size**self.correlation_growth
         for _ in range(ATTEMPTS):
             bias, sigma = self._error(size, generator, lengths)
-            reach = np.ceil((abs(bias) + 4 * sigma) / lengths).astype(int) + 1
+            reach = np.minimum(np.ceil((abs(bias) + 4 * sigma) / lengths), drawn.shape).astype(int) + 1
             before = [min(far, side.start) for far, side in zip(reach, window)]
             after = [min(far, n - side.stop) for far, side, n in zip(reach, window, drawn.shape)]
             padded = np.pad(mask, list(zip(before, after)))

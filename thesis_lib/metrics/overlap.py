@@ -17,7 +17,7 @@ def confusion(labels, predictions, num_classes):
     Args:
         labels, predictions: integer maps (N, H, W), or volumes (N, D, H, W), of classes 0..num_classes - 1; pixels
             labelled 255 do not count.
-        num_classes: K.
+        num_classes: K, from 1 to 4096.
 
     Returns:
         int64 array (K, K); entry (j, k) counts the pixels of true class j and predicted class k.
@@ -25,7 +25,7 @@ def confusion(labels, predictions, num_classes):
     Raises:
         ValueError: if the maps differ in shape or hold another class.
     """
-    num_classes = checks.class_count("num_classes", num_classes)
+    num_classes = checks.paired_class_count("num_classes", num_classes)
     labels = voxels.label_maps("labels", labels, num_classes, ignore=IGNORE)
     predictions = voxels.label_maps("predictions", predictions, num_classes)
     checks.same_shape("labels", labels, "predictions", predictions)

@@ -7,7 +7,7 @@ from keras import ops
 
 from thesis_lib import backend
 from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.targets.base import MapLoss, labels_and_logits, numeric, spatial_axes
+from thesis_lib.targets.base import MapLoss, check_classes, labels_and_logits, numeric, spatial_axes
 from thesis_lib.targets.blurring import blur_of_class, checked_maps
 from thesis_lib.targets.losses import TINY, ForwardLikelihood
 from thesis_lib.targets.overlap import SoftDice
@@ -37,7 +37,9 @@ def votes(labels, probabilities, prior, spacing=None, drawing=None):
         ValueError: if an argument is not of this kind.
     """
     probabilities = ops.convert_to_tensor(checked_maps("probabilities", probabilities))
-    labels, probabilities = labels_and_logits(numeric("labels", labels), probabilities)
+    labels = numeric("labels", labels)
+    check_classes(labels, probabilities.shape[-1])
+    labels, probabilities = labels_and_logits(labels, probabilities)
 
     def log_likelihood(maps):
         if drawing is None:

@@ -165,7 +165,7 @@ def adjacency(labels, num_classes):
 
     Args:
         labels: integer label maps (N, H, W) or (H, W), classes 0..num_classes - 1; pixels of 255 do not count.
-        num_classes: K.
+        num_classes: K, from 1 to 4096.
 
     Returns:
         int64 array (K, K), symmetric. Each pair of neighbouring pixels counts once in each direction, so a pair within
@@ -178,7 +178,7 @@ def adjacency(labels, num_classes):
         >>> adjacency(np.array([[0, 0, 1]]), 2).tolist()
         [[2, 1], [1, 0]]
     """
-    num_classes = checks.class_count("num_classes", num_classes)
+    num_classes = checks.paired_class_count("num_classes", num_classes)
     labels = checks.array("labels", labels)
     if num_classes <= IGNORE and (labels == IGNORE).any():
         return adjacency(np.where(labels == IGNORE, num_classes, labels), num_classes + 1)[:num_classes, :num_classes]
