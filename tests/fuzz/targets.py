@@ -97,6 +97,9 @@ ENTRIES = {
         nan=True,
         examples=30,
     ),
+    "PairwiseLikelihood": of_loss(
+        door.PairwiseLikelihood, priors={(0, 1): BoundaryPrior.known(2.0)}, default=KNOWN, class_weights=WEIGHTS
+    ),
     "Posterior": of_rule(door.Posterior, prior=KNOWN),
     "ShiftLikelihood": of_loss(door.ShiftLikelihood, prior=PRIOR, background=0),
     "SmoothedLoss": of_loss(door.SmoothedLoss, smoothing=door.Uniform(0.9), loss=None, class_weights=WEIGHTS),

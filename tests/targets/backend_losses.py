@@ -17,6 +17,7 @@ from thesis_lib.targets import (
     ForwardDice,
     ForwardLikelihood,
     Overlapping,
+    PairwiseLikelihood,
     Posterior,
     ShiftLikelihood,
     SmoothedLoss,
@@ -50,6 +51,7 @@ labels[:, 3:6] = 255
 losses = {name: objective(name, prior=BoundaryPrior.known(0.2), adjacency=counts, background=0) for name in OBJECTIVES}
 losses["student"], losses["wide"] = ForwardLikelihood(PRIOR), ForwardLikelihood(WIDE)
 losses["weighted"] = ForwardLikelihood(PRIOR, [1.0, 2.0, 0.0])
+losses["pairwise"] = PairwiseLikelihood({(1, 0): PRIOR, (1, 2): BoundaryPrior.known(0.4)}, BoundaryPrior.known(2.0))
 losses["shift_far"] = ShiftLikelihood(BoundaryPrior.known(1.5), 0)
 for name, loss in losses.items():
     record(name, loss, labels, logits)

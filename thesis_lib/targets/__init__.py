@@ -7,6 +7,7 @@ from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, Sum, clas
 from thesis_lib.targets.objectives import OBJECTIVES, objective, objectives_needing
 from thesis_lib.targets.overlap import SoftDice, SoftJaccard
 from thesis_lib.targets.overlapping import Overlapping
+from thesis_lib.targets.pairwise import PairwiseLikelihood
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
 from thesis_lib.targets.smoothing import (
     ClassMatrix,
@@ -26,6 +27,7 @@ __all__ = [
     "ForwardLikelihood",
     "OneHot",
     "Overlapping",
+    "PairwiseLikelihood",
     "Posterior",
     "ShiftLikelihood",
     "SmoothedLoss",
