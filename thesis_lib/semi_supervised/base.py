@@ -4,13 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from thesis_lib import checks
 from thesis_lib.semi_supervised.batches import Batches
-from thesis_lib.semi_supervised.ramps import MOST_WEIGHT, LinearRamp, SigmoidRamp
+from thesis_lib.semi_supervised.two_losses import TwoLosses
 from thesis_lib.training.callbacks import InOrder
 
-PARTS = ("classifier", "augment", "weight")
-PARTS_OF_LOSS = ("supervised_loss", "unsupervised_loss")  # of a training step
 UNUSED = ("y", "sample_weight", "class_weight", "batch_size")  # by fit, as batches hold all
 
 
@@ -37,7 +34,7 @@ class Finite(keras.callbacks.Callback):
         raise ValueError(f"learning_rate and weight must be small enough to train with; {reason}")
 
 
-class SemiSupervised(keras.Model):
+class SemiSupervised(TwoLosses):
     """A classifier that is trained on labelled and unlabelled images together.
 
     Fit it on batches {"labelled": images (B, H, W, C), "labels": classes (B,), "unlabelled": images (U, H, W, C)}, such
@@ -59,10 +56,11 @@ class SemiSupervised(keras.Model):
             another one.
     """
 
+    parts = ("classifier", "augment", "weight")
     soft_labels = False  # whether the supervised loss takes probabilities (N, K) instead of classes (N,)
 
     def __init__(self, classifier, augment=None, weight=1.0, **options):
-        super().__init__(**options)
+        super().__init__(weight, **options)
         shape = getattr(classifier, "output_shape", None)
         one_output = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int)
         if not isinstance(classifier, keras.Model) or not one_output:
@@ -74,12 +72,7 @@ class SemiSupervised(keras.Model):
             raise ValueError(f"classifier must have logits of two classes or more; it has {shape[1]}")
         self.classifier = classifier
         self.augment = checked_layer("augment", augment)
-        is_ramp = isinstance(weight, (LinearRamp, SigmoidRamp))
-        self.weight = weight if is_ramp else checks.real("weight", weight, 0.0, MOST_WEIGHT)
         self.num_classes = shape[1]
-        self.step = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="step")
-        self.loss_parts = [keras.metrics.Mean(name) for name in PARTS_OF_LOSS]
-        self.built = True  # its parts are
 
     @property
     def predictor(self):
@@ -149,51 +142,6 @@ class SemiSupervised(keras.Model):
         if isinstance(x, Batches):
             raise ValueError("evaluate and validate on plain images and their labels; got batches to train on")
         return super().evaluate(x, *args, **options)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        if not isinstance(y_pred, dict):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        if y is not None or sample_weight is not None:
-            raise ValueError('batches must hold their labels as "labels", with neither y nor sample_weight beside them')
-        supervised = super().compute_loss(x, y_pred["labels"], y_pred["logits"], None, training)
-        unsupervised = self.unsupervised_loss(x, y_pred)
-        weight = self.weight if isinstance(self.weight, float) else self.weight(self.step)
-        self.step.assign_add(1)
-        for tracker, value in zip(self.loss_parts, (supervised, unsupervised)):
-            tracker.update_state(value)
-        return supervised + weight * unsupervised
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if isinstance(y_pred, dict):
-            y, y_pred = y_pred["labels"], y_pred["logits"]
-            return super().compute_metrics(x, y, y_pred, sample_weight)
-        # Plain images have no parts of the loss; those of the last training step would be reported as theirs.
-        values = super().compute_metrics(x, y, y_pred, sample_weight)
-        return {name: value for name, value in values.items() if name not in PARTS_OF_LOSS}
-
-    def save_own_variables(self, store):
-        """Save also the state of every random part, which Keras leaves out: a loaded model draws the same numbers."""
-        super().save_own_variables(store)
-        for i, state in enumerate(self._random_states()):
-            store[f"random{i}"] = np.array(state)
-
-    def load_own_variables(self, store):
-        names = list(store.keys())
-        super().load_own_variables({name: store[name] for name in names if not name.startswith("random")})
-        for i, state in enumerate(self._random_states()):
-            state.assign(store[f"random{i}"])
-
-    def _random_states(self):
-        return [v for v in self.variables if v.path.endswith("seed_generator_state")]
-
-    def get_config(self):
-        parts = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in PARTS}
-        return {**super().get_config(), **parts}
-
-    @classmethod
-    def from_config(cls, config):
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in PARTS}
-        return cls(**{**config, **parts})
 
 
 def checked_layer(name, layer):
