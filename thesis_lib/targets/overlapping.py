@@ -73,13 +73,13 @@ class Overlapping(MapLoss):
         count = logits.shape[-1]
         losses = self.losses if isinstance(self.losses, list) else [self.losses] * count
         weights = self.weights or (1.0,) * count
-        labels, total = ops.cast(labels, "int32"), 0.0
-        for s, loss in enumerate(losses):
+        total = 0.0
+        channels = (ops.unstack(maps, axis=-1) for maps in (ops.cast(labels, "int32"), logits))
+        for loss, weight, drawn, inside in zip(losses, weights, *channels):
             if isinstance(loss, ON_SOFT_LABELS):
                 loss = SmoothedLoss(OneHot(), loss)
-            inside = logits[..., s]
             two_classes = ops.stack([ops.zeros_like(inside), inside], axis=-1)
-            total = total + weights[s] * of_images(loss.call(labels[..., s], two_classes))
+            total = total + weight * of_images(loss.call(drawn, two_classes))
         return total / sum(weights)
 
     def _check_shapes(self, labels, logits, data_format="channels_last"):

@@ -51,24 +51,25 @@ class PairwiseLikelihood(MapLoss):
         labels, logits = labels_and_logits(labels, logits)
         num_classes = logits.shape[-1]
         default, partners, groups = self._groups(num_classes)
-        p = backend.softmax(logits)
-        usual = blur(p, default, self.spacing)
+        probabilities = backend.softmax(logits)
+        blurred = blur(probabilities, default, self.spacing)
+        p, usual = ops.unstack(probabilities, axis=-1), ops.unstack(blurred, axis=-1)
         # With the default alone B_cc is the blur of p_c; each pair with a prior of its own takes the difference off.
-        kept, swapped = [usual[..., c] for c in range(num_classes)], []
+        kept, own = list(usual), []
         for prior, pairs in groups.items():
             classes = sorted(set(itertools.chain(*pairs)))
-            maps = blur(ops.take(p, np.array(classes), axis=-1), prior, self.spacing)
+            maps = blur(ops.stack([p[c] for c in classes], axis=-1), prior, self.spacing)
+            drawn = dict(zip(classes, ops.unstack(maps, axis=-1)))
             for c, y in pairs + [(y, c) for c, y in pairs]:
-                drawn = maps[..., classes.index(y)]
-                kept[c] = kept[c] - (drawn - usual[..., y])
-                swapped.append((c, y, drawn))
-        kept = ops.stack(kept, axis=-1)
-        p = p / (1.0 + ops.relu(-kept))
-        others = ops.take(ops.convert_to_tensor(partners, p.dtype), labels, axis=0)
-        likelihood = backend.of_class(p * ops.relu(kept), labels)
-        likelihood = likelihood + backend.of_class(usual, labels) * ops.sum(p * others, axis=-1)
-        for c, y, drawn in swapped:
-            likelihood = likelihood + ops.cast(ops.equal(labels, y), p.dtype) * p[..., c] * drawn
+                kept[c] = kept[c] - (drawn[y] - usual[y])
+                own.append((c, y, drawn[y]))
+        p = [one / (1.0 + ops.relu(-stays)) for one, stays in zip(p, kept)]
+        own_terms = [one * ops.relu(stays) for one, stays in zip(p, kept)]
+        for c, y, drawn in own:
+            own_terms[y] = own_terms[y] + p[c] * drawn
+        others = ops.take(ops.convert_to_tensor(partners, logits.dtype), labels, axis=0)
+        likelihood = backend.of_class(ops.stack(own_terms, axis=-1), labels)
+        likelihood = likelihood + backend.of_class(blurred, labels) * ops.sum(ops.stack(p, axis=-1) * others, axis=-1)
         return negative_log_likelihood(labels, likelihood, self.class_weights, num_classes)
 
     def _groups(self, num_classes):
