@@ -44,7 +44,7 @@ ENTRIES = {
     **{f"study.{name}": entry for name, entry in study.ENTRIES.items()},
 }
 OF_KERAS = ("call", "compute_loss", "compute_metrics", "fit", "guess", "mix", "set_model", "unsupervised_loss")
-IN_KERAS = (keras.Model, keras.losses.Loss, keras.callbacks.Callback)
+IN_KERAS = (keras.layers.Layer, keras.losses.Loss, keras.callbacks.Callback)
 OF_SAVING = ("from_config", "get_config")
 
 

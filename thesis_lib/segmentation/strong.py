@@ -30,14 +30,14 @@ class OtherColours(keras.layers.Layer):
         if not training:
             return images
         mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
-        images = mean + (images - mean) * (1.0 + self.drawn(images, "contrast", -1.0))
-        images = images + 255.0 * self.drawn(images, "brightness", -1.0)
+        images = mean + (images - mean) * (1.0 + self._drawn(images, "contrast", -1.0))
+        images = images + 255.0 * self._drawn(images, "brightness", -1.0)
         smooth = ops.average_pool(images, 5, strides=1, padding="same", data_format="channels_last")
-        images = images + self.drawn(images, "blur") * (smooth - images)
+        images = images + self._drawn(images, "blur") * (smooth - images)
         noise = keras.random.normal(ops.shape(images), seed=self.generator)
-        return ops.clip(images + 255.0 * self.drawn(images, "noise") * noise, 0.0, 255.0)
+        return ops.clip(images + 255.0 * self._drawn(images, "noise") * noise, 0.0, 255.0)
 
-    def drawn(self, images, name, low=0.0):
+    def _drawn(self, images, name, low=0.0):
         """A number for each image, from low to 1 times the size of that name."""
         shape = (ops.shape(images)[0], 1, 1, 1)
         return self.sizes[name] * keras.random.uniform(shape, low, 1.0, seed=self.generator)
@@ -63,8 +63,8 @@ class CutMix(keras.layers.Layer):
         self.generator = keras.random.SeedGenerator(self.seed)
 
     def call(self, images, targets):
-        """Images (N, H, W, C) and targets (N, H, W, K), mixed alike."""
-        shape = ops.shape(images)
+        """Images (N, H, W, C) and targets (N, H, W, K), mixed alike, as float32."""
+        images, targets, shape = ops.cast(images, "float32"), ops.cast(targets, "float32"), ops.shape(images)
         drawn = keras.random.uniform((3, shape[0], 1, 1, 1), seed=self.generator)
         height = 2.0 ** (drawn[0] - 1.0)  # a share from 1/2 to 1; height times width is 1/2
         sides = ((height, drawn[1], (1, -1, 1, 1)), (0.5 / height, drawn[2], (1, 1, -1, 1)))
