@@ -262,6 +262,12 @@ def test_annotators_that_differ_in_any_parameter_are_cases_of_their_own(tmp_path
     assert read(tmp_path)["case"].tolist() == ["morphological, some width 1", "morphological, some width 2"]
 
 
+def test_runs_of_one_objective_are_told_apart_by_method_and_labels(tmp_path):
+    for name, own in {"all": {}, "few": {"labelled": 9}, "taught": {"labelled": 9, "method": "mean_teacher"}}.items():
+        write_run(tmp_path, name, 0.1, 0, objective="one_hot", **own)
+    assert read(tmp_path)["target"].tolist() == ["one_hot", "one_hot, 9 labelled", "one_hot, mean teacher, 9 labelled"]
+
+
 def test_a_metric_that_the_rows_do_not_hold_is_left_out(rows):
     means = comparison.means(rows.drop(columns="ece_band"), ["case", "target"])
     assert "ece_band" not in set(means["metric"]) and "ece" in set(means["metric"])

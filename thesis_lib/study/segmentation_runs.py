@@ -9,6 +9,7 @@ from thesis_lib import checks
 from thesis_lib.annotation.simulated import ANNOTATORS
 from thesis_lib.data import splits
 from thesis_lib.metrics.aggregation import METRICS
+from thesis_lib.segmentation.methods import METHODS
 from thesis_lib.study.rows import read_rows, read_scenes
 from thesis_lib.targets import objectives
 from thesis_lib.targets.smoothing import RULES
@@ -60,7 +61,8 @@ def read(folder, runs=None):
         case: the error, and the data, the number of training scenes and of epochs where these vary;
         variant: "" for an objective, "fitted" with a fitted prior, "assumed" with a known prior that is not the
             annotator's, "magnitude" for one of several magnitudes of a class-level rule in a case;
-        how: how the variant differs from the objective, in words ("prior fitted on 10"), or "";
+        how: how the variant differs from the objective, in words ("prior fitted on 10"), and by which method it was
+            trained on how many labelled images ("mean teacher, 20 labelled"), or "";
         target: its name, unique in a case: the objective and how it differs ("forward, prior fitted on 10");
         title: the same for tables and figures ("forward likelihood, prior fitted on 10");
         per_scene: dict of arrays (scenes, ...);
@@ -96,8 +98,9 @@ def read(folder, runs=None):
     rows["scenes"] = rows["train_scenes"].astype(float)
     rows["case"] = _cases(rows)
     swept = rows.groupby(["case", "objective"])["magnitude"].transform("nunique") > 1
-    variants = [_variant(row, several) for row, several in zip(rows.to_dict("records"), swept)]
-    rows["variant"], rows["how"] = zip(*variants)
+    records = rows.to_dict("records")
+    rows["variant"], hows = zip(*[_variant(row, several) for row, several in zip(records, swept)])
+    rows["how"] = [", ".join(filter(None, (how, *_taught(row)))) for row, how in zip(records, hows)]
     titles = rows["objective"].map(TITLES)
     differs = rows["how"].map(lambda how: f", {how}" if how else "")
     rows["target"], rows["title"] = rows["objective"] + differs, titles + differs
@@ -213,3 +216,12 @@ def _variant(row, several_magnitudes):
         return "", ""
     bias = "" if row["prior_mean"] == row["bias"] else f", bias {row['prior_mean']:+g} px"
     return "assumed", f"sigma {row['prior_sigma']:g} px assumed{bias}"
+
+
+def _taught(row):
+    """The method for few labels and the number of labelled images, in words, where a run states them."""
+    method, labelled = row.get("method"), row.get("labelled")
+    if isinstance(method, str) and method != "supervised":
+        yield METHODS[checks.one_of(f"method of {row['run']}", method, METHODS)].title
+    if not pd.isna(labelled):
+        yield f"{labelled:g} labelled"
