@@ -91,9 +91,10 @@ def test_a_network_learns_two_structures_that_overlap():
     images = generator.random((8, 12, 12, 1)).astype("float32")
     labels = np.concatenate([images > 0.3, images > 0.7], -1).astype(np.uint8)
     model = keras.Sequential([keras.Input((12, 12, 1)), keras.layers.Conv2D(2, 1)])
-    model.compile(keras.optimizers.Adam(0.3), Overlapping([CROSS_ENTROPY, ForwardLikelihood(BoundaryPrior.known(0.1))]))
-    model.fit(images, labels, epochs=120, verbose=0)
-    assert ((model.predict(images, verbose=0) > 0) == labels).mean() > 0.95
+    loss = Overlapping([CROSS_ENTROPY, ForwardLikelihood(BoundaryPrior.known(0.1))])
+    model.compile(keras.optimizers.Adam(0.5), loss, jit_compile=False)
+    model.fit(images, labels, epochs=60, batch_size=8, verbose=0)
+    assert ((np.asarray(model(images)) > 0) == labels).mean() > 0.95
 
 
 @pytest.mark.parametrize("losses", [ForwardLikelihood(PRIOR), [ForwardLikelihood(PRIOR), SoftDice()]])
