@@ -281,6 +281,7 @@ def test_a_batch_larger_than_its_set_is_named_and_the_earlier_row_stays(name, la
         ({"ramp": 0}, r"ramp must be a finite number in \(0, 1\]; got 0"),
         ({"decay": 1.1}, "decay must be .*; got 1.1"),
         ({"weight": -3}, "weight must be .*; got -3"),
+        ({"weight": 1e200}, r"weight must be a finite number in \[0, 1e\+30\]; got 1e\+200"),
         ({"noise": -1}, "noise must be .*; got -1"),
         ({"network": "convnet13", "dropout": 1.0}, r"dropout must be a finite number in \[0, 1\); got 1.0"),
         ({"network": "mlp", "dropout": 0.0}, "dropout must be None for the network mlp, .*; got 0.0"),

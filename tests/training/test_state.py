@@ -1,6 +1,7 @@
 """A training that is killed at any write goes on as if it had not been: the same weights, log and row, bit for bit."""
 
 import errno
+import json
 import os
 
 import keras
@@ -170,6 +171,25 @@ def test_a_state_that_is_damaged_or_of_another_run_is_set_aside_and_said(killed,
     why = "of a run with other parameters or data" if damage == "other run" else "damaged"
     with pytest.warns(UserWarning, match=f"state.npz is {why}.*; training starts afresh; it is now old.state.npz"):
         fit(killed, 5, run={"objective": "dice"} if damage == "other run" else None)
+    assert len(pd.read_csv(killed / "log.csv")) == 5 and (killed / "old.state.npz").exists()
+
+
+@pytest.mark.parametrize("change", ["lacks an entry", "other shape", "fewer variables"])
+def test_a_state_that_another_version_of_the_code_left_is_set_aside_and_said(killed, change):
+    with np.load(killed / "state.npz") as file:
+        arrays = dict(file)
+    if change == "lacks an entry":
+        about = json.loads(arrays["about"].tobytes())
+        del about["callbacks"]
+        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    elif change == "other shape":
+        arrays["weight0"] = arrays["weight0"][:1]
+    else:
+        del arrays["weight0"]
+    np.savez(killed / "state.npz", **arrays)
+    why = "of another version of this library" if change == "lacks an entry" else "of another network"
+    with pytest.warns(UserWarning, match=f"state.npz is {why}; training starts afresh; it is now old.state.npz"):
+        fit(killed, 5)
     assert len(pd.read_csv(killed / "log.csv")) == 5 and (killed / "old.state.npz").exists()
 
 

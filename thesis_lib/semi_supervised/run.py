@@ -22,7 +22,7 @@ from thesis_lib.paths import REPOSITORY
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
 from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
-from thesis_lib.semi_supervised.ramps import LAST_STEP
+from thesis_lib.semi_supervised.ramps import LAST_STEP, MOST_WEIGHT
 from thesis_lib.semi_supervised.scoring import logits, scores
 from thesis_lib.semi_supervised.unsupervised import probabilities
 from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended, model_digest, scored
@@ -85,7 +85,7 @@ class Run:
     unlabelled_batch_size: int = whole(100, "unlabelled images a step, at most as many as there are", 1)
     learning_rate: float = real(0.003, "of Adam, falling to zero along a cosine", 0.0, open_low=True)
     weight: float | None = real(
-        None, "of the unsupervised loss at the end of its ramp (None: usual)", 0.0, optional=True
+        None, "of the unsupervised loss at the end of its ramp (None: usual)", 0.0, MOST_WEIGHT, optional=True
     )
     ramp: float = real(0.5, "share of the training after which the weight is whole", 0.0, 1.0, open_low=True)
     decay: float = real(0.95, "of the EMA of the weights (mean teacher, MixMatch, FixMatch)", 0.0, 1.0, open_high=True)

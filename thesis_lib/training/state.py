@@ -12,6 +12,7 @@ import pandas as pd
 from thesis_lib import checks
 from thesis_lib.files import whole, write_csv
 
+ABOUT = {"run", "log", "callbacks", "stopped"}  # entries of a state beside the variables
 REMEMBERED = ("best", "wait", "cooldown_counter", "stopped_epoch")  # by callbacks that compare epochs
 
 
@@ -37,7 +38,8 @@ class TrainingState(keras.callbacks.Callback):
     Place it after the callbacks whose memory it keeps and after those that change the logs.
 
     Args:
-        path: of the file, ending in .npz. One that is damaged, or of another run, is renamed, with a warning.
+        path: of the file, ending in .npz. One that is damaged, or of another run or network, is renamed, with a
+            warning.
         log: path of the log, a CSV file with a row an epoch.
         run: what the training depends on, a dict that JSON can hold.
         callbacks: those whose memory is kept.
@@ -56,6 +58,12 @@ class TrainingState(keras.callbacks.Callback):
         if self.found is None:
             return
         (arrays, about), self.found = self.found, None
+        wanted = {
+            f"{kind}{i}": tuple(v.shape) for kind, several in self._variables().items() for i, v in enumerate(several)
+        }
+        if {name: array.shape for name, array in arrays.items()} != wanted:
+            self._set_aside("of another network")
+            return
         for kind, variables in self._variables().items():
             for i, variable in enumerate(variables):
                 variable.assign(arrays[f"{kind}{i}"])
@@ -105,11 +113,17 @@ class TrainingState(keras.callbacks.Callback):
                 arrays = {name: file[name] for name in file.files}
             about = json.loads(arrays.pop("about").tobytes())
             why = None if about["run"] == self.run else "of a run with other parameters or data"
+            if why is None and not (about.keys() >= ABOUT and len(about["callbacks"]) == len(self.remembering)):
+                why = "of another version of this library"
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             why = f"damaged ({error})"
         if why is None:
             return arrays, about
+        self._set_aside(why)
+        return None
+
+    def _set_aside(self, why):
+        """Rename the state, with a warning that says why training starts afresh."""
         aside = self.path.with_name(f"old.{self.path.name}")
         self.path.replace(aside)
-        warnings.warn(f"{self.path} is {why}; training starts afresh; it is now {aside.name}", stacklevel=4)
-        return None
+        warnings.warn(f"{self.path} is {why}; training starts afresh; it is now {aside.name}", stacklevel=5)
