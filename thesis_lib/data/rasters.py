@@ -93,11 +93,12 @@ class RasterSplits:
             for masks in part.masks.values():
                 paths += masks
         with ThreadPoolExecutor() as pool:
-            contents = list(pool.map(_digest, paths))
+            contents = list(pool.map(digest_of_file, paths))
         files = [(path.parent.name, path.name, content) for path, content in zip(paths, contents)]
         return hashlib.sha256(repr((self.classes.names, self.classes.colours, files)).encode()).hexdigest()
 
 
-def _digest(path):
+def digest_of_file(path):
+    """A digest of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

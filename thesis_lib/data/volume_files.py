@@ -159,6 +159,13 @@ class UnpackedVolumes:
     def __len__(self):
         return len(self.folders)
 
+    def __getitem__(self, part):
+        return replace(self, folders=self.folders[part], grids=self.grids[part])
+
+    def drawn_by(self, annotator):
+        """All class maps (D, H, W) of one annotator, as a sequence that maps each when it is asked for."""
+        return _Drawn(self, checks.one_of("annotator", annotator, self.masks))
+
     def image(self, i):
         """Volume i, its values a map (D, H, W, C) of the file."""
         return self._volume(i, "image.npy")
@@ -170,6 +177,20 @@ class UnpackedVolumes:
     def _volume(self, i, name):
         i = checks.integer("i", i, -len(self), len(self) - 1)
         return Volume(np.load(self.folders[i] / name, mmap_mode="r"), *self.grids[i], str(self.folders[i]))
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    volumes: UnpackedVolumes
+    annotator: str
+
+    def __len__(self):
+        return len(self.volumes)
+
+    def __getitem__(self, i):
+        if i >= len(self):
+            raise IndexError(i)  # which ends a loop over them
+        return self.volumes.mask(i, self.annotator).values
 
 
 def unpack(volumes, folder):

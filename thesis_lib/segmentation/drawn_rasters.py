@@ -4,10 +4,14 @@ import math
 import warnings
 from functools import cached_property
 
+import keras
+import numpy as np
+
 from thesis_lib.annotation.agreement import agreement, prior_table
 from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.data.reading import hint_of_papermill, known_name
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
+from thesis_lib.labels import IGNORE
 
 NO_PRIOR = (
     "prior_sigma must be given, for example 1.5: the standard deviation of drawn outlines in px. "
@@ -31,15 +35,25 @@ class DrawnRasters:
         base: a DrawnRasters of the same data, which this one asks for all that it has read or measured.
     """
 
+    spacing = None  # of the images, of which all lengths are in px
+
     def __init__(self, run, base=None):
         self.run, self.base = run, base
+
+    def read(self):
+        """The folder's `RasterSplits`."""
+        run = self.run
+        return load_segmentation_folder(run.data_path, run.classes, run.unknown, 0, run.folds, run.fold)
+
+    def spacings(self, rasters):
+        """The spacing of each image, mm; None where lengths are in px."""
+        return self.spacing and [rasters.image(i).spacing for i in range(len(rasters))]
 
     @cached_property
     def splits(self):
         if self.base:
             return self.base.splits
-        run = self.run
-        splits = load_segmentation_folder(run.data_path, run.classes, run.unknown, 0, run.folds, run.fold)
+        run, splits = self.run, self.read()
         if self.judge not in splits.test.masks:
             known = ", ".join(repr(name) for name in sorted(splits.test.masks) if name)
             plain = " or None, the plain masks" if "" in splits.test.masks else ""
@@ -107,7 +121,7 @@ class DrawnRasters:
         drawings = {name: rasters.drawn_by(name) for name in annotators}
         true = None if judge is None else rasters.drawn_by(judge)
         try:
-            return agreement(drawings, true, self.background, self.run.search_radius)
+            return agreement(drawings, true, self.background, self.run.search_radius, self.spacings(rasters))
         except ValueError as error:
             against = "each other" if true is None else "gold-standard masks"
             warnings.warn(f"annotators could not be measured against {against}: {error}", stacklevel=2)
@@ -164,7 +178,43 @@ class DrawnRasters:
     @property
     def transform(self):
         """What takes the bias out of an annotator's mask, or None where no mask would change."""
-        return self._without_bias if any(abs(bias) > STILL for bias in self.biases.values()) else None
+        still = STILL * min(self.spacing or (1.0,))
+        return self._without_bias if any(abs(bias) > still for bias in self.biases.values()) else None
 
     def _without_bias(self, mask, annotator):
         return shift_boundaries(mask, -self.biases[annotator], self.background)
+
+    @property
+    def identity(self):
+        """What else the training depends on, besides the run's parameters."""
+        return {"files": self.splits.fingerprint}
+
+    @property
+    def objects(self):
+        """The classes besides the background."""
+        return [k for k in range(self.splits.num_classes) if k != self.background]
+
+    def class_weights(self):
+        return None
+
+    def metrics(self):
+        options = {"ignore_class": IGNORE, "sparse_y_pred": False, "name": "iou"}
+        return [keras.metrics.IoU(self.splits.num_classes, self.objects, **options)]
+
+    def watched(self):
+        """What the best epoch is chosen by: validation IoU, or the loss.
+
+        It is the loss where a judge is named, since validation masks are then as imprecise as those to train on, and
+        where no validation mask holds an object.
+        """
+        by_loss = {"monitor": "val_loss", "mode": "min"}
+        if self.run.judge is not None:
+            return by_loss
+        for mask in self.splits.validation.drawn_by(""):
+            if np.isin(mask, self.objects).any():
+                return {"monitor": "val_iou", "mode": "max"}
+        warnings.warn(
+            "no validation mask holds an object, so there is no IoU: the epoch with the least validation loss is kept",
+            stacklevel=2,
+        )
+        return by_loss

@@ -16,7 +16,7 @@ class Network(NamedTuple):
 
 
 def _unet(run, num_classes, image_shape):
-    return unet(num_classes, **symmetric(run.width, run.depth), image_shape=image_shape)
+    return unet(num_classes, **symmetric(run.width, run.depth, run.task.spacing), image_shape=image_shape)
 
 
 def _deeplab(run, num_classes, image_shape):

@@ -105,7 +105,7 @@ def _predict(model, rasters, i, classes, background, judge, error, options):
     pixels = {}
     for suffix, parts in scores.items():
         if parts:
-            pixels |= {f"{name}{suffix}": value for name, value in _together(parts).items()}
+            pixels |= {f"{name}{suffix}": value for name, value in together(parts).items()}
     labelled = int((mask != IGNORE).sum())
     return Prediction(Path(rasters.images[i]).stem, mask, predicted, foreground, labelled, pixels)
 
@@ -149,8 +149,8 @@ def _with_blur(bands, prior, drawing):
         yield finished(*band)
 
 
-def _together(parts):
-    """log_loss, brier and ece of all pixels, from `calibration.scores` of the parts of an image."""
+def together(parts):
+    """log_loss, brier and ece of all pixels, from `calibration.scores` of the parts of an image or volume."""
     curves = [one["reliability"] for one in parts]
     counts = np.array([curve["count"] for curve in curves])  # (parts, bins)
     known = counts.sum(1) > 0
@@ -186,9 +186,9 @@ def score_rasters(model, rasters, classes, folder, background=0, tolerance=3.0, 
     rows, total = {}, 0
     for one in predict_rasters(model, rasters, classes, folder, background, judge, **options):
         total = total + overlap.confusion(one.mask[None], one.classes[None], len(classes.names))
-        rows[one.name] = _of_objects(one.mask, one.foreground >= HALF, background, tolerance) | one.pixels
+        rows[one.name] = of_objects(one.mask, one.foreground >= HALF, background, tolerance) | one.pixels
         if threshold is not None:
-            tuned = _of_objects(one.mask, one.foreground >= threshold, background, tolerance)
+            tuned = of_objects(one.mask, one.foreground >= threshold, background, tolerance)
             rows[one.name] |= {f"{name}_tuned": tuned[name] for name in TUNED}
     of_classes = overlap.from_confusion(total)
     columns = {name: of_classes[f"class_{name}"] for name in ("iou", "dice", "accuracy")}
@@ -216,21 +216,21 @@ def score_drawings(rasters, annotator, judge, background=0, tolerance=3.0):
     for i in range(len(rasters)):
         drawn = rasters.mask(i, annotator)
         objects = (drawn != background) & (drawn != IGNORE)
-        rows[Path(rasters.images[i]).stem] = _of_objects(rasters.mask(i, judge), objects, background, tolerance)
+        rows[Path(rasters.images[i]).stem] = of_objects(rasters.mask(i, judge), objects, background, tolerance)
     return pd.DataFrame(rows).T.rename_axis("raster")
 
 
-def _of_objects(mask, predicted, background, tolerance):
-    """The scores of predicted objects (H, W) that `score_drawings` lists."""
+def of_objects(mask, predicted, background, tolerance, spacing=None):
+    """The scores of predicted objects, (H, W) or (D, H, W), that `score_drawings` lists; in mm with a spacing."""
     true = np.where(mask == IGNORE, IGNORE, mask != background).astype(np.uint8)
     predicted = predicted.astype(np.uint8)
     objects = overlap.from_confusion(overlap.confusion(true[None], predicted[None], 2))
-    surfaces = surface.scores(true, predicted, tolerance=tolerance, background=0)
+    surfaces = surface.scores(true[None], predicted[None], spacing, tolerance, background=0)
     return {
         "iou": objects["class_iou"][1],
         "dice": objects["class_dice"][1],
         **{name: surfaces[name] for name in surface.SCORES},
-        **surface.size(true, predicted),
+        **surface.size(true, predicted, spacing),
     }
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from thesis_lib import checks
@@ -17,7 +16,6 @@ from thesis_lib.data.partly_labelled import OF_UNLABELLED, PartlyLabelledBatches
 from thesis_lib.data.raster_checks import warn_of_absent_classes
 from thesis_lib.data.rasters import Rasters
 from thesis_lib.files import write_arrays
-from thesis_lib.labels import IGNORE
 from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.drawn_rasters import DrawnRasters
 from thesis_lib.segmentation.prediction import choose_threshold, score_drawings, score_rasters
@@ -81,11 +79,6 @@ class RasterTask(DrawnRasters):
     def class_names(self):
         return self.splits.classes.names
 
-    @property
-    def identity(self):
-        """What else the training depends on, besides the run's parameters."""
-        return {"files": self.splits.fingerprint}
-
     def check_files(self):
         """Read every file, once for this task and all that are based on it; warns of classes that no mask holds."""
         if self.base:
@@ -110,9 +103,6 @@ class RasterTask(DrawnRasters):
     def adjacency(self):
         maps = (mask for name in self.annotators for mask in self.labelled.drawn_by(name))
         return sum(adjacency(one[None], self.splits.num_classes) for one in maps)
-
-    def class_weights(self):
-        return None
 
     @property
     def crop(self):
@@ -150,34 +140,6 @@ class RasterTask(DrawnRasters):
             names = [checks.one_of("annotators", name, validation.masks) for name in self.annotators]
             validation = Drawn(validation, names, self.transform)
         return self.crops(), RasterTiles(validation, self.run.tile)
-
-    @property
-    def objects(self):
-        """The classes besides the background."""
-        return [k for k in range(self.splits.num_classes) if k != self.background]
-
-    def metrics(self):
-        options = {"ignore_class": IGNORE, "sparse_y_pred": False, "name": "iou"}
-        return [keras.metrics.IoU(self.splits.num_classes, self.objects, **options)]
-
-    def watched(self):
-        """What the best epoch is chosen by: validation IoU, or the loss.
-
-        It is the loss where a judge is named, since validation masks are then as imprecise as those to train on, and
-        where no validation mask holds an object.
-        """
-        by_loss = {"monitor": "val_loss", "mode": "min"}
-        if self.run.judge is not None:
-            return by_loss
-        validation = self.splits.validation
-        for i in range(len(validation)):
-            if np.isin(validation.mask(i), self.objects).any():
-                return {"monitor": "val_iou", "mode": "max"}
-        warnings.warn(
-            "no validation mask holds an object, so there is no IoU: the epoch with the least validation loss is kept",
-            stacklevel=2,
-        )
-        return by_loss
 
     @property
     def tiling(self):

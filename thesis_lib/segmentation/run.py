@@ -17,7 +17,17 @@ from thesis_lib.segmentation.methods import METHODS, Parts
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.raster_task import RasterTask
 from thesis_lib.segmentation.scene_task import SceneTask
-from thesis_lib.segmentation.settings import LATER, OF_DATA, OF_RASTERS, OF_SCENES, OF_SCORING, Settings
+from thesis_lib.segmentation.settings import (
+    LATER,
+    NOT_OF_VOLUMES,
+    OF_DATA,
+    OF_RASTERS,
+    OF_SCENES,
+    OF_SCORING,
+    OF_VOLUMES,
+    Settings,
+)
+from thesis_lib.segmentation.volume_task import VolumeTask
 from thesis_lib.targets.objectives import OBJECTIVES, objective
 from thesis_lib.training.callbacks import callbacks, ended, full_disk_named, model_digest, scored
 from thesis_lib.training.optimization import learning_rate, use_xla
@@ -29,9 +39,10 @@ class Run(Settings):
     """One training of a segmentation network on imprecise labels, from data and annotators to scores.
 
     Data are small scenes in memory, whose labels a simulated annotator draws, or a folder of images and masks, drawn by
-    one annotator or several. Either kind trains a U-Net or DeepLabV3+. Where only the first `labelled` training images
-    carry labels, a `method` such as mean_teacher learns from the others, too. All files of a run lie in its `output`
-    folder.
+    one annotator or several. Either kind trains a U-Net or DeepLabV3+. A folder of volumes, with images/ and masks/ or
+    in nnU-Net's layout, trains a 3-D U-Net; its lengths are in mm, and the run's folder keeps the volumes unpacked.
+    Where only the first `labelled` training images carry labels, a `method` such as mean_teacher learns from the
+    others, too. All files of a run lie in its `output` folder.
 
     Example:
         >>> run = Run(data="data/mine", network="unet", objective="forward_dice", prior_sigma=1.5)
@@ -45,7 +56,9 @@ class Run(Settings):
 
     @cached_property
     def task(self):
-        """The data: `SceneTask` or `RasterTask`, with splits, annotators, batches and scores."""
+        """The data: `SceneTask`, `RasterTask` or `VolumeTask`, with splits, annotators, batches and scores."""
+        if self.has_volumes:
+            return VolumeTask(self)
         return RasterTask(self) if self.is_folder else SceneTask(self)
 
     def variant(self, **changes):
@@ -100,7 +113,7 @@ class Run(Settings):
         if kind is None or (kind == "known" and self.prior_sigma is None):
             raise ValueError(NO_PRIOR)
         if kind == "known":
-            return BoundaryPrior.known(self.prior_sigma, self.prior_mean)
+            return BoundaryPrior.known(self.prior_sigma, self.prior_mean, "mm" if self.has_volumes else "px")
         return self.task.prior(kind)
 
     def loss(self):
@@ -113,6 +126,7 @@ class Run(Settings):
             magnitude=self.magnitude,
             class_weights=self.task.class_weights(),
             background=self.task.background,
+            spacing=self.task.spacing,
         )
 
     def untrained_network(self):
@@ -195,9 +209,13 @@ class Run(Settings):
     def probabilities(self, image):
         """Predicted probabilities, float32 (H, W, K), of an image (H, W, C), 0-255, of any size.
 
+        Of a `data.Volume`: float32 (D, H, W, K), in memory; `predict` needs less.
+
         After training by a likelihood (the objectives forward*) they are of the true classes: use them to outline and
         to measure objects. Other objectives state what the annotators to train on would draw.
         """
+        if self.has_volumes:
+            return self.task.probabilities(self.trained_network(), image)
         image = checks.array("image", image)
         channels = self.task.image_shape[-1]
         are_numbers = image.dtype.kind in "biuf" and image.size
@@ -222,11 +240,17 @@ class Run(Settings):
         Raises:
             ValueError: as `probabilities`, or if no prior is known.
         """
-        drawn = self.drawing(self.probabilities(image)[None], self.boundary_prior)
+        of_volume = {"spacing": image.spacing} if self.has_volumes else {}
+        drawn = self.drawing(self.probabilities(image)[None], self.boundary_prior, **of_volume)
         return keras.ops.convert_to_numpy(drawn)[0]
 
     def predict(self, image):
-        """The most probable class of every pixel, uint8 (H, W), of an image (H, W, C), 0-255, of any size."""
+        """The most probable class of every pixel, uint8 (H, W), of an image (H, W, C), 0-255, of any size.
+
+        Of a `data.Volume`: a Volume of classes on its own grid.
+        """
+        if self.has_volumes:
+            return self.task.predict(self.trained_network(), image)
         return self.probabilities(image).argmax(-1).astype(np.uint8)
 
     def scores(self):
@@ -241,7 +265,9 @@ class Run(Settings):
 
     def row(self, scores, network):
         """The result as one flat dict: parameters, scores, what is known of the annotators, and what ran."""
-        others = OF_SCENES if self.is_folder else OF_RASTERS
+        others = (*(OF_SCENES if self.is_folder else OF_RASTERS), *OF_VOLUMES)
+        if self.has_volumes:
+            others = [name for name in NOT_OF_VOLUMES if name not in ("method", "network")]
         given = {name: value for name, value in asdict(self).items() if name not in (*others, "output")}
         given |= {"prior": self.prior_kind, "consistency_weight": self.weight}
         row = {**given, **scores.row, "background": self.task.background, "reliability": scores.reliability}

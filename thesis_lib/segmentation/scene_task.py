@@ -38,6 +38,8 @@ class SceneTask:
         base: a SceneTask of the same data, which this one asks for the scenes.
     """
 
+    spacing = None  # lengths are in px
+
     def __init__(self, run, base=None):
         self.run, self.base = run, base
         self.draw = annotator(run.annotator, **run.annotator_parameters)

@@ -7,8 +7,11 @@ import numpy as np
 
 from thesis_lib import checks, parameters
 from thesis_lib.annotation.simulated import ANNOTATORS
+from thesis_lib.data.patches import checked_scale
 from thesis_lib.data.reading import as_name, path_name
 from thesis_lib.data.splits import NUCLEI
+from thesis_lib.data.volume_splits import holds_volumes
+from thesis_lib.data.volumes import checked_spacing
 from thesis_lib.models.deeplab import check as check_deeplab
 from thesis_lib.models.unet import symmetric
 from thesis_lib.parameters import boolean, choice, other, real, whole
@@ -18,12 +21,14 @@ from thesis_lib.segmentation.methods import METHOD_SETTINGS, METHODS
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.semi_supervised.ramps import MOST_WEIGHT
 from thesis_lib.targets.losses import CLASS_WEIGHTS
-from thesis_lib.targets.objectives import OBJECTIVES
+from thesis_lib.targets.objectives import IN_PIXELS, OBJECTIVES
 from thesis_lib.training.callbacks import KEPT
 from thesis_lib.training.optimization import SCHEDULES, use_xla
 
 PRIORS = ("known", "fitted", "population", "measured")
+UNIT = "px, or mm in volumes"
 CROP = 96  # px, where `crop` is left out
+SHORTEST = 4  # voxels, of a side of the crops of volumes
 OF_SCENES = (
     "train_scenes",
     "validation_scenes",
@@ -42,6 +47,13 @@ OF_RASTERS = (
     "margin",
     "tolerance",
 )
+OF_VOLUMES = ("spacing", "scale")
+NOT_OF_VOLUMES = (
+    *OF_SCENES,
+    *("classes", "unknown", "folds", "fold"),
+    *("tile", "margin", "method", "network"),
+)
+VOLUME_OBJECTIVES = tuple(name for name in OBJECTIVES if name not in (*IN_PIXELS, "spatially_varying"))
 OF_DATA = (  # what is read and measured depends on these
     "data",
     *OF_SCENES[:3],
@@ -50,7 +62,7 @@ OF_DATA = (  # what is read and measured depends on these
     "search_radius",
 )
 # At their defaults, a training is what it was before there were any.
-LATER = ("folds", "fold", "judge", "bias_against", "keep", "method", "labelled", *METHOD_SETTINGS)
+LATER = ("folds", "fold", "judge", "bias_against", "keep", "method", "labelled", *METHOD_SETTINGS, *OF_VOLUMES)
 OF_SCORING = ("margin", "tolerance", "workers", "output")  # what the trained weights do not depend on
 
 
@@ -89,6 +101,21 @@ def _rates(name, value):
     return rates
 
 
+def _crop(name, value):
+    if isinstance(value, (list, tuple)):
+        return list(checks.lengths(name, value, 3, "a number, or voxels along depth, height and width", SHORTEST))
+    return checks.integer(name, value, 1)
+
+
+def _spacing(name, value):
+    return list(checked_spacing(name, value))
+
+
+def _scale(name, value):
+    scale = checked_scale(value)
+    return scale if isinstance(scale, str) else list(scale)
+
+
 def _xla(name, value):
     use_xla(value)
     return value
@@ -101,8 +128,9 @@ class Settings:
     data: str | int = other(
         "sample",
         "training, validation and test images; a relative path starts at the repository, or else, for a folder of "
-        "images and masks, at THESIS_DATA",
-        '"sample", a number of scenes of the full data, an .npz file, or a folder of M2NIST or of images and masks',
+        "images or volumes and masks, at THESIS_DATA",
+        '"sample", a number of scenes of the full data, an .npz file, or a folder: of M2NIST, of images and masks, of '
+        "volumes and masks, or of nnU-Net",
         _data,
     )
     train_scenes: int | None = whole(None, "use the first so many training scenes", 1, optional=True)
@@ -145,9 +173,9 @@ class Settings:
         PRIORS,
         optional=True,
     )
-    prior_sigma: float | None = real(None, "standard deviation of drawn boundaries", 0.0, unit="px", optional=True)
+    prior_sigma: float | None = real(None, "standard deviation of drawn boundaries", 0.0, unit=UNIT, optional=True)
     prior_mean: float = real(
-        0.0, "their bias, positive outside; objectives with a prior take it out", -np.inf, unit="px"
+        0.0, "their bias, positive outside; objectives with a prior take it out", -np.inf, unit=UNIT
     )
     prior_scenes: int = whole(10, "scenes to fit or measure the prior on", 1)
     gold_images: int = whole(
@@ -165,7 +193,7 @@ class Settings:
         optional=True,
     )
     search_radius: float = real(
-        10.0, "largest displacement that is measured; at least four sigma", 0.5, 1000.0, unit="px"
+        10.0, "largest displacement that is measured; at least four sigma", 0.5, 1000.0, unit=UNIT
     )
 
     objective: str = choice("forward", "what is optimised", OBJECTIVES)
@@ -204,10 +232,31 @@ class Settings:
 
     epochs: int = whole(16, "passes over the training images", 1)
     batch_size: int = whole(8, "scenes or crops a step", 1)
-    crop: int | None = whole(
-        None, "side of the training crops; None: whole scenes, 96 px of a folder's images", 1, unit="px", optional=True
+    crop: int | list | None = other(
+        None,
+        "side of the training crops; None: whole scenes, 96 px of a folder's images, 64 voxels or less of volumes",
+        "a whole number from 1, of volumes from 4 or three of these",
+        _crop,
+        optional=True,
+        unit="px or voxels",
     )
     crops_per_image: int = whole(1, "crops of each image in an epoch", 1)
+    spacing: list | None = other(
+        None,
+        "to which volumes are resampled; None: their own, which must then be the same for all",
+        "three numbers, along depth, height and width",
+        _spacing,
+        optional=True,
+        unit="mm",
+    )
+    scale: str | list | None = other(
+        None,
+        "how values of volumes are scaled: each channel to one mean and standard deviation, or what lies between two "
+        "values, such as those of a CT, to 0-255; None is standard",
+        '"standard" or [low, high]',
+        _scale,
+        optional=True,
+    )
     learning_rate: float = real(0.01, "of Adam at the start", 0.0, open_low=True)
     schedule: str = choice("cosine", "how the learning rate falls", SCHEDULES)
     patience: int = whole(10, "epochs without a better validation score before training stops", 1)
@@ -227,7 +276,7 @@ class Settings:
 
     tile: int = whole(224, "side of the tiles that are predicted; a multiple of 32", 1, unit="px")
     margin: int = whole(16, "at a tile's edge, that does not count", 0, unit="px")
-    tolerance: float = real(3.0, "of the surface Dice of a folder's images; it is 1 px for scenes", 0.0, unit="px")
+    tolerance: float = real(3.0, "of the surface Dice of a folder's images; it is 1 px for scenes", 0.0, unit=UNIT)
     output: str = other(
         "reports/run", "folder of all files of the run; a relative path starts at the repository", "a path", path_name
     )
@@ -238,10 +287,14 @@ class Settings:
             raise ValueError(f"resnet_depth must be 18, 50 or 101; got {self.resnet_depth!r}")
         symmetric(self.width, self.depth)
         tiles.check(self.tile, self.margin, max(self.margin, 1))
-        if self.is_folder:
-            parameters.refuse(self, OF_SCENES, "where the data are a folder of images and masks")
+        if self.has_volumes:
+            self._check_of_volumes()
+        elif self.is_folder:
+            parameters.refuse(self, (*OF_SCENES, *OF_VOLUMES), "where the data are a folder of images and masks")
         elif self.is_named or self.data_path.exists():  # else reading the data says what is accepted
-            parameters.refuse(self, OF_RASTERS, "where the data are scenes")
+            parameters.refuse(self, (*OF_RASTERS, *OF_VOLUMES), "where the data are scenes")
+        if isinstance(self.crop, list) and self.data_path.exists() and not self.has_volumes:
+            raise ValueError(f"crop must be one number where the data are no volumes; got {self.crop!r}")
         if self.folds is None:
             parameters.refuse(self, ["fold"], "without folds")
         else:
@@ -256,6 +309,12 @@ class Settings:
             parameters.refuse(self, ["augment"], "beside a crop, which is mirrored and turned anyway")
         if self.is_folder and self.folder.resolve() == self.data_path.resolve():
             raise ValueError(f"output must be another folder than data; got {self.output!r} for both")
+
+    def _check_of_volumes(self):
+        parameters.refuse(self, NOT_OF_VOLUMES, "where the data are volumes")
+        checks.one_of("objective where the data are volumes", self.objective, VOLUME_OBJECTIVES)
+        if isinstance(self.crop, int):
+            checks.integer("crop where the data are volumes", self.crop, SHORTEST)
 
     @property
     def uses_unlabelled(self):
@@ -282,8 +341,13 @@ class Settings:
 
     @property
     def is_folder(self):
-        """Whether the data are a folder of images and masks, not scenes."""
+        """Whether the data are a folder of images or volumes and masks, not scenes."""
         return not self.is_named and self.data_path.is_dir() and not (self.data_path / "combined.npy").exists()
+
+    @property
+    def has_volumes(self):
+        """Whether the data are a folder of volumes and masks; see `holds_volumes`."""
+        return self.is_folder and holds_volumes(self.data_path)
 
     @property
     def folder(self):

@@ -130,17 +130,22 @@ def predict_volume(model, volume, spacing=None, **options):
         >>> write_volume(predict_volume(volume_model, image, size=(64, 64, 64)), "case_classes.nii.gz")
     """
     checks.instance("volume", volume, Volume, "a data.Volume")
-    values = volume.values if volume.values.ndim == 4 else volume.values[..., None]
-    step = np.ones(3) if spacing is None else np.divide(checked_spacing("spacing", spacing), volume.spacing)
-    is_own = np.allclose(step, 1, rtol=SPACING_TOLERANCE)
     classes = np.empty(volume.shape, np.uint8)
-    found = slabs(model, values if is_own else _resampled(values, step), name=volume.name, **options)
-    for first, probabilities in found if is_own else _back(found, volume.shape, step):
+    for first, probabilities in slabs_of_volume(model, volume, spacing, **options):
         if probabilities.shape[-1] > 256:
             raise ValueError(f"model must have at most 256 classes; it has {probabilities.shape[-1]}")
         for plane, of_classes in enumerate(probabilities, first):
             classes[plane] = of_classes.argmax(-1)
     return volume.with_values(classes)
+
+
+def slabs_of_volume(model, volume, spacing=None, **options):
+    """`slabs` on a Volume's own grid, predicted at another spacing, see `predict_volume`."""
+    values = volume.values if volume.values.ndim == 4 else volume.values[..., None]
+    step = np.ones(3) if spacing is None else np.divide(checked_spacing("spacing", spacing), volume.spacing)
+    is_own = np.allclose(step, 1, rtol=SPACING_TOLERANCE)
+    found = slabs(model, values if is_own else _resampled(values, step), name=volume.name, **options)
+    return found if is_own else _back(found, volume.shape, step)
 
 
 def _resampled(values, step):
@@ -211,13 +216,22 @@ def predict_volume_files(model, volumes, folder, names=None, **options):
         )
     folder = writable_folder(folder)
     for i, name in enumerate(volumes.names):
-        source = Path(volumes.images[i][0])
         predicted = predict_volume(model, volumes.image(i), **options)
-        ending = ".dcm" if source.is_dir() else volume_ending(source)
-        path = folder / f"{name}{DETACHED.get(ending, ending)}"
-        if source.is_dir():
-            classes = names or [str(number) for number in range(model.output_shape[-1])]
-            dicom.write_dicom_seg(predicted, path, source, classes)
-        else:
-            write_volume(predicted, path)
-        yield path, predicted
+        classes = names or [str(number) for number in range(model.output_shape[-1])]
+        yield write_like(volumes.images[i][0], predicted, folder, name, classes), predicted
+
+
+def write_like(source, predicted, folder, name, classes):
+    """Write a Volume of classes in the format of the file, or of the DICOM series, that was predicted.
+
+    Returns:
+        the path: the folder's, with the name and the format's ending.
+    """
+    source = Path(source)
+    ending = ".dcm" if source.is_dir() else volume_ending(source)
+    path = folder / f"{name}{DETACHED.get(ending, ending)}"
+    if source.is_dir():
+        dicom.write_dicom_seg(predicted, path, source, classes)
+    else:
+        write_volume(predicted, path)
+    return path

@@ -1,0 +1,160 @@
+"""Folders of volumes and masks for training: which cases train, validate and test, and what their classes are."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from thesis_lib import checks
+from thesis_lib.data.itk_files import KINDS
+from thesis_lib.data.nnunet import load_nnunet
+from thesis_lib.data.rasters import digest_of_file
+from thesis_lib.data.reading import in_words, same_form
+from thesis_lib.data.segmentation_folder import ENDINGS
+from thesis_lib.data.splits import HELD, counts
+from thesis_lib.data.volume_files import UnpackedVolumes, unpack, volume_folders
+from thesis_lib.data.volumes import volume_ending
+from thesis_lib.labels import IGNORE
+
+SEED = 0  # of the random split, the same for every training, so that all are tested on the same volumes
+
+
+@dataclass(frozen=True)
+class VolumeSplits:
+    """Disjoint training, validation and test volumes, unpacked, and the names of their classes.
+
+    Args:
+        train, validation, test: UnpackedVolumes.
+        files: dict from "train", "validation" and "test" to the VolumeFiles that they were read from.
+        class_names: the background's and the objects', in the order of the network's classes.
+        rule: how the cases were split, in words.
+    """
+
+    train: UnpackedVolumes
+    validation: UnpackedVolumes
+    test: UnpackedVolumes
+    files: dict
+    class_names: tuple
+    rule: str
+
+    @property
+    def num_classes(self):
+        return len(self.class_names)
+
+    @property
+    def volumes(self):
+        """Dict from the path of each volume, its first channel's, to its Volume, the training volumes first."""
+        found = {}
+        for part, files in self.files.items():
+            for i, paths in enumerate(files.images):
+                found[str(paths[0])] = getattr(self, part).image(i)
+        return found
+
+    @cached_property
+    def fingerprint(self):
+        """A digest of the classes and of all files' names and contents, in hexadecimal: the same for the same data."""
+        paths = []
+        for files in self.files.values():
+            for several in (*files.images, *files.masks.values()):
+                for path in map(Path, several):
+                    paths += sorted(path.iterdir()) if path.is_dir() else [path]
+        with ThreadPoolExecutor() as pool:
+            contents = list(pool.map(digest_of_file, paths))
+        found = [(path.parent.name, path.name, content) for path, content in zip(paths, contents)]
+        sizes = [len(files) for files in self.files.values()]
+        return hashlib.sha256(repr((self.class_names, sizes, found)).encode()).hexdigest()
+
+
+def holds_volumes(root):
+    """Whether a folder holds volumes, not images: nnU-Net's dataset.json, or volumes in images/.
+
+    Files that end with .tif are taken for images, unless dataset.json names them.
+    """
+    images = Path(root) / "images"
+    if not images.is_dir():
+        return (Path(root) / "dataset.json").is_file() and not (Path(root) / "train").is_dir()
+    visible = [path for path in images.iterdir() if not path.name.startswith(".")]
+    endings = {volume_ending(path) for path in visible}
+    if endings & {*KINDS, ".dcm"}:
+        return True
+    return not endings & set(ENDINGS) and any(path.is_dir() for path in visible)
+
+
+def load_volume_splits(root, into):
+    """Read a data set of nnU-Net's layout, or a folder with images/ and masks/ that hold volumes, and unpack it.
+
+    Masks of further annotators lie in `masks_NAME/`; the plain ones may then be missing. They hold class numbers, and
+    255 where the class is unknown. nnU-Net's test cases test where they have masks; 15% of the training cases, at
+    random, then validate. Else the training cases are split 70 / 15 / 15% at random. The split is always the same.
+
+    Args:
+        root: the folder.
+        into: folder of the unpacked arrays, see `unpack`.
+
+    Returns:
+        VolumeSplits.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the folder or the file, as `load_nnunet`, `volume_folders` and `unpack`;
+            or if there are fewer than three volumes, two classes, or structures that overlap.
+    """
+    root = checks.path("root", root)
+    if (root / "images").is_dir():
+        test, class_names = None, None
+        train = volume_folders(root / "images", _mask_folders(root), ignore=IGNORE)
+    else:
+        data = load_nnunet(root)
+        if data.regions:
+            raise ValueError(
+                f"data must have classes that exclude each other; {root}/dataset.json has structures that overlap, "
+                f"{in_words(list(data.regions))}: see VolumePatches(regions=...)"
+            )
+        train, class_names, test = data.train, data.classes, data.test if data.test.masks else None
+    least = 3 if test is None else 2
+    if len(train) < least:
+        beside = "" if test is None else " beside nnU-Net's test cases"
+        raise ValueError(
+            f"data must hold {least} volumes or more{beside}, as some validate; {root} holds {in_words(train.names)}"
+        )
+    order = np.random.default_rng(SEED).permutation(len(train))
+    if test is None:
+        sizes, rule = counts(len(train)), f"70 / 15 / 15% at random, seed {SEED}"
+    else:
+        held = max(round(len(train) * HELD), 1)
+        sizes, rule = (len(train) - held, held), f"nnU-Net's test cases; 15% validate at random, seed {SEED}"
+    parts = [_chosen(train, sorted(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
+    files = dict(zip(("train", "validation", "test"), parts if test is None else [*parts, test]))
+    unpacked = {part: unpack(several, into) for part, several in files.items()}
+    return VolumeSplits(**unpacked, files=files, class_names=class_names or _numbers(root, unpacked), rule=rule)
+
+
+def _mask_folders(root):
+    """{annotator: folder}, "" for the plain masks."""
+    named = [path for path in sorted(root.glob("masks_?*")) if path.is_dir()]
+    folders = {same_form(path.name.removeprefix("masks_")): path for path in named}
+    return folders if folders and not (root / "masks").is_dir() else {"": root / "masks", **folders}
+
+
+def _chosen(volumes, numbers):
+    """The volumes of these numbers."""
+
+    def of(paths):
+        return tuple(paths[number] for number in numbers)
+
+    masks = {annotator: of(paths) for annotator, paths in volumes.masks.items()}
+    return replace(volumes, names=of(volumes.names), images=of(volumes.images), masks=masks)
+
+
+def _numbers(root, parts):
+    """Names of the classes 0 to the highest number in any mask."""
+    highest = 0
+    for volumes in parts.values():
+        for annotator in volumes.masks:
+            for mask in volumes.drawn_by(annotator):
+                highest = max(highest, *(int(plane[plane != IGNORE].max(initial=0)) for plane in mask))
+    if not highest:
+        raise ValueError(f"masks in {root} must hold the numbers of two classes or more, 0, 1, ...; got 0 alone")
+    return tuple(map(str, range(highest + 1)))

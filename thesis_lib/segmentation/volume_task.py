@@ -1,0 +1,244 @@
+"""A folder of volumes and masks as a segmentation task: patches to train on, scores of whole volumes in mm."""
+
+import math
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from thesis_lib import checks
+from thesis_lib.annotation.geometry import shift_boundaries
+from thesis_lib.data.partly_labelled import check_labelled
+from thesis_lib.data.patches import VolumePatches, sides
+from thesis_lib.data.volume_files import UnpackedVolumes
+from thesis_lib.data.volume_splits import load_volume_splits
+from thesis_lib.data.volumes import SPACING_TOLERANCE, Volume
+from thesis_lib.files import whole, writable_folder, write_arrays
+from thesis_lib.labels import IGNORE
+from thesis_lib.metrics import calibration, overlap
+from thesis_lib.segmentation.drawn_rasters import DrawnRasters
+from thesis_lib.segmentation.prediction import of_objects, together
+from thesis_lib.segmentation.scores import Scores
+from thesis_lib.segmentation.settings import SHORTEST
+from thesis_lib.segmentation.volume_prediction import predict_volume, slabs_of_volume, write_like
+from thesis_lib.targets.smoothing import adjacency
+
+PATCH = 64  # voxels, the longest side of the patches where `crop` is left out
+VALIDATING = 16  # patches of each validation volume, or fewer where they are small
+
+
+class SamePatches(VolumePatches):
+    """The same patches in every epoch, for validation."""
+
+    def on_epoch_end(self):
+        """Keep them."""
+
+
+@dataclass(frozen=True)
+class MovedVolumes:
+    """Unpacked volumes whose masks are without their annotators' biases; moved masks lie beside the unpacked ones.
+
+    Args:
+        volumes: UnpackedVolumes.
+        biases: dict from an annotator's name to the bias, mm.
+        background: its class.
+    """
+
+    volumes: UnpackedVolumes
+    biases: dict
+    background: int
+
+    def __post_init__(self):
+        for annotator in self.masks:
+            for i in range(len(self)):
+                path = self._path(i, annotator)
+                if not path.is_file():
+                    mask = self.volumes.mask(i, annotator)
+                    moved = shift_boundaries(mask.values, -self.biases[annotator], self.background, mask.spacing)
+                    with whole(path) as partial:
+                        np.save(partial, moved)
+
+    def __len__(self):
+        return len(self.volumes)
+
+    @property
+    def masks(self):
+        return tuple(self.biases)
+
+    def image(self, i):
+        return self.volumes.image(i)
+
+    def mask(self, i, annotator):
+        moved = np.load(self._path(i, annotator), mmap_mode="r")
+        return self.volumes.mask(i, annotator).with_values(moved)
+
+    def _path(self, i, annotator):
+        return self.volumes.folders[i] / f"moved_{self.background}_{self.biases[annotator]!r}_{annotator}.npy"
+
+
+class VolumeTask(DrawnRasters):
+    """What a `Run` needs of a folder of volumes and masks; all lengths are in mm.
+
+    Args:
+        run: Run.
+        base: a VolumeTask of the same data, which this one asks for all that it has read or measured.
+    """
+
+    def read(self):
+        return load_volume_splits(self.run.data_path, self.run.folder / "unpacked")
+
+    @property
+    def class_names(self):
+        return self.splits.class_names
+
+    @cached_property
+    def spacing(self):
+        """mm along depth, height and width, to which patches are resampled, or that all volumes have."""
+        if self.run.spacing is not None:
+            return tuple(self.run.spacing)
+        volumes = self.splits.volumes
+        for name, volume in volumes.items():
+            first, shared = next((other, one.spacing) for other, one in volumes.items())
+            if not np.allclose(volume.spacing, shared, rtol=SPACING_TOLERANCE, atol=0):
+                raise ValueError(
+                    "spacing must be given, mm along depth, height and width, as volumes have several; "
+                    f"got None, {shared} of {first} and {volume.spacing} of {name}"
+                )
+        return shared
+
+    @property
+    def scale(self):
+        return self.run.scale or "standard"
+
+    @cached_property
+    def image_shape(self):
+        """Of the network's volumes: (None, None, None, C)."""
+        channels = {}
+        for name, volume in self.splits.volumes.items():
+            channels.setdefault(volume.values.shape[3], name)
+        if len(channels) > 1:
+            found = ", ".join(f"{count} in {name}" for count, name in channels.items())
+            raise ValueError(f"volumes in {self.run.data} must have one number of channels; got {found}")
+        return (None, None, None, *channels)
+
+    @cached_property
+    def size(self):
+        """(D, H, W) of the patches, voxels."""
+        if self.run.crop is not None:
+            return sides("crop", self.run.crop, SHORTEST)
+        largest = np.max([self._extent(volume) for volume in self.splits.volumes.values()], 0)
+        return tuple(np.clip(largest, SHORTEST, PATCH).tolist())
+
+    def _extent(self, volume):
+        """Sides of a volume in voxels of the patches' spacing."""
+        return np.ceil(np.multiply(volume.shape, volume.spacing) / self.spacing - SPACING_TOLERANCE).astype(int)
+
+    def prepare(self):
+        """Check what a training would end by: the background, the number of labelled volumes; all files were read."""
+        checks.integer("background", self.background, 0, self.splits.num_classes - 1)
+        check_labelled(self.run, len(self.splits.train))
+
+    def adjacency(self):
+        """Counts of pairs of classes that touch, along all three axes."""
+        maps = (mask for name in self.annotators for mask in self.labelled.drawn_by(name))
+        return sum(
+            adjacency(np.moveaxis(one, axis, 0), self.splits.num_classes) for one in maps for axis in range(one.ndim)
+        )
+
+    def batches(self):
+        """(training batches, validation batches)."""
+        run, validation = self.run, self.splits.validation
+        parts = [math.prod(-(-self._extent(validation.image(i)) // self.size)) for i in range(len(validation))]
+        count = min(max(parts), VALIDATING)
+        by_judge = run.judge is None  # by the plain masks
+        return (
+            self._patches(VolumePatches, self._moved(self.labelled), self.annotators, run.crops_per_image),
+            self._patches(
+                SamePatches,
+                validation if by_judge else self._moved(validation),
+                [""] if by_judge else self.annotators,
+                count,
+                mirror=(),
+            ),
+        )
+
+    def _moved(self, volumes):
+        """Volumes to learn from, without the annotators' biases."""
+        return volumes if self.transform is None else MovedVolumes(volumes, self.biases, self.background)
+
+    def _patches(self, kind, volumes, annotators, count, **options):
+        run = self.run
+        options |= {"spacing": self.spacing, "scale": self.scale, "background": self.background}
+        options["workers"] = run.workers or os.cpu_count()
+        return kind(volumes, self.size, run.batch_size, run.seed, count, annotators, **options)
+
+    @property
+    def _prediction(self):
+        return {"size": self.size, "spacing": self.spacing, "scale": self.scale}
+
+    def probabilities(self, network, volume):
+        """float32 (D, H, W, K) of a Volume of any size, on its own grid."""
+        checks.instance("image where the data are volumes", volume, Volume, "a data.Volume")
+        slabs = slabs_of_volume(network, volume, **self._prediction)
+        return np.concatenate([probabilities.copy() for _, probabilities in slabs])
+
+    def predict(self, network, volume):
+        """Volume of the most probable classes, uint8, on the grid of a Volume of any size."""
+        checks.instance("image where the data are volumes", volume, Volume, "a data.Volume")
+        return predict_volume(network, volume, **self._prediction)
+
+    def annotator_scores(self, annotator):
+        """DataFrame with the scores of an annotator's masks of the test volumes, as if a network had predicted them."""
+        test, rows = self.splits.test, {}
+        for i, name in enumerate(self.splits.files["test"].names):
+            drawn = test.mask(i, annotator)
+            objects = (drawn.values != self.background) & (drawn.values != IGNORE)
+            rows[name] = self._of_objects(test.mask(i, self.judge), objects)
+        return pd.DataFrame(rows).T.rename_axis("volume")
+
+    def _of_objects(self, mask, objects):
+        return of_objects(mask.values, objects, self.background, self.run.tolerance, mask.spacing)
+
+    def score(self, network, folder):
+        """`Scores` on the test volumes; writes the classes of each into `folder/test`, in the format of its file.
+
+        Each volume is compared with its mask on its own grid: log_loss (nats), brier and ece over its voxels, mean_dice
+        over the classes of objects, and of everything but the background, where its probability is at least one half,
+        iou, dice, surface_distance and hausdorff95 (mm), surface_dice, boundary_bias (mm) and volume_ratio. With a
+        judge, the row also holds scores_of_annotators, those of the others who drew the test volumes, and biases, mm,
+        taken out of the masks to learn from.
+        """
+        into, test, files = writable_folder(Path(folder) / "test"), self.splits.test, self.splits.files["test"]
+        rows, total = {}, 0
+        for i, name in enumerate(files.names):
+            volume, mask = test.image(i), test.mask(i, self.judge)
+            classes, objects, pixels = self._predicted(network, volume, mask)
+            counts = overlap.confusion(mask.values[None], classes[None], self.splits.num_classes)
+            total = total + counts
+            mean_dice = overlap.from_confusion(counts, self.background)["mean_dice_foreground"]
+            rows[name] = {"mean_dice": mean_dice, **self._of_objects(mask, objects), **pixels}
+            write_like(files.images[i][0], volume.with_values(classes), into, name, list(self.class_names))
+        images = pd.DataFrame(rows).T.rename_axis("volume")
+        row = {**images.mean().to_dict(), "spacing": list(self.spacing), "split": self.splits.rule}
+        if self.run.judge is not None:
+            others = [name for name in test.masks if name != self.judge]
+            row["scores_of_annotators"] = {name: self.annotator_scores(name).mean().to_dict() for name in others}
+            row["biases"] = self.biases
+        write_arrays(Path(folder) / "scenes.npz", volume=images.index.to_numpy(str), **dict(images))
+        of_classes = overlap.from_confusion(total)
+        columns = {name: of_classes[f"class_{name}"] for name in ("iou", "dice", "accuracy")}
+        return Scores(row, images, pd.DataFrame(columns, index=pd.Index(self.class_names, name="class")))
+
+    def _predicted(self, network, volume, mask):
+        """Classes (D, H, W), where objects have a probability of one half or more, and the scores over voxels."""
+        classes, objects = np.empty(volume.shape, np.uint8), np.empty(volume.shape, bool)
+        scores = []
+        for first, probabilities in slabs_of_volume(network, volume, **self._prediction):
+            planes = slice(first, first + len(probabilities))
+            classes[planes] = probabilities.argmax(-1)
+            objects[planes] = probabilities[..., self.background] <= 0.5
+            scores.append(calibration.scores(mask.values[None, planes], probabilities[None]))
+        return classes, objects, together(scores)
