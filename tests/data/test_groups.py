@@ -116,6 +116,16 @@ def test_a_split_that_cannot_be_is_named(tmp_path, rows, message):
         load_images(tmp_path)
 
 
+@pytest.mark.parametrize("column", ["Group", "SPLIT"])
+def test_a_column_with_other_capitals_is_not_passed_over(tmp_path, column):
+    rows = [f"{i:02}.png,{'ab'[i % 2]},{('train', 'val', 'test')[i % 3]}\n" for i in range(12)]
+    table_of(tmp_path, range(12), f"file,label,{column}\n" + "".join(rows))
+    kind = column.lower()
+    with pytest.raises(ValueError, match=f"must call the column '{kind}', or {kind}_column must .*; got '{column}'"):
+        load_images(tmp_path)
+    assert len(load_images(tmp_path, **{f"{kind}_column": None}).train) == 8
+
+
 def test_folders_of_classes_have_groups_too(tmp_path):
     for i in range(24):
         (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
@@ -172,6 +182,8 @@ def test_groups_and_parts_of_rasters_are_read_from_a_table(tmp_path):
     assert numbers(load_segmentation_folder(tmp_path)) == [list(range(2, 20)), [0], [1]]
     for wrong, message in {
         "file,patient\n": "must have the columns file, and group or split; got file, patient",
+        "file,group\n00.png,Smith, Ann\n": "row 2: there must be no more than 2 values; got '00.png,Smith,Ann'",
+        "file,group,Split\n00.png,a,train\n": "must call the column 'split'; got 'Split'",
         "file,group\n77.png,a\n": "row 2: file must name one image, once; got '77.png', 0 images",
         "file,group\n00.png,a\n00,a\n": "row 3: file must name one image, once; got '00', twice",
         "file,group\n00.png,a\n": r"must have a row for each image; got none of images/01.png \(19 such",

@@ -197,6 +197,10 @@ def test_batches_of_other_arrays_are_refused(images, labels, message):
             "mine.npz is not a readable NumPy file of numbers",
         ),
         (
+            {"images": ZEROS, "labels": ZEROS, "class_names": ["a", "a"]},
+            "mine.npz: class_names must all be different; got",
+        ),
+        (
             {"images": ZEROS, "labels": ZEROS, "class_names": "ab"},
             "mine.npz: class_names must be a one-dimensional array of texts",
         ),

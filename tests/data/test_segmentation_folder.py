@@ -127,6 +127,15 @@ def test_pixels_of_no_class_are_warned_of_where_no_table_says_so(tmp_path):
         assert load_segmentation_folder(folder_of_masks(tmp_path, masks)).num_classes == 2
 
 
+def test_masks_that_were_resized_with_smooth_edges_do_not_become_hundreds_of_classes(tmp_path):
+    disc = Image.fromarray(np.uint8(255 * (((np.indices((40, 40)) - 20) ** 2).sum(0) < 120)))
+    masks = np.stack([np.asarray(disc.resize((97, 97), Image.Resampling.BILINEAR))] * 3)
+    with pytest.raises(ValueError, match=r"at most 64 class numbers unless .*csv.* lists .*; got \d+ from 0 to 254"):
+        load_segmentation_folder(folder_of_masks(tmp_path, masks))
+    write_table(tmp_path, "name\n" + "".join(f"{k}\n" for k in range(255)))
+    assert load_segmentation_folder(tmp_path).num_classes == 255
+
+
 def test_all_damaged_files_of_all_parts_are_named_at_once(folder):
     heads = [folder / "train" / "scene0.png", folder / "test_labels" / "scene1.tiff"]
     for path in heads:

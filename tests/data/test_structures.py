@@ -52,7 +52,7 @@ def test_regions_that_are_none_are_named(regions):
 
 
 def test_labels_that_are_no_class_maps_are_named():
-    for labels in ([0, 1], [[0.5]], [[-1]], np.zeros((1, 1, 1, 1, 1), int)):
+    for labels in ([0, 1], [[0.5]], [[-1]], np.zeros((1, 1, 1, 1, 1), int), np.zeros((1, 1, 0, 4), int)):
         with pytest.raises(ValueError, match="labels must"):
             structures(labels, REGIONS)
     with pytest.raises(ValueError, match="regions must be a dict from names of structures"):

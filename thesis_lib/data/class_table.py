@@ -10,6 +10,7 @@ from thesis_lib.data.csv_table import read_csv_table
 from thesis_lib.data.reading import known_name, table_bytes
 from thesis_lib.labels import IGNORE
 
+MOST_UNLISTED = 64  # classes that need no list; masks of 0 and 255 that were resized hold more numbers
 BAND = 1 << 20  # pixels that are looked up at a time: a whole raster would need 20 bytes a pixel
 
 
@@ -175,7 +176,8 @@ def numbered_classes(name, numbers, listed_in):
         ClassTable; at least two classes.
 
     Raises:
-        ValueError: if most numbers up to the highest do not occur: 0, 127 and 254, for example, are colours.
+        ValueError: if most numbers up to the highest do not occur: 0, 127 and 254, for example, are colours. If they
+            are more than 64: the edges of resized masks hold every grey between 0 and 255.
 
     Example:
         >>> numbered_classes("masks", [0, 1, 3], "label_class_dict.csv").names
@@ -183,6 +185,11 @@ def numbered_classes(name, numbers, listed_in):
     """
     numbers = sorted({int(number) for number in numbers})
     count = max([1, *numbers]) + 1
+    if len(numbers) > MOST_UNLISTED:
+        raise ValueError(
+            f"{name} must hold at most {MOST_UNLISTED} class numbers unless {listed_in} lists the classes; got "
+            f"{len(numbers)} from {numbers[0]} to {numbers[-1]}, as masks do that were resized with smooth edges"
+        )
     if 2 * len(numbers) < count and count > 2:
         some = ", ".join(map(str, numbers[:12])) + (", ..." if len(numbers) > 12 else "")
         raise ValueError(

@@ -60,6 +60,16 @@ def read_csv_table(content):
     return names, cells.iloc[1:]
 
 
+def check_widths(name, head, rows):
+    """Raise for the first row of a table `name` that has more values than columns: a comma in it may lack quotes."""
+    too_long = rows[(rows.iloc[:, len(head) :] != "").any(axis=1)]
+    if len(too_long):
+        raise ValueError(
+            f"{name}, row {too_long.index[0]}: there must be no more than {len(head)} values; "
+            f"got {','.join(too_long.iloc[0]).rstrip(',')!r}"
+        )
+
+
 def _widest(text):
     """Number of cells of the widest row, whose quoted cells may hold commas and line breaks."""
     try:

@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 from scipy.sparse import coo_array, csgraph
 
-from thesis_lib.data.csv_table import read_csv_table
+from thesis_lib.data.csv_table import check_widths, read_csv_table
 from thesis_lib.data.reading import attempt
 
 TABLE = "groups.csv"
@@ -211,6 +211,13 @@ def parts_of(name, splits):
     return parts
 
 
+def check_spelling(name, head, column, hint=""):
+    """Raise if a table has no such optional column, but one spelt with other capitals, which would not count."""
+    other = [one for one in head if one.lower() == column]
+    if other and column not in head:
+        raise ValueError(f"{name} must call the column {column!r}{hint}; got {other[0]!r}")
+
+
 def read_groups(name, content, known):
     """A table groups.csv with a row for each image: columns file, and group or split or both.
 
@@ -230,6 +237,9 @@ def read_groups(name, content, known):
         raise ValueError(f"{name} must be a CSV table in UTF-8: {error}") from error
     if head.count("file") != 1 or not {"group", "split"} & set(head) or len(head) != len(set(head)):
         raise ValueError(f"{name} must have the columns file, and group or split; got {', '.join(head)}")
+    for column in ("group", "split"):
+        check_spelling(name, head, column)
+    check_widths(name, head, rows)
     images = {}
     for i, names in enumerate(known):
         for one in names:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from thesis_lib import checks
 from thesis_lib.data import archive, groups, image_io
-from thesis_lib.data.csv_table import read_csv_table
+from thesis_lib.data.csv_table import check_widths, read_csv_table
 from thesis_lib.data.near_duplicates import look
 from thesis_lib.data.reading import as_name, attempt, hint_of_papermill, in_words, item_numbers, within
 
@@ -226,6 +226,9 @@ def _columns(name, content, columns):
         head, rows = read_csv_table(content)
     except ValueError as error:
         raise ValueError(f"{name} must be a CSV table in UTF-8: {error}") from error
+    for kind in OPTIONAL:
+        if columns[kind] == kind:
+            groups.check_spelling(name, head, kind, f", or {kind}_column must name it or be None")
     columns = {
         kind: column
         for kind, column in columns.items()
@@ -240,12 +243,7 @@ def _columns(name, content, columns):
             )
     if rows.empty:
         raise ValueError(f"{name} must name at least one image; it has no rows")
-    too_long = rows[(rows.iloc[:, len(head) :] != "").any(axis=1)]
-    if len(too_long):
-        raise ValueError(
-            f"{name}, row {too_long.index[0]}: there must be no more than {len(head)} values; "
-            f"got {','.join(too_long.iloc[0]).rstrip(',')!r}"
-        )
+    check_widths(name, head, rows)
     rows = pd.DataFrame({kind: rows[head.index(column)] for kind, column in columns.items()})
     rows["file"] = rows["file"].map(lambda file: str(PurePosixPath(archive.compared(file))) if file else "")
     if "split" in rows:

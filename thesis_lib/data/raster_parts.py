@@ -72,7 +72,7 @@ def _some(images, masks, numbers):
 def all_parts(root, files):
     """(images, {annotator: masks}) of all parts together, with the annotators who drew every image."""
     images = [path for part, _ in files.values() for path in part]
-    names = [path.stem for path in images]
+    names = [same_form(path.stem) for path in images]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(

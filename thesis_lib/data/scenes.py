@@ -164,4 +164,6 @@ def _class_names(path):
         return ()
     if names.ndim != 1 or names.dtype.kind not in "US":
         raise ValueError(f"{path}: class_names must be a one-dimensional array of texts; got {names!r}")
+    if len(set(names.tolist())) < len(names):
+        raise ValueError(f"{path}: class_names must all be different; got {names.tolist()!r}")
     return tuple(str(name) for name in names)

@@ -26,7 +26,7 @@ def structures(labels, regions):
         array([[  0,   0,   1, 255]], dtype=uint8)
     """
     labels = checks.array("labels", labels)
-    planes = labels.reshape((-1, *labels.shape[2:])) if labels.ndim == 4 else labels
+    planes = np.concatenate(labels) if labels.ndim == 4 and labels.size else labels
     checks.label_maps("labels", planes, ignore=IGNORE)
     channels = [np.isin(labels, numbers) for numbers in checked_regions("regions", regions).values()]
     found = np.stack(channels, -1).astype(np.uint8)
