@@ -287,13 +287,14 @@ class Settings:
             raise ValueError(f"resnet_depth must be 18, 50 or 101; got {self.resnet_depth!r}")
         symmetric(self.width, self.depth)
         tiles.check(self.tile, self.margin, max(self.margin, 1))
+        is_there = self.is_named or self.data_path.exists()
         if self.has_volumes:
             self._check_of_volumes()
         elif self.is_folder:
             parameters.refuse(self, (*OF_SCENES, *OF_VOLUMES), "where the data are a folder of images and masks")
-        elif self.is_named or self.data_path.exists():  # else reading the data says what is accepted
+        elif is_there:  # else reading the data says what is accepted
             parameters.refuse(self, (*OF_RASTERS, *OF_VOLUMES), "where the data are scenes")
-        if isinstance(self.crop, list) and self.data_path.exists() and not self.has_volumes:
+        if isinstance(self.crop, list) and is_there and not self.has_volumes:
             raise ValueError(f"crop must be one number where the data are no volumes; got {self.crop!r}")
         if self.folds is None:
             parameters.refuse(self, ["fold"], "without folds")

@@ -57,9 +57,9 @@ class MovedVolumes:
                 path = self._path(i, annotator)
                 if not path.is_file():
                     mask = self.volumes.mask(i, annotator)
-                    moved = shift_boundaries(mask.values, -self.biases[annotator], self.background, mask.spacing)
+                    bias, place = self.biases[annotator], (self.background, mask.spacing)
                     with whole(path) as partial:
-                        np.save(partial, moved)
+                        np.save(partial, shift_boundaries(mask.values[None], -bias, *place)[0])
 
     def __len__(self):
         return len(self.volumes)
