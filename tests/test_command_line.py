@@ -1,5 +1,6 @@
 """The command `thesis`, as a person types it: output, errors of a line, exit codes."""
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -102,4 +103,36 @@ def test_unknown_settings_are_a_line_and_settings_without_a_value_are_wrong_usag
     code, _, err = typed("annotators", folder, "--set", "widht=3")
     assert code == 1 and "'widht'" in err and len(err.splitlines()) == 1
     assert typed("annotators", folder, "--set", "width")[0] == 2
+    code, _, err = typed("annotators", folder, "--set", "width=2", "--set", "width=4")
+    assert code == 2 and "width must be given once" in err
+
+
+@pytest.mark.parametrize("name", ["data", "output", "objective"])
+def test_a_setting_that_has_an_argument_of_its_own_is_refused(folder, tmp_path, name):
+    code, _, err = typed("train", folder, "--output", tmp_path / "out", "--set", f"{name}=shift")
+    assert code == 1 and f"{name} must be no setting" in err and not (tmp_path / "out").exists()
+
+
+def test_an_unknown_objective_is_a_line_before_any_training(folder, tmp_path):
+    words = ["--output", tmp_path / "out", "--objective", "one_hot_dice", "--objective", "shft"]
+    code, _, err = typed("train", folder, *words)
+    assert code == 1 and "objectives must be one of" in err and "got 'shft'" in err and not (tmp_path / "out").exists()
+
+
+def test_no_prediction_replaces_one_of_the_files(trained, tmp_path):
+    for name in ("a.png", "a_classes.png"):
+        save(tmp_path / name, np.zeros((SIDE, SIDE)))
+    before, model = (tmp_path / "a_classes.png").read_bytes(), trained[1] / "one_hot_dice" / "best.keras"
+    code, _, err = typed("predict", model, tmp_path / "a.png", tmp_path / "a_classes.png", "--output", tmp_path)
+    assert code == 1 and "replaces one of FILES" in err and (tmp_path / "a_classes.png").read_bytes() == before
+
+
+def test_more_classes_than_a_class_image_holds_are_refused(tmp_path):
+    network = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(300, 1)])
+    network.save(tmp_path / "many.keras")
+    save(tmp_path / "a.png", np.zeros((SIDE, SIDE)))
+    code, _, err = typed("predict", tmp_path / "many.keras", tmp_path / "a.png", "--output", tmp_path, "--tile", 96)
+    assert code == 1 and "MODEL must be a network of 2 to 255 classes" in err and "got 300" in err
+    code, _, err = typed("predict", tmp_path / "many.keras", tmp_path / "a.png", "--output", "/dev/null")
+    assert code == 1 and err.startswith("error: output folder must be a folder one can write to; got '/dev/null'")
     assert typed("train")[0] == 2

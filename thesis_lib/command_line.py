@@ -136,7 +136,14 @@ def predict(model, files, output, background, classes, tile):
 
     from thesis_lib import segmentation  # noqa: F401, registers the layers of its networks
     from thesis_lib.data import read_class_table
+    from thesis_lib.files import writable_folder
 
+    given = {path.resolve() for path in files}
+    lost = [path for stem in files for path in _predicted(stem, output) if path.resolve() in given]
+    if lost:
+        raise ValueError(
+            f"--output must be a folder where no prediction replaces one of FILES; got {lost[0]} among them"
+        )
     names = [path.stem for path in files]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -146,7 +153,7 @@ def predict(model, files, output, background, classes, tile):
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"MODEL must be a network that Keras saved; {model} cannot be read: {error}") from None
     table, failed = classes and read_class_table(classes), False
-    output.mkdir(parents=True, exist_ok=True)
+    writable_folder(output)
     with click.progressbar(files, label="predicted", file=sys.stderr) as bar:
         for path in bar:
             try:
@@ -210,6 +217,8 @@ def _settings(texts):
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"must be NAME=VALUE; got {text!r}", param_hint="--set")
+        if name in found:
+            raise click.BadParameter(f"{name} must be given once; got it twice", param_hint="--set")
         try:
             found[name] = yaml.safe_load(value)
         except yaml.YAMLError as error:
@@ -242,12 +251,15 @@ def _predict(network, path, output, background, table, tile):
     import numpy as np
 
     from thesis_lib.data import read_image, write_image
+    from thesis_lib.labels import IGNORE
     from thesis_lib.segmentation import bands
 
     image = read_image(path)
     parts = [part for _, part in bands(network, image, tile=tile, margin=16, blend=16, name=path)]
     probabilities = np.concatenate(parts)
-    classes, count = probabilities.argmax(-1).astype(np.uint8), probabilities.shape[-1]
+    classes, count = probabilities.argmax(-1), probabilities.shape[-1]
+    if count > IGNORE:
+        raise ValueError(f"MODEL must be a network of 2 to {IGNORE} classes, as 8-bit images hold; got {count}")
     if background >= count:
         raise ValueError(f"--background must be one of the network's {count} classes; got {background}")
     if table is not None and table.colours:
@@ -256,9 +268,15 @@ def _predict(network, path, output, background, table, tile):
         classes = table.to_picture(classes)
     elif count == 2:
         classes = 255 * classes
-    write_image(classes, output / f"{path.stem}_classes.png")
+    of_classes, of_probability = _predicted(path, output)
+    write_image(classes.astype(np.uint8), of_classes)
     foreground = np.rint(255 * (1 - probabilities[..., background])).astype(np.uint8)
-    write_image(foreground, output / f"{path.stem}_probability.png")
+    write_image(foreground, of_probability)
+
+
+def _predicted(path, output):
+    """The two files that are written for an image file."""
+    return [output / f"{path.stem}_{kind}.png" for kind in ("classes", "probability")]
 
 
 if __name__ == "__main__":

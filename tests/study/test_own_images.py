@@ -57,6 +57,19 @@ def test_a_picture_that_is_there_twice_is_noted(tmp_path):
     assert row["file"] == "images/scan03.png" and "same picture as scan00.png" in row["fault"] and not row["stops"]
 
 
+def test_links_that_lead_outside_are_named_and_not_read(tmp_path):
+    root, outside = write_discs(tmp_path / "data", count=3), tmp_path / "outside.png"
+    (root / "images" / "scan00.png").rename(outside)
+    (root / "images" / "scan00.png").symlink_to(outside)
+    assert own_files.faults(root)[["file", "fault", "stops"]].values.tolist() == [
+        ["images/scan00.png", f"is a link that leads outside {root}", True]
+    ]
+    (tmp_path / "secret").write_text("of nobody else's concern")
+    (root / "label_class_dict.csv").symlink_to(tmp_path / "secret")
+    with pytest.raises(ValueError, match=r"label_class_dict.csv is a link that leads outside"):
+        own_files.faults(root)
+
+
 def test_wrong_folders_are_refused_in_one_sentence(tmp_path):
     with pytest.raises(Unusable, match="no such folder"):
         own_files.faults(tmp_path / "nowhere")

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 from thesis_lib import paths
 from thesis_lib.data.class_table import read_class_table
 from thesis_lib.data.image_io import read_image
-from thesis_lib.data.reading import attempt, same_form
+from thesis_lib.data.reading import attempt, same_form, within
 from thesis_lib.data.segmentation_folder import ENDINGS, PARTS, TABLE
 
 LAYOUT = "images/ and masks_NAME/ for each annotator, or masks/"
@@ -89,16 +90,18 @@ def faults(data):
 
     Raises:
         Unusable: if there is no such folder, it is in neither layout, or not one image has a mask.
+        ValueError: naming the table of classes, if it cannot be read or is a link that leads outside the folder.
 
     Example:
         >>> faults("sample_data/drawn_nuclei").empty
         True
     """
     root, rows, paired = own_folder(data), [], 0
-    mode = "colours" if (root / TABLE).exists() and read_class_table(root / TABLE).colours else "index"
+    has_table = (root / TABLE).exists() or (root / TABLE).is_symlink()
+    mode = "colours" if has_table and read_class_table(within(root, root / TABLE)).colours else "index"
     seen, drawn = {}, []
     for part in parts(data):
-        images = _by_name(part.images, rows)
+        images = _by_name(root, part.images, rows)
         read = {name: _read(path, "RGB", rows) for name, path in images.items()}
         for name, array in read.items():
             if array is not None:
@@ -106,7 +109,7 @@ def faults(data):
                 if other != images[name]:
                     rows.append((images[name], f"is the same picture as {other.name}: they stay together", False))
         for folder in part.masks.values():
-            masks = _by_name(folder, rows)
+            masks = _by_name(root, folder, rows)
             rows += [
                 (images[name], f"has no mask in {folder.name}/", True) for name in sorted(set(images) - set(masks))
             ]
@@ -135,8 +138,8 @@ def refuse(table, most=3):
         raise Unusable(f"{named}; and {more} more" if more > 0 else named)
 
 
-def _by_name(folder, rows):
-    """Image files of a folder by their names without endings; adds to `rows` where two have one name."""
+def _by_name(root, folder, rows):
+    """Image files of a folder by their names without endings; adds to `rows` those of one name, and links out."""
     found = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
@@ -144,6 +147,9 @@ def _by_name(folder, rows):
             if name in found:
                 rows.append((path, f"has the name of {found[name].name}, up to the ending", True))
             found.setdefault(name, path)
+            _, error = attempt(partial(within, root), path)
+            if error is not None:
+                rows.append((path, str(error).removeprefix(f"{path} "), True))
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from thesis_lib import parameters
+from thesis_lib import checks, parameters
 from thesis_lib.annotation import empirical_bayes
 from thesis_lib.annotation.advice import USUAL, Advice, advice
 from thesis_lib.annotation.prior import BoundaryPrior
@@ -30,6 +30,7 @@ CROPS = 240  # in an epoch, unless there are more images
 DEPTH = 3  # poolings of the U-Net
 BOOTSTRAP = 100  # resamples of the images for the interval of the error
 SCORES = {"dice": "Dice", "surface_distance": "distance of the outlines, px", "surface_dice": "surface Dice"}
+APART = {"data": "the folder", "output": "the output folder", "objective": "what is chosen to train with"}
 ALONE = (
     "One annotator drew these masks, so nobody can tell how far off they are. "
     "Masks by a second person, in masks_NAME/, would show it"
@@ -45,7 +46,7 @@ def open_folder(data, output="reports/own_images", *given):
     Args:
         data: folder of images and masks.
         output: folder of all files that are written.
-        given: mappings of fields of `segmentation.Run` that shall differ.
+        given: mappings of fields of `segmentation.Run` that shall differ, but for data, output and objective.
 
     Returns:
         Run, of one-hot + soft Dice.
@@ -73,6 +74,9 @@ def open_folder(data, output="reports/own_images", *given):
             **_people(data),
         }
         named = {name for one in given if isinstance(one, dict) for name in one}
+        if named & set(APART):
+            name = min(named & set(APART))
+            raise ValueError(f"{name} must be no setting: {APART[name]} says it")
         if any(isinstance(one, dict) and one.get("network", "unet") != "unet" for one in given):
             named.add("depth")  # of the U-Net alone
         run = parameters.create(Run, {name: value for name, value in own.items() if name not in named}, *given)
@@ -189,9 +193,14 @@ def train(run, objectives, watch=None, reuse=False):
 
     Returns:
         dict from an objective to its trained Run.
+
+    Raises:
+        ValueError: before any training, if objectives are no list of such names.
     """
     trained = {}
-    for objective in objectives:
+    for objective in checks.listed("objectives", objectives, str, "a list of names of objectives"):
+        checks.one_of("objectives", objective, OBJECTIVES)
+    for objective in dict.fromkeys(objectives):
         changes = {"objective": objective, "output": f"{run.output}/{objective}"}
         if "prior" in OBJECTIVES[objective].needs and run.prior is None and run.prior_sigma is None:
             changes["prior"] = "population"
