@@ -269,7 +269,9 @@ class Run(Settings):
         if self.has_volumes:
             others = [name for name in NOT_OF_VOLUMES if name not in ("method", "network")]
         given = {name: value for name, value in asdict(self).items() if name not in (*others, "output")}
-        given |= {"prior": self.prior_kind, "consistency_weight": self.weight}
+        given["prior"] = self.prior_kind
+        if self.uses_unlabelled:
+            given["consistency_weight"] = self.weight
         row = {**given, **scores.row, "background": self.task.background, "reliability": scores.reliability}
         if self.states_prior:
             low, high = self.boundary_prior.sigma_interval()
