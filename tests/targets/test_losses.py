@@ -177,6 +177,10 @@ def test_every_objective_keeps_its_value_in_double_and_half_precision(name, floa
             "class_weights must be an array, its rows of one length",
         ),
         (lambda: ForwardLikelihood(PRIOR, [0.0, 0.0]), "class_weights must be .* not all 0"),
+        (
+            lambda: ForwardLikelihood(PRIOR, [1.0, 1e300]),
+            r"class_weights must be .* from 0 to 1e30.*; got \[1.0, 1e\+300\]",
+        ),
         (lambda: ForwardLikelihood(PRIOR, [1.0, float("nan")]), "class_weights must be a list of finite numbers"),
         (
             lambda: losses.class_weights("largest", [[0, 1], [1]], 2, 0),

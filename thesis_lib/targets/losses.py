@@ -88,9 +88,9 @@ def checked_weights(weights, name="class_weights", of="class"):
     """A user's weights of classes, or of others, as a tuple of floats, which can be saved; None stays None."""
     if weights is None:
         return None
-    what = f"a list of finite numbers, 0 or more and not all 0, one for each {of}"
+    what = f"a list of finite numbers from 0 to 1e30, not all 0, one for each {of}"
     found = checks.number_array(name, weights, what, low=0.0)
-    if found.ndim != 1 or not found.any():
+    if found.ndim != 1 or not found.any() or found.max() > 1e30:  # its product with a loss is a number
         raise ValueError(f"{name} must be {what}; got {weights!r}")
     return tuple(found.astype(float).tolist())
 
