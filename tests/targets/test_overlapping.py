@@ -113,6 +113,11 @@ PAIR = [CROSS_ENTROPY, CROSS_ENTROPY]
     "make, message",
     [
         (lambda: Overlapping([]), r"losses must be a keras.losses.Loss, or a list of one for each structure; got \[\]"),
+        (
+            lambda: Overlapping([CROSS_ENTROPY, keras.losses.BinaryCrossentropy(from_logits=True)]),
+            "losses must be on two classes, of Keras's own one of .*; got BinaryCrossentropy",
+        ),
+        (lambda: Overlapping(keras.losses.Dice()), "losses must be on two classes.*; got Dice"),
         (lambda: Overlapping("mse"), "losses must be a keras.losses.Loss; got 'mse'"),
         (lambda: Overlapping(PAIR, [1.0]), "weights must be one for each of the 2 losses; got 1"),
         (lambda: Overlapping(PAIR, [0.0, 0.0]), "weights must be a list of .* not all 0, one for each structure"),

@@ -17,6 +17,7 @@ ON_SOFT_LABELS = (
     keras.losses.CategoricalCrossentropy,
     keras.losses.CategoricalFocalCrossentropy,
 )
+OF_KERAS = (*ON_SOFT_LABELS[2:], keras.losses.SparseCategoricalCrossentropy)
 
 
 @keras.saving.register_keras_serializable("thesis_lib")
@@ -53,7 +54,7 @@ class Overlapping(MapLoss):
         is_list = isinstance(losses, (list, tuple))
         if is_list and not losses:
             raise ValueError(f"losses must be a keras.losses.Loss, or a list of one for each structure; got {losses!r}")
-        self.losses = [checked_loss("losses", loss) for loss in losses] if is_list else checked_loss("losses", losses)
+        self.losses = [_of_two_classes(loss) for loss in losses] if is_list else _of_two_classes(losses)
         self.weights = checked_weights(weights, "weights", "structure")
         if is_list and self.weights is not None and len(self.weights) != len(losses):
             raise ValueError(f"weights must be one for each of the {len(losses)} losses; got {len(self.weights)}")
@@ -105,3 +106,11 @@ class Overlapping(MapLoss):
         losses, load = config["losses"], keras.saving.deserialize_keras_object
         losses = [load(loss) for loss in losses] if isinstance(losses, list) else load(losses)
         return cls(**{**config, "losses": losses})
+
+
+def _of_two_classes(loss):
+    """A user's loss on two classes; others of Keras, such as the binary ones, would fail on the shapes in a step."""
+    if type(checked_loss("losses", loss)).__module__.startswith("keras.") and not isinstance(loss, OF_KERAS):
+        known = ", ".join(one.__name__ for one in OF_KERAS)
+        raise ValueError(f"losses must be on two classes, of Keras's own one of {known}; got {type(loss).__name__}")
+    return loss
