@@ -22,6 +22,14 @@ def test_padding_is_of_zeros_below_and_to_the_right():
     assert not padded[:, 13:].any() and not padded[:, :, 17:].any()
 
 
+@pytest.mark.parametrize("size", [(9, 7, 5), (7, 9)])
+def test_a_compiled_unet_pads_as_one_that_is_not_compiled(size):
+    model = unet(2, **symmetric(width=2, depth=1), image_shape=(*(None for _ in size), 1))
+    images = np.random.default_rng(0).uniform(0, 255, (1, *size, 1)).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(model(images))
+    np.testing.assert_allclose(model.predict_on_batch(images), expected, atol=1e-5)
+
+
 def test_a_network_for_any_size_gives_what_one_for_that_size_gives():
     keras.utils.set_random_seed(0)
     free = unet(3, **symmetric(2, 2))

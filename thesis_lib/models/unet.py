@@ -150,8 +150,10 @@ def unet(num_classes, encoder, centre, decoder, image_shape=(None, None, 1), dro
                 raise ValueError(f"{name} must have a kernel and a pooling for each of {axes} axes; got {one}")
     of_axes = LAYERS[axes]
     images = keras.Input(image_shape, name="images")
-    x = layers.Rescaling(1 / 255, name="rescale")(images)
-    x = PadToMultiple(_product(poolings, axes), name="pad")(x)
+    # Padding comes before what is no convolution: TensorFlow joins it to a convolution of volumes and then takes "same"
+    # for "valid" (oneDNN, on CPUs).
+    x = PadToMultiple(_product(poolings, axes), name="pad")(images)
+    x = layers.Rescaling(1 / 255, name="rescale")(x)
     skips = []
     for level, block in enumerate(encoder):
         x = _convolve(x, block, of_axes.convolution, f"encoder{level}")
