@@ -14,9 +14,9 @@ from thesis_lib.paths import REPOSITORY
 SMALLER = {"epochs=100": "epochs=1", "epochs=80": "epochs=1", "patience=80": "patience=1", "width=16": "width=2"}
 
 
-def executed(page, folder=None, **names):
-    """The names that the first block of Python in a guide leaves; its paths within the repository lie in a folder."""
-    code = re.search(r"```python\n(.*?)```", (REPOSITORY / "docs" / page).read_text(), re.DOTALL)[1]
+def executed(page, folder=None, block=0, **names):
+    """The names that a block of Python in a guide leaves; its paths within the repository lie in a folder."""
+    code = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / page).read_text(), re.DOTALL)[block]
     for usual, smaller in SMALLER.items():
         code = code.replace(usual, smaller)
     if folder is not None:
@@ -42,11 +42,20 @@ def write_nnunet(folder, of_classes):
     (folder / "dataset.json").write_text(json.dumps(about))
 
 
+def test_a_training_on_a_folder_of_nnunet(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("SimpleITK")
+    monkeypatch.setenv("THESIS_DATA", str(tmp_path))
+    write_nnunet(tmp_path / "nnUNet_raw" / "Dataset004_Hippocampus", {"background": 0, "organ": 1})
+    executed("volumes.md", tmp_path)
+    assert "hausdorff95" in capsys.readouterr().out
+    assert (tmp_path / "reports" / "hippocampus" / "test" / "c.nii.gz").is_file()
+
+
 def test_from_a_folder_of_nnunet_to_predictions(tmp_path, monkeypatch, capsys):
     pytest.importorskip("SimpleITK")
     monkeypatch.chdir(tmp_path)
     write_nnunet(tmp_path / "nnUNet_raw" / "Dataset004_Hippocampus", {"background": 0, "organ": 1})
-    executed("volumes.md")
+    executed("volumes.md", block=1)
     assert capsys.readouterr().out.strip().endswith("predicted/c.nii.gz")
     assert (tmp_path / "predicted" / "c.nii.gz").is_file()
 

@@ -96,6 +96,7 @@ SEGMENTATION = {
 ENTRIES = {
     "Volume": Entry(door.Volume, {**fields(VOLUME), "name": "it"}, fixed=("name",), nan=True),
     "Volume.with_values": Entry(VOLUME.with_values, {"values": LABELS}, nan=True),
+    "UnpackedVolumes.drawn_by": Entry(UNPACKED.drawn_by, {"annotator": ""}),
     "UnpackedVolumes.image": Entry(UNPACKED.image, {"i": 0}),
     "UnpackedVolumes.mask": Entry(UNPACKED.mask, {"i": 0, "annotator": ""}, as_stored),
     "VolumeFiles.image": Entry(FILES.image, {"i": 1}),
