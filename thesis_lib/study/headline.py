@@ -1,4 +1,4 @@
-"""What the project found, in three sentences and a table: when a training target pays, from the committed rows."""
+"""What the project found, in a few sentences and a table: when a training target pays, from the committed rows."""
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ VERDICTS = {"": "not significant", "better": "significantly better", "worse": "s
 
 
 def sentences(gains=None, differences=None, cases=None):
-    """When a target pays, in three sentences; in two where the committed rows are not here, as in an installed package.
+    """When a target pays, in a few sentences; in two where the committed rows are not here, as in an installed package.
 
     Args:
         gains: of `measured_gains`; None: those.
@@ -30,7 +30,7 @@ def sentences(gains=None, differences=None, cases=None):
         if not real_images.REFERENCE.is_dir():
             return said
         _, differences, cases = real_images.committed()
-    return [*said, _of_bias(differences, cases)]
+    return [*said, _of_more_images(real_images.committed_by_images()), _of_bias(differences, cases)]
 
 
 def table(gains=None):
@@ -87,6 +87,22 @@ def _where_it_does(gains):
     return (
         f"Where the error is {best['error_over_width']:.2f} of the width ({best['data']}), the target "
         f"“{_title(best['target'])}” raised Dice by {_interval(best)}, a significant gain."
+    )
+
+
+def _of_more_images(table):
+    """How the gain of the target that gains most grows with the number of labelled images."""
+    of_dice = table[table["metric"] == DICE]
+    best = of_dice.loc[of_dice["gain"].idxmax(), "target"]
+    part = of_dice[of_dice["target"] == best].sort_values("images")
+    most = part.iloc[-1]
+    few = part[part["mean"] >= most["mean_of_baseline"]].iloc[0]
+    points = ", ".join(f"{100 * gain:+.1f}" for gain in part["gain"])
+    numbers = ", ".join(map(str, part["images"]))
+    return (
+        f"With {numbers} training images the same gain is {points} points. That target reaches a Dice of "
+        f"{few['mean']:.3f} with {few['images']} images, {_title(USUAL)} {most['mean_of_baseline']:.3f} with "
+        f"{most['images']}."
     )
 
 

@@ -10,9 +10,11 @@ from thesis_lib.segmentation.run import Run
 from thesis_lib.study import markdown, segmentation_runs
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_results import read_differences
+from thesis_lib.study.segmentation_runs import TITLES
 from thesis_lib.study.segmentation_tables import in_words
 
 REFERENCE = REPOSITORY / "reports/reference/real_images"
+BY_IMAGES = REPOSITORY / "reports/reference/real_images_count"  # the same case with other numbers of training images
 HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
 MAIN = ("one_hot_dice", "one_hot", "shift", "one_hot_dice, bias taken out of labels")  # of the README's table
 BASELINES = ("one_hot_dice", "one_hot")  # what most people train with, and the loss that has no bias of its own
@@ -86,6 +88,7 @@ def families(rows, level=0.95, resamples=20000):
         Comparison(of_case, baseline, level, resamples, HEADLINE).differences.assign(baseline=baseline)
         for baseline in BASELINES
         for _, of_case in rows.groupby("case", sort=False)
+        if baseline in set(of_case["target"])
     ]
     return pd.concat(tables, ignore_index=True)
 
@@ -110,16 +113,33 @@ def gains_by_images(rows, few_and_many, level=0.95, resamples=20000):
     """Differences to one-hot + Dice by number of training images; more is better in every metric.
 
     Args:
-        rows: of `segmentation_runs.read`, of one case.
-        few_and_many: the same with other numbers of images.
+        rows: of `segmentation_runs.read`.
+        few_and_many: rows of one of their cases, with other numbers of images.
         level, resamples: of `Comparison`.
 
     Returns:
-        DataFrame as of `gains`, with the number of images instead of error_over_width.
+        DataFrame as of `gains`, with the number of images instead of error_over_width, and the means over seeds of the
+        target and of one-hot + Dice.
     """
-    tables = [families(part, level, resamples) for part in (rows, few_and_many)]
-    images = pd.concat([rows, few_and_many]).groupby("case")["scenes"].first().rename("images")
-    return _gains(pd.concat(tables), images)
+    alike = [rows[name].isin(few_and_many[name]) for name in ("data", "error", "target")]
+    rows = rows[np.logical_and.reduce(alike)]
+    differences = pd.concat([families(part, level, resamples) for part in (rows, few_and_many)], ignore_index=True)
+    both = pd.concat([rows, few_and_many])
+    table = _gains(differences, both.groupby("case")["train_scenes"].first().rename("images"))
+    means = both.groupby(["case", "target"])[list(HEADLINE)].mean()
+    of_target = [means.loc[(row.case, row.target), row.metric] for row in table.itertuples()]
+    of_baseline = [means.loc[(row.case, BASELINES[0]), row.metric] for row in table.itertuples()]
+    return table.assign(mean=of_target, mean_of_baseline=of_baseline)
+
+
+def sentences_by_images(table):
+    """What `gains_by_images` found in Dice, a sentence for each number of images and target."""
+    verdicts = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}
+    return [
+        f"{row.images:g} training images: {TITLES[row.target]} instead of {TITLES[BASELINES[0]]} changes Dice "
+        f"by {100 * row.gain:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}], {verdicts[row.verdict]}."
+        for row in table[table["metric"] == HEADLINE[0]].itertuples()
+    ]
 
 
 def _gains(differences, places):
@@ -209,14 +229,22 @@ def _words(row):
 
 
 def write():
-    """Write differences.csv of the committed sweep."""
-    families(segmentation_runs.read(REFERENCE / "runs")).to_csv(REFERENCE / "differences.csv", index=False)
+    """Write differences.csv and by_images.csv of the committed sweeps."""
+    rows = segmentation_runs.read(REFERENCE / "runs")
+    families(rows).to_csv(REFERENCE / "differences.csv", index=False)
+    by_images = gains_by_images(rows, segmentation_runs.read(BY_IMAGES / "runs"))
+    by_images.to_csv(REFERENCE / "by_images.csv", index=False, float_format="%.6g")
 
 
 def committed():
     """(rows, differences, cases) of the committed sweep."""
     cases = pd.read_csv(REFERENCE / "cases.csv")
     return segmentation_runs.read(REFERENCE / "runs"), read_differences(REFERENCE.name), cases
+
+
+def committed_by_images():
+    """`gains_by_images` of the committed sweeps."""
+    return pd.read_csv(REFERENCE / "by_images.csv", keep_default_na=False)
 
 
 def section():
@@ -237,5 +265,6 @@ def section():
     )
     title = "## Real images, drawn by simulated radiologists"
     table = f"Means over seeds. {MARKS}\n\n{score_table(rows, differences, cases)}"
-    found = markdown.bullets([*findings(rows, differences, cases), link])
+    by_images = sentences_by_images(committed_by_images())
+    found = markdown.bullets([*findings(rows, differences, cases), *by_images, link])
     return "\n\n".join([title, head, table, found]) + "\n"

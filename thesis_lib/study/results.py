@@ -56,7 +56,7 @@ def blocks():
 
 
 def when_it_pays(gains):
-    """What was found, in three sentences and a table of these `measured_gains`, in Markdown."""
+    """What was found, in sentences and a table of these `measured_gains`, in Markdown."""
     rows = headline.table(gains)
     return f"{bullets(headline.sentences())}\n\n{table(rows.columns, rows.to_numpy())}"
 
