@@ -222,3 +222,21 @@ def test_data_that_cannot_be_split_or_told_apart_are_refused(nnunet, tmp_path):
     run = Run(**SMALL, data=nnunet, output=str(tmp_path / "run"))
     with pytest.raises(ValueError, match="image where the data are volumes must be a data.Volume"):
         run.task.predict(None, np.zeros((8, 8, 8)))
+
+
+def test_of_dicom_series_predictions_are_dicom_segmentations(tmp_path):
+    pytest.importorskip("highdicom")
+    from dicom_cases import write_series
+
+    for number in range(3):
+        series = tmp_path / "data" / "images" / f"case{number}"
+        series.mkdir(parents=True)
+        image = read_volume(write_series(series))
+        (tmp_path / "data" / "masks").mkdir(exist_ok=True)
+        labels = image.with_values((image.values > np.median(image.values)).astype(np.uint8))
+        write_volume(labels, tmp_path / "data" / "masks" / f"case{number}.nii.gz")
+    run = Run(**SMALL, data=str(tmp_path / "data"), output=str(tmp_path / "run"), scale=(-1000, 1000))
+    network = run.untrained_network()
+    (name,) = run.task.score(network, tmp_path / "run").images.index
+    written = read_volume(tmp_path / "run" / "test" / f"{name}.dcm", labels=True, like=image)
+    assert np.array_equal(written.values, run.task.predict(network, image).values)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,14 @@ from thesis_lib.data.volumes import volume_ending
 from thesis_lib.labels import IGNORE
 
 SEED = 0  # of the random split, the same for every training, so that all are tested on the same volumes
+
+
+class Head(NamedTuple):
+    """What is known of a volume without its voxels: spacing (mm), shape (D, H, W) and number of channels."""
+
+    spacing: tuple
+    shape: tuple
+    channels: int
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,14 @@ class VolumeSplits:
     def num_classes(self):
         return len(self.class_names)
 
-    @property
-    def volumes(self):
-        """Dict from the path of each volume, its first channel's, to its Volume, the training volumes first."""
+    @cached_property
+    def heads(self):
+        """Dict from the path of each volume, its first channel's, to its `Head`, the training volumes first."""
         found = {}
         for part, files in self.files.items():
             for i, paths in enumerate(files.images):
-                found[str(paths[0])] = getattr(self, part).image(i)
+                image = getattr(self, part).image(i)
+                found[str(paths[0])] = Head(image.spacing, image.shape, image.values.shape[3])
         return found
 
     @cached_property

@@ -99,13 +99,13 @@ class VolumeTask(DrawnRasters):
         """mm along depth, height and width, to which patches are resampled, or that all volumes have."""
         if self.run.spacing is not None:
             return tuple(self.run.spacing)
-        volumes = self.splits.volumes
-        for name, volume in volumes.items():
-            first, shared = next((other, one.spacing) for other, one in volumes.items())
-            if not np.allclose(volume.spacing, shared, rtol=SPACING_TOLERANCE, atol=0):
+        heads = self.splits.heads
+        first, shared = next((name, head.spacing) for name, head in heads.items())
+        for name, head in heads.items():
+            if not np.allclose(head.spacing, shared, rtol=SPACING_TOLERANCE, atol=0):
                 raise ValueError(
                     "spacing must be given, mm along depth, height and width, as volumes have several; "
-                    f"got None, {shared} of {first} and {volume.spacing} of {name}"
+                    f"got None, {shared} of {first} and {head.spacing} of {name}"
                 )
         return shared
 
@@ -117,8 +117,8 @@ class VolumeTask(DrawnRasters):
     def image_shape(self):
         """Of the network's volumes: (None, None, None, C)."""
         channels = {}
-        for name, volume in self.splits.volumes.items():
-            channels.setdefault(volume.values.shape[3], name)
+        for name, head in self.splits.heads.items():
+            channels.setdefault(head.channels, name)
         if len(channels) > 1:
             found = ", ".join(f"{count} in {name}" for count, name in channels.items())
             raise ValueError(f"volumes in {self.run.data} must have one number of channels; got {found}")
@@ -129,7 +129,7 @@ class VolumeTask(DrawnRasters):
         """(D, H, W) of the patches, voxels."""
         if self.run.crop is not None:
             return sides("crop", self.run.crop, SHORTEST)
-        largest = np.max([self._extent(volume) for volume in self.splits.volumes.values()], 0)
+        largest = np.max([self._extent(head) for head in self.splits.heads.values()], 0)
         return tuple(np.clip(largest, SHORTEST, PATCH).tolist())
 
     def _extent(self, volume):
@@ -222,7 +222,8 @@ class VolumeTask(DrawnRasters):
             rows[name] = {"mean_dice": mean_dice, **self._of_objects(mask, objects), **pixels}
             write_like(files.images[i][0], volume.with_values(classes), into, name, list(self.class_names))
         images = pd.DataFrame(rows).T.rename_axis("volume")
-        row = {**images.mean().to_dict(), "spacing": list(self.spacing), "split": self.splits.rule}
+        row = {**images.mean().to_dict(), "spacing": list(self.spacing), "crop": list(self.size)}
+        row["split"] = self.splits.rule
         if self.run.judge is not None:
             others = [name for name in test.masks if name != self.judge]
             row["scores_of_annotators"] = {name: self.annotator_scores(name).mean().to_dict() for name in others}
