@@ -12,6 +12,11 @@ import numpy as np
 
 from thesis_lib import checks
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
 
 def writable_folder(folder):
     """The folder as a Path, made if missing.
@@ -31,6 +36,38 @@ def writable_folder(folder):
     except OSError as error:
         raise OSError(f"output folder must be a folder one can write to; got {str(folder)!r}: {error}") from error
     return folder
+
+
+@contextmanager
+def alone(folder):
+    """While the block runs, no other process can hold the folder by this, on systems that have such locks.
+
+    Args:
+        folder: that exists. A process that is killed lets go of it.
+
+    Raises:
+        OSError: naming the folder, if another process holds it.
+
+    Example:
+        >>> with alone("."):
+        ...     np.savez("scores.npz", scores=scores)
+    """
+    held = None
+    if fcntl is not None:
+        held = os.open(folder, os.O_RDONLY)
+    try:
+        if held is not None:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                message = f"output folder must be one that no other training writes to; {str(folder)!r} is in use"
+                raise OSError(errno.EBUSY, message) from error
+            except OSError:
+                pass  # a file system without locks
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thesis_lib import files
+from thesis_lib import files, semi_supervised
+from thesis_lib.files import alone
 from thesis_lib.segmentation import Run
 from thesis_lib.training.callbacks import Checkpoint, callbacks, ended, full_disk_named
 from thesis_lib.training.state import TrainingState
@@ -276,6 +277,29 @@ def test_the_state_of_every_kind_of_variable_is_kept(tmp_path):
     assert [len(kinds[kind]) for kind in ("weight", "random", "optimizer")] == [4, 1, 6]
     with np.load(tmp_path / "state.npz") as stored:
         assert sum(name != "about" for name in stored.files) == 11
+
+
+def test_one_training_at_a_time_writes_to_a_folder(tmp_path):
+    run = Run(**RUN, output=str(tmp_path))
+    with alone(tmp_path), pytest.raises(OSError, match="no other training writes to.*is in use"):
+        run.train()
+    assert not (tmp_path / "log.csv").exists()
+    few = semi_supervised.Run(data="digits", epochs=1, output=str(tmp_path))
+    with alone(tmp_path), pytest.raises(OSError, match="is in use"):
+        few.train()
+    with pytest.raises(Killed), alone(tmp_path):
+        raise Killed
+    with alone(tmp_path):  # it was let go of
+        pass
+
+
+def test_what_ended_without_a_model_that_can_be_read_has_not_ended(killed):
+    fit(killed, 3)
+    assert ended(killed, None)
+    (killed / "best.keras").write_bytes(b"")
+    assert not ended(killed, None)
+    (killed / "ended").write_bytes(b"\xff\xfe")
+    assert not ended(killed, None)
 
 
 def test_a_full_disk_is_named_whoever_meets_it(tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from thesis_lib import checks, provenance
 from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.files import writable_folder, write_csv, write_json
+from thesis_lib.files import alone, writable_folder, write_csv, write_json
 from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
 from thesis_lib.parameters import default, documented
 from thesis_lib.segmentation.drawn_rasters import NO_PRIOR
@@ -156,7 +156,7 @@ class Run(Settings):
 
         Raises:
             ValueError: if the loss is never finite, naming learning_rate.
-            OSError: if `output` cannot be written to, or its disk is full.
+            OSError: if `output` cannot be written to, another process trains there, or its disk is full.
         """
         checks.integer("progress", progress, 0, 2)
         reuse = checks.boolean("reuse", reuse)
@@ -177,7 +177,7 @@ class Run(Settings):
         keep = callbacks(folder, self.patience, self.schedule, **given)
         # The batches have an order of their own, which a training that resumes takes up; Keras would draw another.
         options = {"epochs": self.epochs, "callbacks": keep, "verbose": progress, "shuffle": False}
-        with full_disk_named(folder):
+        with alone(folder), full_disk_named(folder):
             model.fit(training, validation_data=validation, **options)
         if not np.isfinite(self.log()["val_loss"]).any():
             raise ValueError(
@@ -270,6 +270,8 @@ class Run(Settings):
             others = [name for name in NOT_OF_VOLUMES if name not in ("method", "network")]
         given = {name: value for name, value in asdict(self).items() if name not in (*others, "output")}
         given["prior"] = self.prior_kind
+        if self.labelled is not None and "prior_scenes" in given:
+            given["prior_scenes"] = min(self.labelled, self.prior_scenes)
         if self.uses_unlabelled:
             given["consistency_weight"] = self.weight
         row = {**given, **scores.row, "background": self.task.background, "reliability": scores.reliability}

@@ -242,17 +242,24 @@ class Run:
         Raises:
             ValueError: if an argument is not of this kind, a batch is larger than its set, or the loss stops being
                 finite; the model that was saved by then stays.
+            OSError: if `output` cannot be written to, or another process trains there.
         """
         if len(checks.instance("callbacks", callbacks, (list, tuple), CALLBACKS)):
             checks.listed("callbacks", callbacks, keras.callbacks.Callback, CALLBACKS)
         progress, reuse = checks.integer("progress", progress, 0, 2), checks.boolean("reuse", reuse)
         self._use(splits)
+        if self.output is None:
+            return self._fit(None, callbacks, progress)
+        folder = files.writable_folder(self.folder)
+        if reuse and not callbacks and ended(folder, self.identity, MODEL):
+            self.__dict__.pop("model", None)
+            return self.model
+        with files.alone(folder):
+            return self._fit(folder, callbacks, progress)
+
+    def _fit(self, folder, callbacks, progress):
+        """Train with what `train` has checked; in a folder, or None."""
         train, kept = self.splits.train, []
-        if self.output is not None:
-            folder, identity = files.writable_folder(self.folder), self.identity
-            if reuse and not callbacks and ended(folder, identity, MODEL):
-                self.__dict__.pop("model", None)
-                return self.model
         labelled, rest = self._numbers()
         keras.utils.set_random_seed(self.seed)
         threads = (self.workers or os.cpu_count()) if isinstance(train.images, ImageTable) else 1
@@ -265,10 +272,10 @@ class Run:
             self.seed,
             workers=threads,
         )
-        if self.output is not None:
+        if folder is not None:
             (folder / ENDED).unlink(missing_ok=True)
-            state = TrainingState(folder / STATE, folder / "log.csv", identity, first=1)
-            kept = [Checkpoint(folder / MODEL), state, Ended(folder, identity)]
+            state = TrainingState(folder / STATE, folder / "log.csv", self.identity, first=1)
+            kept = [Checkpoint(folder / MODEL), state, Ended(folder, self.identity)]
         network = self.classifier(len(self.splits.class_names), self.splits.image_shape)
         if self.network in PRETRAINED and not (kept and state.found):
             both = train.view(np.union1d(labelled, rest)).images

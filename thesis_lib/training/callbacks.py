@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import zipfile
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -169,7 +170,8 @@ def ended(folder, run, model="best.keras"):
     """
     folder, model = checks.path("folder", folder), checks.path("model", model, "a file's name")
     path, text = folder / ENDED, identity(run)
-    whole_run = (folder / model).exists() and path.is_file() and path.read_text() == text
+    is_there = path.is_file() and path.read_text(errors="replace") == text
+    whole_run = is_there and zipfile.is_zipfile(folder / model)
     if whole_run:
         (folder / STATE).unlink(missing_ok=True)
     return whole_run
