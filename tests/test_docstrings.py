@@ -131,6 +131,8 @@ def names(folder, tmp_path):
         "images": images,
         "image": images[0],
         "class_maps": true + first,
+        "labelled": data.SceneBatches(images[:4], first[:4], 2, seed=0, repeats=3),
+        "unlabelled": data.SceneBatches(images[4:], np.full_like(first[4:], 255), 4, seed=1),
         "scores": np.arange(3.0),
         "true_volumes": true[None],
         "drawn_volumes": first[None],

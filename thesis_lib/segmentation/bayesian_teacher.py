@@ -36,7 +36,7 @@ class BayesianTeacher(TaughtByAverage):
         >>> likelihood = ForwardDice(BoundaryPrior.known(sigma=1.5))
         >>> model = BayesianTeacher(network, likelihood, OtherColours(), weight=SigmoidRamp(1000, 1.0))
         >>> model.compile("adam", likelihood)
-        >>> model.fit(PartlyLabelledBatches(labelled, unlabelled), epochs=20, shuffle=False)
+        >>> model.fit(PartlyLabelledBatches(labelled, unlabelled), epochs=2, shuffle=False)
     """
 
     parts = ("network", "likelihood", "strong", "weight")

@@ -15,7 +15,7 @@ class SegmentingMeanTeacher(TaughtByAverage):
     Example: a tenth of the images is labelled.
         >>> model = SegmentingMeanTeacher(network, OtherColours(), weight=SigmoidRamp(length=1000, maximum=10.0))
         >>> model.compile("adam", objective("one_hot_dice"))
-        >>> model.fit(PartlyLabelledBatches(labelled, unlabelled), epochs=20, shuffle=False)
+        >>> model.fit(PartlyLabelledBatches(labelled, unlabelled), epochs=2, shuffle=False)
         >>> logits = model.predict(images)  # the teacher's
     """
 
