@@ -8,7 +8,7 @@ import re
 
 from thesis_lib.annotation.advice import measured_gains
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import classification_results, gains, headline, real_images, two_observers
+from thesis_lib.study import classification_results, gains, headline, real_images, teachers, two_observers
 from thesis_lib.study.markdown import bullets, table
 from thesis_lib.study.segmentation_results import (
     SegmentationResults,
@@ -39,6 +39,7 @@ def document(segmentation):
         HEAD.format(alternative=GAINS),
         when_it_pays(measured_gains()) + "\n",
         real_images.section(),
+        teachers.section(),
         two_observers.section(),
         segmentation.section(),
         early_section(),

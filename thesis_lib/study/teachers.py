@@ -1,0 +1,120 @@
+"""Few labels, imprecisely drawn: teachers of segmentation beside trainings on the labelled images alone and on all."""
+
+import pandas as pd
+
+from thesis_lib.metrics.aggregation import METRICS
+from thesis_lib.paths import REPOSITORY
+from thesis_lib.study import comparison, markdown, real_images, segmentation_runs
+from thesis_lib.study.segmentation_tables import in_words
+
+REFERENCE = REPOSITORY / "reports/reference/teacher"
+TEACHER = "forward_expected_dice, Bayesian teacher, 20 labelled"
+OTHERS = (  # what it is compared with
+    "one_hot_dice, mean teacher, 20 labelled",  # the known method
+    "one_hot_dice, 20 labelled",  # what most people train with, on the labelled images alone
+    "shift, 20 labelled",  # the best target on them
+    "one_hot_dice, 200 labelled",  # and what they would get if somebody labelled the others, too
+)
+HEADLINE = real_images.HEADLINE
+OBJECTIVES = ("one_hot_dice", "shift")  # of the trainings on labels alone
+
+
+def read(folder, *alone):
+    """The rows of a sweep over methods for few labels, and of trainings on labels alone, as one case.
+
+    Args:
+        folder: of the runs by methods for few labels.
+        alone: folders of supervised runs by `OBJECTIVES` with several numbers of training images, all labelled; those
+            on the same data with the same errors count.
+
+    Returns:
+        DataFrame as of `segmentation_runs.read`; `labelled` is the number of labelled images of each run, and how says
+        it.
+    """
+    taught = segmentation_runs.read(folder)
+    supervised = pd.concat([segmentation_runs.read(one) for one in alone], ignore_index=True)
+    alike = [supervised[name].isin(taught[name]) for name in ("data", "error")]
+    supervised = supervised[alike[0] & alike[1] & supervised["objective"].isin(OBJECTIVES)].copy()
+    supervised["labelled"] = supervised["train_scenes"]
+    supervised["how"] = supervised["labelled"].map("{:g} labelled".format)
+    for name in ("target", "title"):
+        supervised[name] += ", " + supervised["how"]
+    rows = pd.concat([taught, supervised], ignore_index=True)
+    rows["case"] = taught["case"].iloc[0]
+    rows["labelled"] = rows["labelled"].astype(int)
+    return rows
+
+
+def differences(rows, level=0.95, resamples=20000):
+    """Each of OTHERS minus the Bayesian teacher, paired by seed and test image, corrected together.
+
+    Args:
+        rows: of `read`.
+        level, resamples: of `Comparison`.
+
+    Returns:
+        DataFrame as of `Comparison.paired`.
+    """
+    kept = rows[rows["target"].isin((TEACHER, *OTHERS))]
+    return comparison.Comparison(kept, TEACHER, level, resamples, HEADLINE).differences
+
+
+def seed_differences(rows):
+    """The same differences of each seed, as `figures.paired_differences` takes them."""
+    kept = rows[rows["target"].isin((TEACHER, *OTHERS))]
+    return comparison.Comparison(kept, TEACHER).seed_differences(HEADLINE)
+
+
+def by_labels(rows, level=0.95):
+    """Mean scores with their intervals over seeds by number of labelled images, as `figures.lines` takes them.
+
+    Args:
+        rows: of `read`.
+        level: of the intervals.
+
+    Returns:
+        DataFrame: labelled, objective, how (the method), target, metric, mean, low, high.
+    """
+    methods = rows["method"].where(rows["method"].ne("supervised"), None)
+    how = rows["how"].str.replace(r",? ?\d+ labelled", "", regex=True).where(methods.notna(), "")
+    rows = rows.assign(how=how, target=rows["objective"] + how.map(lambda one: f", {one}" if one else ""))
+    table = comparison.means(rows, ["labelled", "objective", "how", "target"], level)
+    return table[table["metric"].isin(HEADLINE)]
+
+
+def sentences(table):
+    """What `differences` found, a sentence for each training."""
+    said = []
+    for title, part in table.groupby("title", sort=False):
+        words = "; ".join(f"{METRICS[row.metric].label} {in_words(row)}" for row in part.itertuples())
+        said.append(f"{title[0].upper()}{title[1:]}, minus the Bayesian teacher: {words}.")
+    return said
+
+
+def committed():
+    """The rows of the committed sweeps."""
+    return read(REFERENCE / "runs", real_images.BY_IMAGES / "runs", real_images.REFERENCE / "runs")
+
+
+def section():
+    """What RESULTS.md says of the committed sweep, in Markdown."""
+    rows = committed()
+    means = rows.groupby(["title", "labelled"], sort=False)[[*HEADLINE, "boundary_bias"]].mean()
+    seeds = rows.groupby(["title", "labelled"], sort=False)["seed"].nunique()
+    lines = [
+        [title, f"{labelled}", *(f"{one[name]:.3f}" for name in HEADLINE), f"{one['boundary_bias']:+.2f}", f"{count}"]
+        for ((title, labelled), one), count in zip(means.iterrows(), seeds)
+    ]
+    labels = [METRICS[name].label for name in HEADLINE]
+    columns = ["training", "labelled images", *labels, "bias, px", "seeds"]
+    table = markdown.table(columns, sorted(lines, key=lambda line: line[2]))
+    head = (
+        "Nuclei at a third of the resolution, drawn with twice the radiologists' errors. Of 200 training images, 20 "
+        "are labelled. A *teacher* learns from the others, too; the Bayesian teacher also corrects the labels that "
+        "there are."
+    )
+    link = "[Notebook 16](notebooks/16_bayesian_teacher.ipynb) shows them."
+    return (
+        "\n\n".join(["## What a label is worth", head, table, markdown.bullets([*sentences(differences(rows)), link])])
+        + "\n"
+    )
