@@ -13,18 +13,19 @@ def rows():
 
 def test_the_rows_of_all_sweeps_are_of_one_case_and_say_how_many_labels_they_had(rows):
     assert rows["case"].nunique() == 1 and rows["data"].nunique() == 1
-    assert {teachers.TEACHER, *teachers.OTHERS} <= set(rows["target"])
+    assert {*teachers.TEACHERS, *teachers.OTHERS} <= set(rows["target"])
     assert not rows.duplicated(["target", "seed"]).any()
     taught = rows[rows["method"].notna() & rows["method"].ne("supervised")]
     assert set(taught["labelled"]) == {20} and set(taught["train_scenes"]) == {200}
 
 
-def test_differences_are_the_others_minus_the_bayesian_teacher(rows):
-    table = teachers.differences(rows, resamples=50)
+@pytest.mark.parametrize("teacher", teachers.TEACHERS)
+def test_differences_are_the_others_minus_the_bayesian_teacher(rows, teacher):
+    table = teachers.differences(rows, teacher, resamples=50)
     assert set(table["target"]) == set(teachers.OTHERS) and set(table["metric"]) == set(teachers.HEADLINE)
     dice = rows.pivot_table(index="seed", columns="target", values="mean_dice_foreground")
     row = table[(table["target"] == teachers.OTHERS[0]) & (table["metric"] == "mean_dice_foreground")].iloc[0]
-    expected = (dice[teachers.OTHERS[0]] - dice[teachers.TEACHER]).dropna()
+    expected = (dice[teachers.OTHERS[0]] - dice[teacher]).dropna()
     assert row["difference"] == pytest.approx(expected.mean(), abs=1e-6) and row["seeds"] == len(expected)
     said = teachers.sentences(table)
     assert len(said) == len(teachers.OTHERS) and all("minus the Bayesian teacher: Dice" in one for one in said)

@@ -8,8 +8,8 @@ from thesis_lib.study import comparison, markdown, real_images, segmentation_run
 from thesis_lib.study.segmentation_tables import in_words
 
 REFERENCE = REPOSITORY / "reports/reference/teacher"
-TEACHER = "forward_expected_dice, Bayesian teacher, 20 labelled"
-OTHERS = (  # what it is compared with
+TEACHERS = ("forward_expected_dice, Bayesian teacher, 20 labelled", "shift, Bayesian teacher, 20 labelled")
+OTHERS = (  # what they are compared with
     "one_hot_dice, mean teacher, 20 labelled",  # the known method
     "one_hot_dice, 20 labelled",  # what most people train with, on the labelled images alone
     "shift, 20 labelled",  # the best target on them
@@ -45,24 +45,25 @@ def read(folder, *alone):
     return rows
 
 
-def differences(rows, level=0.95, resamples=20000):
-    """Each of OTHERS minus the Bayesian teacher, paired by seed and test image, corrected together.
+def differences(rows, teacher=TEACHERS[0], level=0.95, resamples=20000):
+    """Each of OTHERS minus a Bayesian teacher, paired by seed and test image, corrected together.
 
     Args:
         rows: of `read`.
+        teacher: one of TEACHERS.
         level, resamples: of `Comparison`.
 
     Returns:
         DataFrame as of `Comparison.paired`.
     """
-    kept = rows[rows["target"].isin((TEACHER, *OTHERS))]
-    return comparison.Comparison(kept, TEACHER, level, resamples, HEADLINE).differences
+    kept = rows[rows["target"].isin((teacher, *OTHERS))]
+    return comparison.Comparison(kept, teacher, level, resamples, HEADLINE).differences
 
 
-def seed_differences(rows):
+def seed_differences(rows, teacher=TEACHERS[0]):
     """The same differences of each seed, as `figures.paired_differences` takes them."""
-    kept = rows[rows["target"].isin((TEACHER, *OTHERS))]
-    return comparison.Comparison(kept, TEACHER).seed_differences(HEADLINE)
+    kept = rows[rows["target"].isin((teacher, *OTHERS))]
+    return comparison.Comparison(kept, teacher).seed_differences(HEADLINE)
 
 
 def by_labels(rows, level=0.95):
@@ -82,12 +83,12 @@ def by_labels(rows, level=0.95):
     return table[table["metric"].isin(HEADLINE)]
 
 
-def sentences(table):
-    """What `differences` found, a sentence for each training."""
+def sentences(table, teacher="the Bayesian teacher"):
+    """What `differences` found, a sentence for each training; `teacher` is what it is compared with, in words."""
     said = []
     for title, part in table.groupby("title", sort=False):
         words = "; ".join(f"{METRICS[row.metric].label} {in_words(row)}" for row in part.itertuples())
-        said.append(f"{title[0].upper()}{title[1:]}, minus the Bayesian teacher: {words}.")
+        said.append(f"{title[0].upper()}{title[1:]}, minus {teacher}: {words}.")
     return said
 
 
@@ -113,8 +114,11 @@ def section():
         "are labelled. A *teacher* learns from the others, too; the Bayesian teacher also corrects the labels that "
         "there are."
     )
+    said = [one for teacher in TEACHERS for one in sentences(differences(rows, teacher), title_of(rows, teacher))]
     link = "[Notebook 16](notebooks/16_bayesian_teacher.ipynb) shows them."
-    return (
-        "\n\n".join(["## What a label is worth", head, table, markdown.bullets([*sentences(differences(rows)), link])])
-        + "\n"
-    )
+    return "\n\n".join(["## What a label is worth", head, table, markdown.bullets([*said, link])]) + "\n"
+
+
+def title_of(rows, target):
+    """The title of a target of `read`."""
+    return rows.loc[rows["target"] == target, "title"].iloc[0]
