@@ -2,6 +2,7 @@
 
 import csv
 import doctest
+import functools
 import importlib
 import json
 import re
@@ -56,6 +57,7 @@ def examples():
 EXAMPLES = examples()
 
 
+@functools.cache
 def drawings():
     """True maps (N, SIDE, SIDE) of one square each, two people's drawings of them, and images."""
     generator = np.random.default_rng(0)
@@ -150,7 +152,9 @@ def names(folder, tmp_path):
 
 
 def networks(source):
-    """Untrained networks of the kinds that an example uses: of images, and of volumes."""
+    """Untrained networks of the kinds that an example uses, if it uses any: of images, and of volumes."""
+    if "model" not in source and "network" not in source:
+        return {}
     bands = 4 if "sentinel" in source else 1
     built = {axes: models.unet(2, **models.symmetric(2, 1), image_shape=(*axes * [None], bands)) for axes in (2, 3)}
     for one in built.values():

@@ -52,22 +52,26 @@ def alone(folder):
         >>> with alone("."):
         ...     np.savez("scores.npz", scores=scores)
     """
-    held = None
-    if fcntl is not None:
-        held = os.open(folder, os.O_RDONLY)
+    if fcntl is None:
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
     try:
-        if held is not None:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                message = f"output folder must be one that no other training writes to; {str(folder)!r} is in use"
-                raise OSError(errno.EBUSY, message) from error
-            except OSError:
-                pass  # a file system without locks
+        _lock(held, folder)
         yield
     finally:
-        if held is not None:
-            os.close(held)
+        os.close(held)
+
+
+def _lock(held, folder):
+    """Lock an open folder; OSError if another process has, nothing on a file system without locks."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        message = f"output folder must be one that no other training writes to; {str(folder)!r} is in use"
+        raise OSError(errno.EBUSY, message) from error
+    except OSError:
+        pass
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def test_differences_are_the_others_minus_the_bayesian_teacher(rows, teacher):
     row = table[(table["target"] == teachers.OTHERS[0]) & (table["metric"] == "mean_dice_foreground")].iloc[0]
     expected = (dice[teachers.OTHERS[0]] - dice[teacher]).dropna()
     assert row["difference"] == pytest.approx(expected.mean(), abs=1e-6) and row["seeds"] == len(expected)
-    said = teachers.sentences(table)
+    said = teachers.sentences(table, "the Bayesian teacher")
     assert len(said) == len(teachers.OTHERS) and all("minus the Bayesian teacher: Dice" in one for one in said)
 
 

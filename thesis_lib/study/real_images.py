@@ -11,7 +11,7 @@ from thesis_lib.study import markdown, segmentation_runs
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_results import read_differences
 from thesis_lib.study.segmentation_runs import TITLES
-from thesis_lib.study.segmentation_tables import in_words
+from thesis_lib.study.segmentation_tables import VERDICTS, in_words
 
 REFERENCE = REPOSITORY / "reports/reference/real_images"
 BY_IMAGES = REPOSITORY / "reports/reference/real_images_count"  # the same case with other numbers of training images
@@ -84,13 +84,16 @@ def families(rows, level=0.95, resamples=20000):
     Returns:
         DataFrame with the columns of `Comparison.paired` and baseline.
     """
+    return pd.concat([_against(baseline, rows, level, resamples) for baseline in BASELINES], ignore_index=True)
+
+
+def _against(baseline, rows, level, resamples):
+    """Differences to one baseline, a family a case."""
     tables = [
-        Comparison(of_case, baseline, level, resamples, HEADLINE).differences.assign(baseline=baseline)
-        for baseline in BASELINES
+        Comparison(of_case, baseline, level, resamples, HEADLINE).differences
         for _, of_case in rows.groupby("case", sort=False)
-        if baseline in set(of_case["target"])
     ]
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True).assign(baseline=baseline)
 
 
 def gains(differences, cases):
@@ -106,7 +109,8 @@ def gains(differences, cases):
         DataFrame: case, error_over_width, target, objective, metric, gain, low, high, seeds, verdict.
     """
     unbiased = cases.loc[cases["bias"] == 0, "case"]
-    return _gains(differences[differences["case"].isin(unbiased)], cases.set_index("case")["error_over_width"])
+    differences = differences[(differences["baseline"] == BASELINES[0]) & differences["case"].isin(unbiased)]
+    return _gains(differences, cases.set_index("case")["error_over_width"])
 
 
 def gains_by_images(rows, few_and_many, level=0.95, resamples=20000):
@@ -123,9 +127,10 @@ def gains_by_images(rows, few_and_many, level=0.95, resamples=20000):
     """
     alike = [rows[name].isin(few_and_many[name]) for name in ("data", "error", "target")]
     rows = rows[np.logical_and.reduce(alike)]
-    differences = pd.concat([families(part, level, resamples) for part in (rows, few_and_many)], ignore_index=True)
-    both = pd.concat([rows, few_and_many])
-    table = _gains(differences, both.groupby("case")["train_scenes"].first().rename("images"))
+    both = pd.concat([rows, few_and_many], ignore_index=True)
+    table = _gains(
+        _against(BASELINES[0], both, level, resamples), both.groupby("case")["train_scenes"].first().rename("images")
+    )
     means = both.groupby(["case", "target"])[list(HEADLINE)].mean()
     of_target = [means.loc[(row.case, row.target), row.metric] for row in table.itertuples()]
     of_baseline = [means.loc[(row.case, BASELINES[0]), row.metric] for row in table.itertuples()]
@@ -134,25 +139,23 @@ def gains_by_images(rows, few_and_many, level=0.95, resamples=20000):
 
 def sentences_by_images(table):
     """What `gains_by_images` found in Dice, a sentence for each number of images and target."""
-    verdicts = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}
     return [
         f"{row.images:g} training images: {TITLES[row.target]} instead of {TITLES[BASELINES[0]]} changes Dice "
-        f"by {100 * row.gain:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}], {verdicts[row.verdict]}."
+        f"by {100 * row.gain:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}], {VERDICTS[row.verdict]}."
         for row in table[table["metric"] == HEADLINE[0]].itertuples()
     ]
 
 
 def _gains(differences, places):
     """Differences to one-hot + Dice, upwards, beside where their case lies, a Series that has a name."""
-    table = differences[differences["baseline"] == BASELINES[0]]
-    up = (table["metric"].map(lambda name: METRICS[name].better) == "higher").to_numpy()
+    up = (differences["metric"].map(lambda name: METRICS[name].better) == "higher").to_numpy()
     turned = {
-        places.name: table["case"].map(places),
-        "gain": np.where(up, table["difference"], -table["difference"]),
-        "low": np.where(up, table["low"], -table["high"]),
-        "high": np.where(up, table["high"], -table["low"]),
+        places.name: differences["case"].map(places),
+        "gain": np.where(up, differences["difference"], -differences["difference"]),
+        "low": np.where(up, differences["low"], -differences["high"]),
+        "high": np.where(up, differences["high"], -differences["low"]),
     }
-    table = table.assign(**turned).sort_values(places.name)
+    table = differences.assign(**turned).sort_values(places.name)
     return table[["case", places.name, "target", "objective", "metric", "gain", "low", "high", "seeds", "verdict"]]
 
 

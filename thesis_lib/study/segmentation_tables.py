@@ -10,6 +10,7 @@ from thesis_lib.targets import objectives
 
 FORWARD = tuple(LIKE_FOR_LIKE)  # objectives that are a forward likelihood
 LABELS = {name: metric.label for name, metric in METRICS.items()}
+VERDICTS = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}
 
 
 def write(rows, folder):
@@ -77,8 +78,7 @@ def with_intervals(table):
 
 def in_words(row, digits=3):
     """A difference, its interval and its verdict in words, such as "+0.048 [+0.028, +0.067], significantly better"."""
-    verdict = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}[row.verdict]
-    return f"{row.difference:+.{digits}f} [{row.low:+.{digits}f}, {row.high:+.{digits}f}], {verdict}"
+    return f"{row.difference:+.{digits}f} [{row.low:+.{digits}f}, {row.high:+.{digits}f}], {VERDICTS[row.verdict]}"
 
 
 def side_by_side(table):

@@ -4,6 +4,7 @@ import pandas as pd
 
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
+from thesis_lib.segmentation.methods import METHODS
 from thesis_lib.study import comparison, markdown, real_images, segmentation_runs
 from thesis_lib.study.segmentation_tables import in_words
 
@@ -16,6 +17,7 @@ OTHERS = (  # what they are compared with
     "one_hot_dice, 200 labelled",  # and what they would get if somebody labelled the others, too
 )
 HEADLINE = real_images.HEADLINE
+TAUGHT = [name for name in METHODS if name != "supervised"]
 OBJECTIVES = ("one_hot_dice", "shift")  # of the trainings on labels alone
 
 
@@ -45,7 +47,7 @@ def read(folder, *alone):
     return rows
 
 
-def differences(rows, teacher=TEACHERS[0], level=0.95, resamples=20000):
+def differences(rows, teacher, level=0.95, resamples=20000):
     """Each of OTHERS minus a Bayesian teacher, paired by seed and test image, corrected together.
 
     Args:
@@ -60,7 +62,7 @@ def differences(rows, teacher=TEACHERS[0], level=0.95, resamples=20000):
     return comparison.Comparison(kept, teacher, level, resamples, HEADLINE).differences
 
 
-def seed_differences(rows, teacher=TEACHERS[0]):
+def seed_differences(rows, teacher):
     """The same differences of each seed, as `figures.paired_differences` takes them."""
     kept = rows[rows["target"].isin((teacher, *OTHERS))]
     return comparison.Comparison(kept, teacher).seed_differences(HEADLINE)
@@ -76,14 +78,14 @@ def by_labels(rows, level=0.95):
     Returns:
         DataFrame: labelled, objective, how (the method), target, metric, mean, low, high.
     """
-    methods = rows["method"].where(rows["method"].ne("supervised"), None)
-    how = rows["how"].str.replace(r",? ?\d+ labelled", "", regex=True).where(methods.notna(), "")
-    rows = rows.assign(how=how, target=rows["objective"] + how.map(lambda one: f", {one}" if one else ""))
+    how = [METHODS[method].title if method in TAUGHT else "" for method in rows["method"]]
+    targets = [", ".join(filter(None, pair)) for pair in zip(rows["objective"], how)]
+    rows = rows.assign(how=how, target=targets)
     table = comparison.means(rows, ["labelled", "objective", "how", "target"], level)
     return table[table["metric"].isin(HEADLINE)]
 
 
-def sentences(table, teacher="the Bayesian teacher"):
+def sentences(table, teacher):
     """What `differences` found, a sentence for each training; `teacher` is what it is compared with, in words."""
     said = []
     for title, part in table.groupby("title", sort=False):
