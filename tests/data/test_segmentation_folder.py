@@ -85,6 +85,13 @@ def test_absent_classes_are_warned_of_once(folder):
     assert len(caught) == 1
 
 
+def test_classes_are_looked_for_in_the_masks_that_are_learned_from(folder):
+    splits = load_segmentation_folder(folder)
+    Image.new("RGB", (30, 20)).save(splits.train.masks[""][0])
+    with pytest.warns(UserWarning, match="no training mask holds the class roof, road;"):
+        warn_of_absent_classes(splits, labelled=1)
+
+
 def test_masks_of_0_and_255_alone_show_one_object_where_no_table_says_otherwise(tmp_path):
     for i in range(3):
         for folder in ("images", "masks"):

@@ -69,6 +69,16 @@ def test_models_whose_output_is_no_map_of_logits_are_named(outputs, got):
         tiles.predict(model, np.zeros((16, 16, 3), np.uint8), tile=16, margin=1, blend=1)
 
 
+def test_a_network_that_ends_in_a_softmax_is_refused_not_flattened():
+    images = keras.Input((None, None, 3))
+    scores = keras.layers.Conv2D(2, 1)(keras.layers.Rescaling(1 / 255)(images))
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    for dtype in ("float32", "float16"):
+        model = keras.Model(images, keras.layers.Softmax(dtype=dtype)(scores))
+        with pytest.raises(ValueError, match="model must give logits, not probabilities; the outputs of every pixel"):
+            tiles.predict(model, image, tile=8, margin=1, blend=1)
+
+
 def test_a_network_in_half_precision_is_predicted_in_single_precision():
     keras.utils.set_random_seed(0)
     images = keras.Input((None, None, 3))

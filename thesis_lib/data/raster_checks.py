@@ -71,7 +71,7 @@ def is_binary(occurs):
     return occurs[IGNORE] and not occurs[1:IGNORE].any()
 
 
-def warn_of_absent_classes(splits, annotators=("",)):
+def warn_of_absent_classes(splits, annotators=("",), labelled=None):
     """Warn, once for all, of classes that no training mask of some annotators holds, and of images that look alike.
 
     Images in different parts look alike where one is the other, saved again or resized; they stay where they are.
@@ -81,6 +81,7 @@ def warn_of_absent_classes(splits, annotators=("",)):
     Args:
         splits: RasterSplits.
         annotators: names; "" is that of the plain masks.
+        labelled: how many of the training images' masks are learned from, the first ones; None: all.
 
     Raises:
         ValueError: naming the files, or if masks without colours hold 0 and 255 (to ignore) alone, or an argument is of
@@ -88,13 +89,15 @@ def warn_of_absent_classes(splits, annotators=("",)):
     """
     checks.instance("splits", splits, RasterSplits, "RasterSplits")
     checks.listed("annotators", annotators, str, "a list of names")
+    if labelled is not None:
+        checks.integer("labelled", labelled, 1)
     of_parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
     images = [(path, name) for name, part in of_parts.items() for path in part.images]
     jobs = [partial(_look, path) for path, _ in images]
     for part in of_parts.values():
         for annotator in part.masks:
-            is_counted = part is splits.train and annotator in annotators
-            jobs += [partial(_classes_in_mask, part, annotator, i, is_counted) for i in range(len(part))]
+            counted = len(part[:labelled]) if part is splits.train and annotator in annotators else 0
+            jobs += [partial(_classes_in_mask, part, annotator, i, i < counted) for i in range(len(part))]
     read = read_all(lambda job: job(), jobs)
     classes = [classes for classes in read[len(images) :] if classes is not None]
     occurs = np.any(classes, axis=0) if classes else np.zeros(256, bool)  # in these training masks

@@ -84,7 +84,8 @@ class RasterTask(DrawnRasters):
         if self.base:
             self.base.check_files()
         elif not self.checked:
-            warn_of_absent_classes(self.splits, [""] if self.run.judge is None else self.annotators)
+            annotators = [""] if self.run.judge is None else self.annotators
+            warn_of_absent_classes(self.splits, annotators, self.run.labelled)
             self.checked = True
 
     def prepare(self):

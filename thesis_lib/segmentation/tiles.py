@@ -6,6 +6,8 @@ from keras import ops
 from thesis_lib import checks
 from thesis_lib.data.crops import LARGEST
 
+ROUNDING = 0.01  # of a sum of probabilities in half precision
+
 
 def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the image"):
     """Predicted probabilities of an image, from top to bottom, in bands of finished rows.
@@ -119,7 +121,10 @@ def _probabilities(model, image, top, lefts, tile, batch_size):
 
 
 def probabilities(model, patches):
-    """softmax of the logits (N, ..., K) of patches (N, ..., C), float32; ValueError unless the model gives such."""
+    """softmax of the logits (N, ..., K) of patches (N, ..., C), float32; ValueError unless the model gives such.
+
+    Outputs that are probabilities already, as of a network that ends in a softmax, are refused.
+    """
     logits = model.predict_on_batch(patches)
     shape = np.shape(logits) if hasattr(logits, "shape") else None
     if shape is None or shape[:-1] != patches.shape[:-1] or shape[-1] < 2:
@@ -127,4 +132,15 @@ def probabilities(model, patches):
             f"model must give logits of two classes or more for every pixel, {patches.shape[:-1]} + (K,); "
             f"got {type(logits).__name__ if shape is None else shape}"
         )
-    return ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32"), axis=-1))
+    logits = ops.convert_to_numpy(ops.cast(logits, "float32"))
+    inside = (logits > 0) & (logits < 1)
+    if (
+        inside.any()
+        and (inside | (logits == 0) | (logits == 1)).all()
+        and np.allclose(logits.sum(-1), 1, atol=ROUNDING)
+    ):
+        raise ValueError(
+            "model must give logits, not probabilities; the outputs of every pixel lie between 0 and 1 and sum to one, "
+            "as after a softmax: take the model up to its last activation"
+        )
+    return ops.convert_to_numpy(ops.softmax(logits, axis=-1))
