@@ -132,6 +132,8 @@ ENTRIES = {
         words={"content": "it"},
         fixed=("name",),
     ),
-    "warn_of_absent_classes": Entry(door.warn_of_absent_classes, {"splits": SPLITS, "annotators": ("",), "labelled": 1}),
+    "warn_of_absent_classes": Entry(
+        door.warn_of_absent_classes, {"splits": SPLITS, "annotators": ("",), "labelled": 1}
+    ),
     "write_image": Entry(written, {"array": files.random_image(), "path": files.ROOT / "written.png"}, read_back),
 }
