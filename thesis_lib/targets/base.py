@@ -1,5 +1,6 @@
 """What every loss of the library shares: the order and the shapes of its arguments, and where the channels are."""
 
+import copy
 import re
 
 import keras
@@ -27,7 +28,8 @@ class MapLoss(keras.losses.Loss):
         data_format: channels_last: logits are (N, H, W, K), or (N, D, H, W, K) for volumes; channels_first: they are
             (N, K, H, W) or (N, K, D, H, W), and so are soft labels. Integer labels have no channels. Of a loss within
             another one, the outer one's counts.
-        name, reduction: as of `keras.losses.Loss`.
+        name, reduction: as of `keras.losses.Loss`. A `sample_weight` has a number for each image (N,) or, with losses
+            of pixels, for each pixel (N, H, W).
 
     Raises:
         ValueError: if the data format is unknown, or the loss is called with shapes that do not fit.
@@ -55,10 +57,39 @@ class MapLoss(keras.losses.Loss):
                 y_pred = ops.moveaxis(y_pred, 1, -1)
             if len(labels) == len(logits) - 1 and (y_pred.shape[-1] or 0) > 1:
                 check_classes(y_true, y_pred.shape[-1])
-            return super().__call__(y_true, y_pred, sample_weight)
+            if sample_weight is None:
+                return super().__call__(y_true, y_pred)
+            return weighted(self, y_true, y_pred, sample_weight)
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
+
+
+def weighted(loss, labels, logits, sample_weight):
+    """A keras.losses.Loss with a weight for each image (N,) or, where it has a value for each pixel, for each pixel.
+
+    Keras aligns weights with the last axis, where those of N images would be those of N columns.
+    """
+    of_each = copy.copy(loss)
+    of_each.reduction = "none"
+    values = keras.losses.Loss.__call__(of_each, labels, logits)
+    weights = ops.cast(numeric("sample_weight", sample_weight), values.dtype)
+    places, given = tuple(values.shape), tuple(weights.shape)
+    if given[len(places) :] == (1,):
+        weights = ops.squeeze(weights, -1)
+    shape = tuple(weights.shape)
+    if len(shape) > len(places) or any(None not in pair and pair[0] not in (1, pair[1]) for pair in zip(shape, places)):
+        each = f", or one for each pixel, {places}" if len(places) > 1 else ""
+        raise ValueError(f"sample_weight must be one number for each image, ({places[0]},){each}; got shape {given}")
+    weights = ops.reshape(weights, (*ops.shape(weights), *[1] * (len(places) - len(shape)))) * ops.ones_like(values)
+    values = values * weights
+    if loss.reduction in (None, "none"):
+        return values
+    if loss.reduction == "sum":
+        return ops.sum(values)
+    if loss.reduction == "mean_with_sample_weight":
+        return ops.sum(values) / ops.maximum(ops.sum(weights), keras.config.epsilon())
+    return ops.mean(values)
 
 
 def numeric(name, value):
