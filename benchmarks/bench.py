@@ -13,6 +13,7 @@ import time
 import keras
 import numpy as np
 from scipy import ndimage
+from teachers import teachers
 from timing import medians
 
 from thesis_lib import checks
@@ -299,7 +300,7 @@ def main():
     report = lambda what, ratio, aim: print(f"| {what} | {ratio:.2f} | {aim} |", flush=True)
     parts = {
         part.__name__: part
-        for part in (training_steps, soft_labels, adjacency, fit, few_labels, rasters, memory, backends)
+        for part in (training_steps, soft_labels, adjacency, fit, few_labels, teachers, rasters, memory, backends)
     }
     for part in [parts[checks.one_of("part", name, parts)] for name in sys.argv[1:] or parts]:
         part(report)
