@@ -6,9 +6,12 @@ Packages that use Keras import this module first.
 import contextlib
 import os
 
+from thesis_lib.startup import as_log_level_says
+
 try:
-    import keras
-    from keras import ops
+    with as_log_level_says():
+        import keras
+        from keras import ops
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "Keras needs a backend: install the extra 'jax', 'torch' or 'notebooks' (TensorFlow) of this library and set "
