@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from nuclei_cases import SETTINGS
 
 from thesis_lib import figures
 from thesis_lib.annotation import advice, measured_gains
@@ -10,22 +11,6 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.data.splits import load_scenes
 from thesis_lib.segmentation import Run
 from thesis_lib.study import real_images
-
-DRAWN = {"prior": {"mean": 0.0, "mean_weight": 3.6, "shape": 2.4, "scale": 1.2}, "correlation_length": 5.6}
-SETTINGS = {
-    "data": "nuclei-sample/3",
-    "annotator": "population",
-    "annotator_parameters": {**DRAWN, "diameter": 10.0, "growth": 0.3, "factor": 2.0},
-    "prior": "population",
-    "prior_scenes": 3,
-    "width": 2,
-    "depth": 2,
-    "crop": 32,
-    "crops_per_image": 2,
-    "batch_size": 4,
-    "epochs": 1,
-    "keep": "last",
-}
 
 
 @pytest.fixture(scope="module")

@@ -247,12 +247,30 @@ def choose_threshold(model, rasters, classes, judge, background=0, **options):
         ValueError: if the background is no class of the table, or as `predict_rasters`.
     """
     checks.integer("background", background, 0, len(classes.names) - 1)
-    of_rasters = []
-    for i in range(len(rasters)):
-        one = _predict(model, rasters, i, classes, background, judge, (None, blur), options)
-        known, objects = one.mask != IGNORE, (one.mask != background) & (one.mask != IGNORE)
+    each = (_predict(model, rasters, i, classes, background, judge, (None, blur), options) for i in range(len(rasters)))
+    return best_threshold(((one.foreground, one.mask) for one in each), background)
+
+
+def best_threshold(predicted, background=0, pooled=False):
+    """The threshold of the probability of an object with the highest Dice.
+
+    Args:
+        predicted: pairs of the probability of an object, uint8 (H, W), in 255ths, and the mask (H, W) of an image.
+        background: class of the masks.
+        pooled: Dice of the pixels of all images together, instead of its mean over the images that hold an object.
+
+    Returns:
+        int, in 255ths, 1 to 255; `HALF` where no mask holds an object.
+    """
+    shared, all_pixels = [], []  # twice the intersection, and the sum of both areas
+    for foreground, mask in predicted:
+        known, objects = mask != IGNORE, (mask != background) & (mask != IGNORE)
         # Number of pixels whose probability reaches each threshold.
-        reach, hit = (np.bincount(one.foreground[m], minlength=256)[::-1].cumsum()[::-1] for m in (known, objects))
-        if objects.any():
-            of_rasters.append(2 * hit / (objects.sum() + reach))
-    return 1 + int(np.mean(of_rasters, axis=0)[1:].argmax()) if of_rasters else HALF
+        reach, hit = (np.bincount(foreground[m], minlength=256)[::-1].cumsum()[::-1] for m in (known, objects))
+        if objects.any() or pooled:
+            shared.append(2 * hit)
+            all_pixels.append(objects.sum() + reach)
+    if not np.any(shared):
+        return HALF
+    dice = np.sum(shared, 0) / np.sum(all_pixels, 0) if pooled else np.mean(np.divide(shared, all_pixels), 0)
+    return 1 + int(dice[1:].argmax())

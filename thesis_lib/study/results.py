@@ -8,7 +8,7 @@ import re
 
 from thesis_lib.annotation.advice import measured_gains
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import classification_results, gains, headline, real_images, teachers, two_observers
+from thesis_lib.study import classification_results, gains, headline, real_images, teachers, thresholds, two_observers
 from thesis_lib.study.markdown import bullets, table
 from thesis_lib.study.segmentation_results import (
     SegmentationResults,
@@ -39,6 +39,7 @@ def document(segmentation):
         HEAD.format(alternative=GAINS),
         when_it_pays(measured_gains()) + "\n",
         real_images.section(),
+        thresholds.section(),
         teachers.section(),
         two_observers.section(),
         segmentation.section(),
@@ -53,12 +54,12 @@ def blocks():
     """The generated blocks of README.md: name -> Markdown."""
     gains = measured_gains()
     best = gains.loc[gains.groupby(["data", "case"], sort=False)["gain"].idxmax()]
-    return {"headline": when_it_pays(best)}
+    return {"headline": when_it_pays(best, left_out=["seeds or folds"])}
 
 
-def when_it_pays(gains):
-    """What was found, in sentences and a table of these `measured_gains`, in Markdown."""
-    rows = headline.table(gains)
+def when_it_pays(gains, left_out=()):
+    """What was found, in sentences and a table of these `measured_gains` without some columns, in Markdown."""
+    rows = headline.table(gains).drop(columns=list(left_out))
     return f"{bullets(headline.sentences())}\n\n{table(rows.columns, rows.to_numpy())}"
 
 
@@ -89,6 +90,7 @@ def main():
     for sweep in SWEEPS:
         write_differences(sweep)
     real_images.write()
+    thresholds.write_differences()
     gains.write()
     segmentation = SegmentationResults(read("compare"), read_differences("compare"))
     (REPOSITORY / "RESULTS.md").write_text(document(segmentation))

@@ -21,6 +21,7 @@ NEEDED = (  # of each row
 )
 IN_SCENES = ("intersection", "union", "log_loss", "brier", "surface_distance", "hausdorff95", "surface_dice")
 TITLES = {name: objective.title for name, objective in objectives.OBJECTIVES.items()}
+CHOSEN = {"drawn": "threshold chosen on drawn masks", "true": "threshold chosen on true masks"}
 PLAIN = ("", "fitted")  # variants that are targets in their own right
 COLUMNS = (  # of the table that is written
     "objective",
@@ -206,6 +207,8 @@ def _variant(row, several_magnitudes):
     """(variant, how it differs from its objective in words) of a run."""
     if row.get("bias_against") == "judge":
         return "", "bias taken out of labels"
+    if isinstance(row.get("threshold_chosen"), str):
+        return "", CHOSEN[checks.one_of(f"threshold_chosen of {row['run']}", row["threshold_chosen"], CHOSEN)]
     if row["objective"] in RULES and several_magnitudes:
         return "magnitude", f"m = {row['magnitude']:g}"
     if row["objective"] not in objectives.objectives_needing("prior") or row["prior"] in ("measured", "population"):

@@ -1,0 +1,127 @@
+"""A cheap rival to training targets: another threshold of the probability, chosen afterwards on validation masks.
+
+After a sweep, where its trained networks lie:
+
+    runs = [f"seed{i}-third-one_hot_dice" for i in range(10)]
+    thresholds.write("reports/real_images/runs", real_images.REFERENCE / "thresholds", runs)
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from thesis_lib.files import write_arrays, write_json
+from thesis_lib.metrics import summary
+from thesis_lib.segmentation.prediction import best_threshold
+from thesis_lib.segmentation.run import Run
+from thesis_lib.study import markdown, real_images, segmentation_runs
+from thesis_lib.study.comparison import Comparison
+from thesis_lib.study.rows import read_row, read_scenes
+from thesis_lib.study.segmentation_runs import CHOSEN
+from thesis_lib.study.segmentation_tables import in_words
+
+USUAL, BEST = real_images.BASELINES[0], "shift"  # the network whose threshold is chosen, and what it is compared with
+SCORES = ("mean_dice_foreground", "surface_distance")  # a threshold changes no probability
+OF_PROBABILITIES = ("log_loss", "brier", "ece")
+
+
+def write(folder, into, runs):
+    """Rows and scores of finished trainings with another threshold of the object's probability, as of runs.
+
+    The threshold has the highest Dice on the validation images, all pixels together, as the test images are scored:
+    once on their masks as they were drawn, which everybody has, and once on their true masks. Scores are those of the
+    test images.
+
+    Args:
+        folder: of finished runs of notebook 3 with two classes, their `best.keras` and `predictions.npz`.
+        into: folder; gets `RUN-threshold_drawn` and `RUN-threshold_true` of each run, with row.json and scenes.npz.
+        runs: names of the runs.
+    """
+    for name in runs:
+        source = Path(folder) / name
+        row, (scenes,) = read_row(source / "row.json"), read_scenes(folder, [name])
+        run = Run(**{**row["provenance"]["parameters"], "output": str(source)})
+        splits, background = run.task.splits, row["background"]
+        logits = run.trained_network().predict(splits.validation.images, run.batch_size, verbose=0)
+        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+        believed = np.rint(255 * (1 - probabilities[..., background])).astype(np.uint8)
+        with np.load(source / "predictions.npz") as arrays:
+            of_test = arrays["foreground"]
+        for chosen, masks in {"drawn": run.task.drawn[1], "true": splits.validation.labels}.items():
+            threshold = best_threshold(zip(believed, masks), background, pooled=True)
+            objects = of_test >= threshold
+            certain = np.stack([objects, ~objects] if background else [~objects, objects], axis=-1).astype(np.float32)
+            new_row, new_scenes, _ = summary.evaluate(splits.test.labels, certain, background)
+            kept = {score: value for score, value in new_row.items() if not score.startswith(OF_PROBABILITIES)}
+            new_scenes |= {score: scenes[score] for score in OF_PROBABILITIES if score in scenes}
+            target = Path(into) / f"{name}-threshold_{chosen}"
+            target.mkdir(parents=True, exist_ok=True)
+            write_arrays(target / "scenes.npz", **new_scenes)
+            write_json(target / "row.json", {**row, **kept, "threshold": threshold / 255, "threshold_chosen": chosen})
+
+
+def read(*folders):
+    """The rows of one-hot + Dice, with its threshold and with those that were chosen, and of the target BEST.
+
+    Args:
+        folders: of sweeps, each with `runs` and `thresholds`.
+
+    Returns:
+        DataFrame as of `segmentation_runs.read`, with the cases in which a threshold was chosen.
+    """
+    rows = pd.concat([segmentation_runs.read(folder) for folder in folders], ignore_index=True)
+    chosen = rows["threshold_chosen"].notna()
+    return rows[(chosen | rows["target"].isin((USUAL, BEST))) & rows["case"].isin(rows.loc[chosen, "case"])]
+
+
+def differences(rows, level=0.95, resamples=20000):
+    """What `read` returns, less the target BEST, in SCORES: paired, each case corrected on its own.
+
+    Returns:
+        DataFrame as of `Comparison.paired`.
+    """
+    tables = [
+        Comparison(of_case, BEST, level, resamples, SCORES).differences
+        for _, of_case in rows.groupby("case", sort=False)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def sentences(rows, table):
+    """What was found in each case: rows of `read`, table of `differences`."""
+    usual, best, said = segmentation_runs.TITLES[USUAL], segmentation_runs.TITLES[BEST], []
+    for case, of_case in rows.groupby("case", sort=False):
+        dice = of_case.groupby("target")[SCORES[0]].mean()
+        drawn, true = (f"{USUAL}, {how}" for how in CHOSEN.values())
+        found = table[table["case"] == case].set_index(["target", "metric"])
+        words = {target: in_words(found.loc[(target, SCORES[0])]) for target in (drawn, true)}
+        said.append(
+            f"**{case}**: {usual} has a Dice of {dice[USUAL]:.3f}, and {best}, at a threshold of one half, has "
+            f"{dice[BEST]:.3f}. With a threshold chosen on drawn masks {usual} has {dice[drawn]:.3f} ({words[drawn]}), "
+            f"with one chosen on true masks {dice[true]:.3f} ({words[true]})."
+        )
+    return said
+
+
+def write_differences():
+    """Write thresholds.csv of the committed sweeps."""
+    differences(committed()).to_csv(real_images.REFERENCE / "thresholds.csv", index=False)
+
+
+def committed():
+    """The rows of the committed sweeps."""
+    return read(real_images.REFERENCE, real_images.BY_IMAGES)
+
+
+def section():
+    """What RESULTS.md says of the committed sweep, in Markdown."""
+    rows = committed()
+    table = pd.read_csv(real_images.REFERENCE / "thresholds.csv", keep_default_na=False)
+    head = (
+        "A network that draws objects too large may need no other training, only a threshold above one half. It is "
+        f"chosen on {rows.iloc[0]['validation_scenes']} validation images, where Dice is highest: on their masks as "
+        "drawn, or on their true masks. In brackets: the difference in Dice to the likelihood of shifted boundaries."
+    )
+    return "\n\n".join(["## Would another threshold do?", head, markdown.bullets(sentences(rows, table))]) + "\n"
