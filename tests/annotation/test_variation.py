@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import kurtosis
 
 from thesis_lib.annotation.held_out import MODELS, held_out
 from thesis_lib.annotation.moments import spectrum
@@ -53,6 +54,14 @@ def test_known_parameters_are_recovered_and_lie_in_their_intervals():
     for name, value in true.items():
         assert abs(value - table.loc[name, "estimate"]) < wide[name] < 4 * max(abs(value), 0.1)
         assert table.loc[name, "low"] < table.loc[name, "estimate"] < table.loc[name, "high"]
+
+
+def test_what_each_object_has_of_its_own_makes_the_tails_heavy():
+    steps = simulated().standardised()
+    tails = {title: kurtosis(values) for title, values in steps.items()}
+    assert all(values.std() == pytest.approx(1) for values in steps.values())
+    assert tails["as measured"] > 1 > 0.5 > abs(tails["offset and scale taken out"])
+    assert tails["offset taken out"] > tails["offset and scale taken out"]
 
 
 def test_intervals_narrow_with_the_number_of_objects_and_not_with_the_places_on_a_boundary():

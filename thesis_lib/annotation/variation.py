@@ -23,6 +23,7 @@ from thesis_lib.annotation.quantities import Measured
 from thesis_lib.annotation.simulated import annotator
 
 LENGTHS = ("bias", "sigma", "offset", "deviation", "diameter", "correlation_length")  # have a value in mm as well
+ALIKE = 0.05  # px; a smaller standard deviation along a boundary is below what a mask shows
 UNITS = {**dict.fromkeys(LENGTHS, "px"), "scale": "px^2"}
 
 
@@ -147,6 +148,22 @@ class Variation:
                 of_unit = UNITS.get(name, "").replace("px", unit)
                 rows.append((name, of_unit, estimates[name], low, high))
         return pd.DataFrame(rows, columns=["quantity", "unit", "estimate", "low", "high"])
+
+    def standardised(self):
+        """All displacements, divided by their standard deviation, before and after each object's own are taken out.
+
+        Returns:
+            dict of arrays (displacements,): "as measured", "offset taken out", without each object's mean, and "offset
+            and scale taken out", also divided by its standard deviation; objects whose displacements are all alike
+            are left out of the last.
+        """
+        own = [one - one.mean() for one in self.series]
+        steps = {
+            "as measured": np.concatenate(self.series),
+            "offset taken out": np.concatenate(own),
+            "offset and scale taken out": np.concatenate([one / one.std() for one in own if one.std() > ALIKE]),
+        }
+        return {title: values / values.std() for title, values in steps.items()}
 
     def annotator(self, **changes):
         """The simulated annotator that errs like these.
