@@ -49,7 +49,7 @@ def paired_differences(table, seeds, panels, baseline):
         axis.axvline(0, color="black", ls=":")
         scale = _difference_scale(axis, part)
         axis.margins(x=0.08)
-        minus = fill(f"minus {style(baseline)[0]}'s", 28)
+        minus = fill(f"minus that of {style(baseline)[0]}", 28)
         axis.set_xlabel(f"{label}\n{minus}\n({better} is better){scale}", fontsize=8)
         axis.tick_params(axis="x", labelsize=8)
         axis.grid(axis="x", alpha=0.3)
