@@ -292,6 +292,12 @@ def backends(report):
             subprocess.run([sys.executable, REPOSITORY / "benchmarks" / "losses.py"], check=True, env=environment)
 
 
+def others(report):
+    """DeepLabV3+ beside another package's, where that is installed, see others.py."""
+    if importlib.util.find_spec("segmentation_models_pytorch"):
+        subprocess.run([sys.executable, REPOSITORY / "benchmarks" / "others.py"], check=True)
+
+
 def main():
     print(
         f"{keras.backend.backend()}, {os.cpu_count()} cores\n\n| ratio | measured | aim |\n| --- | --- | --- |",
@@ -300,7 +306,18 @@ def main():
     report = lambda what, ratio, aim: print(f"| {what} | {ratio:.2f} | {aim} |", flush=True)
     parts = {
         part.__name__: part
-        for part in (training_steps, soft_labels, adjacency, fit, few_labels, teachers, rasters, memory, backends)
+        for part in (
+            training_steps,
+            soft_labels,
+            adjacency,
+            fit,
+            few_labels,
+            teachers,
+            rasters,
+            memory,
+            backends,
+            others,
+        )
     }
     for part in [parts[checks.one_of("part", name, parts)] for name in sys.argv[1:] or parts]:
         part(report)

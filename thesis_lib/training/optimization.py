@@ -34,12 +34,15 @@ def learning_rate(initial, schedule, steps):
 def use_xla(choice):
     """Whether to compile the training step with XLA: True, False, or "auto", on accelerators only.
 
-    On a CPU XLA makes the convolutions of these networks slower. JAX always compiles.
+    On a CPU XLA makes the convolutions of these networks slower. JAX always compiles; on PyTorch True compiles with
+    `torch.compile`, and "auto" does not.
     """
     if not isinstance(choice, (bool, np.bool_)) and not (isinstance(choice, str) and choice == "auto"):
         raise ValueError(f"xla must be True, False or 'auto'; got {checks.shown(choice)}")
     if keras.backend.backend() == "jax":
         return "auto"
+    if choice == "auto" and keras.backend.backend() == "torch":
+        return False
     if choice == "auto":
         return bool(keras.distribution.list_devices("gpu") or keras.distribution.list_devices("tpu"))
     return bool(choice)
