@@ -16,6 +16,7 @@ def computed(script, backend, folder, *arguments):
         pytest.skip(f"{backend} is not installed")
     path = folder / f"{backend}.npz"
     environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parent)}
+    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"  # quick
     process = subprocess.run(
         [sys.executable, script, path, *arguments], env=environment, capture_output=True, text=True
     )

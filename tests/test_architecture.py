@@ -89,6 +89,34 @@ def test_no_two_modules_import_each_other():
         visit(name)
 
 
+def test_only_the_report_imports_the_notebook_format_at_its_start():
+    """Its import takes over a second, which every notebook and every run of a sweep would pay."""
+    slow = {"papermill", "nbformat", "nbconvert"}
+    at_the_start = {
+        module(path)
+        for path in MODULES
+        for node in outside_functions(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom) and names_in(node) & slow
+    }
+    assert at_the_start == {"study.notebook_html"}
+    users = {module(path) for path in MODULES if "study.notebook_html" in imported(path)}
+    assert users == {"study.report", "study.report_runs"}
+
+
+def outside_functions(node):
+    """The statements that run when a module is imported."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef):
+            yield child
+            yield from outside_functions(child)
+
+
+def names_in(node):
+    """The top packages that an import statement names."""
+    names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return {name.split(".")[0] for name in names}
+
+
 def test_no_module_of_the_library_goes_through_its_own_package_door():
     through = [(module(p), name) for p in MODULES for name in imported(p) if module(p).startswith(f"{name}.")]
     assert not through

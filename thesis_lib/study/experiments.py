@@ -10,7 +10,6 @@ from thesis_lib.extras import extra
 from thesis_lib.paths import REPOSITORY
 
 with extra("notebooks"):
-    import papermill
     import yaml
 
 KEYS = ("parameters", "grid", "run", "comparison", "notebooks")
@@ -152,6 +151,8 @@ def _experiment(content):
 
 def _parameters_of(notebook):
     """Names in the parameters cell of a notebook."""
+    with extra("notebooks"):  # here, as its import takes over a second, and every package of figures imports this file
+        import papermill
     return list(papermill.inspect_notebook(REPOSITORY / "notebooks" / f"{notebook}.ipynb"))
 
 
