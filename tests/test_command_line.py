@@ -45,7 +45,7 @@ def test_annotators_are_measured_and_advised(folder):
 
 def test_training_prints_scores_and_the_files_it_wrote(trained):
     (code, out, _), output = trained
-    assert code == 0 and "one_hot_dice" in out and "surface_dice" in out
+    assert code == 0 and "one_hot_dice" in out and "surface Dice" in out
     assert (output / "one_hot_dice" / "best.keras").is_file() and str(output / "scores.csv") in out
 
 
@@ -74,7 +74,17 @@ def test_every_fault_of_a_folder_is_a_line_and_the_exit_code_is_one(tmp_path):
     assert err.splitlines() == [
         "error: images/scan00.png has no mask in masks_ann/",
         "error: masks_bob/extra.png has no image in images/",
+        err.splitlines()[-1],
     ]
+    assert err.splitlines()[-1].startswith("note: each annotator draws every image")
+
+
+def test_of_a_fault_that_many_files_have_the_first_are_named_and_the_others_counted(tmp_path):
+    write_discs(tmp_path, count=8)
+    for path in sorted((tmp_path / "masks_bob").iterdir())[1:]:
+        path.unlink()
+    code, _, err = typed("annotators", tmp_path)
+    assert code == 1 and err.count("error: ") == 6 and "error: 2 more: has no mask in masks_bob/" in err.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -83,6 +93,7 @@ def test_every_fault_of_a_folder_is_a_line_and_the_exit_code_is_one(tmp_path):
         (["annotators", "nowhere"], "no such folder"),
         (["train", "nowhere"], "no such folder"),
         (["predict", "nowhere.keras", "a.png"], "MODEL must be a network that Keras saved"),
+        (["predict", "tests", "a.png"], "got tests, which is no file"),
         (["predict", "nowhere.keras", "a.png", "b/a.png"], "FILES must have names of their own"),
         (["sweep", "nowhere.yaml"], "must be readable YAML"),
     ],

@@ -1,6 +1,6 @@
 """The command `thesis`: what the notebooks do, from a shell.
 
-Exit codes: 0, done; 1, something in the input cannot be used, an `error:` line on stderr for each; 2, wrong usage.
+Exit codes: 0, done; 1, something in the input cannot be used, an `error:` line on stderr for each kind; 2, wrong usage.
 """
 
 import os
@@ -18,6 +18,7 @@ with extra("notebooks"):
     import yaml
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow's C++ code prints is for its developers
+MOST = 5  # files of one fault that are named, each in a line
 PATH = click.Path(path_type=Path)  # what is not there is an error of one line, too
 
 
@@ -48,6 +49,7 @@ def main():
       masks_ann/   ann's masks: files of the same names; 0 is background, 255 an object, or class numbers
       masks_bob/   bob's masks of the same images, from which the error of both can be measured
     or masks/ alone. Several classes in colours need label_class_dict.csv (name,r,g,b).
+    Each annotator draws every image of the folder.
 
     \b
     Start with
@@ -55,7 +57,7 @@ def main():
       thesis train FOLDER         a network, with scores
       thesis predict MODEL FILES  what it says of other images
 
-    Exit code 0: done. 1: something in the input cannot be used, a line for each error. 2: wrong usage.
+    Exit code 0: done. 1: something in the input cannot be used, a line for each kind of error. 2: wrong usage.
     """
 
 
@@ -68,6 +70,7 @@ def annotators(folder, settings):
     Prints what is wrong with the files, the bias and sigma of each annotator with 95% intervals (px), their typical
     error beside the width of the objects, and an advice. It takes two annotators, or one beside plain masks.
 
+    \b
     Example: thesis annotators sample_data/drawn_nuclei
     """
     from thesis_lib.study import own_images
@@ -79,6 +82,7 @@ def annotators(folder, settings):
         f"Typical error: {measured.advice.error:.2f} px (95% interval {measured.low:.2f} to {measured.high:.2f})."
     )
     click.echo(measured.advice)
+    click.echo(f"Next: thesis train {folder}")
 
 
 @main.command()
@@ -96,6 +100,7 @@ def train(folder, output, epochs, objectives, settings):
     target that the advice names. A training that was killed goes on when the command is typed again; a finished one is
     taken as it is. The network is OUTPUT/OBJECTIVE/best.keras.
 
+    \b
     Example: thesis train sample_data/drawn_nuclei --epochs 5 --output /tmp/nuclei
     """
     from thesis_lib.study import own_images
@@ -109,9 +114,12 @@ def train(folder, output, epochs, objectives, settings):
     except own_images.Unusable as missing:
         measured = None
         click.echo(f"Not measured: {missing}.")
+    click.echo(f"Training on {len(run.task.splits.train)} images of {folder}.")
     trained = own_images.train(run, objectives or own_images.objectives_for(measured), watch=_bar, reuse=True)
     table = own_images.score_table(trained)
-    click.echo(table.drop(columns="person").round(3).to_string(index=False))
+    shown = table.drop(columns="person").round(3).replace({"score": own_images.SCORES})
+    click.echo(f"Means over {len(run.task.splits.test)} test images, with 95% intervals:")
+    click.echo(shown.to_string(index=False))
     for row in own_images.take_away(run, trained, measured, wrong, table).itertuples(index=False):
         click.echo(f"{output / row[0]}: {row[1]}")
 
@@ -130,7 +138,9 @@ def predict(model, files, output, background, classes, tile):
     anything but the background in 255ths. Two classes are black and white; more are class numbers, or have the colours
     of --classes. A file that cannot be read is an error line, and the others are predicted.
 
-    Example: thesis predict /tmp/nuclei/one_hot_dice/best.keras sample_data/drawn_nuclei/images/*.png --output /tmp/out
+    \b
+    Example: thesis predict /tmp/nuclei/one_hot_dice/best.keras sample_data/drawn_nuclei/images/*.png \\
+      --output /tmp/out
     """
     import keras
 
@@ -148,6 +158,8 @@ def predict(model, files, output, background, classes, tile):
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"FILES must have names of their own, up to the ending; got {twice[0]} twice")
+    if not model.is_file():
+        raise ValueError(f"MODEL must be a network that Keras saved, such as best.keras; got {model}, which is no file")
     try:
         network = keras.saving.load_model(model, compile=False)
     except (ValueError, TypeError, OSError) as error:
@@ -174,6 +186,7 @@ def sweep(file, jobs, threads):
     The same as `make report PROFILE=NAME`: what is finished is not run again, what was killed goes on. Results lie in
     reports/NAME/, the page is reports/index.html.
 
+    \b
     Example: thesis sweep experiments/sample.yaml --jobs 2
     """
     from thesis_lib.study import experiments
@@ -203,9 +216,19 @@ def _checked(folder):
     wrong = own_files.faults(folder.resolve())
     for row in wrong[~wrong["stops"]].itertuples():
         click.echo(f"note: {row.file} {row.fault}", err=True)
-    for row in wrong[wrong["stops"]].itertuples():
-        say_error(f"{row.file} {row.fault}")
-    if wrong["stops"].any():
+    stopping = wrong[wrong["stops"].astype(bool)]  # of an empty table, too
+    for fault, files in stopping.groupby("fault", sort=False)["file"]:
+        for file in files[:MOST]:
+            say_error(f"{file} {fault}")
+        if len(files) > MOST:
+            say_error(f"{len(files) - MOST} more: {fault}")
+    if stopping["fault"].str.match("has no mask in masks_").any():
+        click.echo(
+            "note: each annotator draws every image of a folder. Where one drew only some, copy these images and the "
+            "masks of both into a folder of their own, and measure there",
+            err=True,
+        )
+    if len(stopping):
         sys.exit(1)
     return wrong
 

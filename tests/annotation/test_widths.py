@@ -96,6 +96,7 @@ def test_the_advice_is_the_largest_gain_whose_interval_excludes_zero():
     assert biased.bias == 1.5 and "Boundaries are drawn 1.5 px too far outside: take this out" in str(biased)
     between = advice(BoundaryPrior.known(1.0), labels, 0, gains=GAINS)  # halfway, on the logarithmic axis
     assert between.gain == pytest.approx(0.02) and between.low == pytest.approx(0.005)
+    assert "interpolated between the ratios 0.10 and 0.40" in str(between) and "interpolated" not in str(large)
     assert advice(BoundaryPrior.known(4.0), labels, 0, gains=GAINS).beyond
     for sigma in (0.0, 0.1):
         none = advice(BoundaryPrior.known(sigma), labels, 0, gains=GAINS[1::2])  # ratios of 0.4 alone were measured

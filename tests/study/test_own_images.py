@@ -152,6 +152,7 @@ def test_training_is_followed_scored_and_leaves_files_to_take_away(measured):
     assert set(table["who"]) == {"one_hot_dice", "shift", "ann"} and set(table.loc[table["person"], "who"]) == {"ann"}
     ann = table[(table["who"] == "ann") & (table["score"] == "dice")].iloc[0]
     assert 0.8 < ann["mean"] < 1 and ann["low"] < ann["mean"] < ann["high"]
+    assert (table["low"].dropna() >= 0).all() and (table.loc[table["score"] != "surface_distance", "high"] <= 1).all()
     probability = own_images.object_probability(trained["shift"], 0)
     assert probability.shape == (SIDE, SIDE) and 0 <= probability.min() <= probability.max() <= 1
     files = own_images.take_away(run, trained, found, own_files.faults(run.data), table)

@@ -29,6 +29,7 @@ class Advice:
         beyond: whether the ratio lies outside those that were measured.
         bias: of the annotators, positive outside; 0 where it is not known.
         unit: of error, width and bias.
+        between: the two measured ratios from which the gain is interpolated; None at a measured one, and beyond.
     """
 
     error: float
@@ -41,6 +42,7 @@ class Advice:
     beyond: bool
     bias: float = 0.0
     unit: str = "px"
+    between: tuple[float, float] | None = None
 
     def __str__(self):
         found = (
@@ -55,10 +57,13 @@ class Advice:
         if self.objective == USUAL:
             why = "" if self.beyond else " No other objective had a measurable gain there."
             return f"{found} Train with {USUAL}.{why}{far}"
+        basis = ""
+        if self.between is not None:
+            basis = "; interpolated between the ratios {:.2f} and {:.2f} that were measured".format(*self.between)
         return (
             f"{found} Train with {self.objective}: expect {100 * self.gain:+.1f} points of Dice over {USUAL} "
-            f"(95% interval {100 * self.low:+.1f} to {100 * self.high:+.1f}), measured against the truth; a judge who "
-            f"errs as these annotators do may not see it.{far}"
+            f"(95% interval {100 * self.low:+.1f} to {100 * self.high:+.1f}{basis}) against the true boundaries. Masks "
+            f"that such annotators drew may not show it.{far}"
         )
 
 
@@ -104,12 +109,22 @@ def advice(prior, labels, background=None, objects=None, gains=None, spacing=Non
     at = np.log(max(ratio, 1e-6))
     measured = np.log(gains["error_over_width"].to_numpy(float))
     below, beyond = at < measured.min() - NEAR, at > measured.max() + NEAR
-    best = USUAL, 0.0, 0.0, 0.0
+    best, between = (USUAL, 0.0, 0.0, 0.0), None
     for target, part in gains.groupby("target"):
         part = part.sort_values("error_over_width")
         where = np.log(part["error_over_width"].to_numpy(float))
         gain, low, high = (float(np.interp(at, where, part[name])) for name in ("gain", "low", "high"))
         is_measured = where.min() - NEAR <= at <= where.max() + NEAR or at > measured.max()
         if is_measured and low > 0 and gain > best[1]:
-            best = target, gain, low, high
-    return Advice(typical_error(prior), width, ratio, *best, bool(below or beyond), float(prior.mean), prior.unit)
+            best, between = (target, gain, low, high), _neighbours(where, at)
+    return Advice(
+        typical_error(prior), width, ratio, *best, bool(below or beyond), float(prior.mean), prior.unit, between
+    )
+
+
+def _neighbours(where, at):
+    """The measured ratios on both sides of one; None if it is near one of them, or not between two."""
+    if np.abs(where - at).min() <= NEAR or not where[0] < at < where[-1]:
+        return None
+    right = int(np.searchsorted(where, at))
+    return float(np.exp(where[right - 1])), float(np.exp(where[right]))

@@ -30,6 +30,7 @@ CROPS = 240  # in an epoch, unless there are more images
 DEPTH = 3  # poolings of the U-Net
 BOOTSTRAP = 100  # resamples of the images for the interval of the error
 SCORES = {"dice": "Dice", "surface_distance": "distance of the outlines, px", "surface_dice": "surface Dice"}
+LARGEST = {"surface_distance": np.inf}  # of the others it is 1
 APART = {"data": "the folder", "output": "the output folder", "objective": "what is chosen to train with"}
 ALONE = (
     "One annotator drew these masks, so nobody can tell how far off they are. "
@@ -250,7 +251,8 @@ def score_table(trained, level=0.95):
 
     Returns:
         DataFrame: who (an objective, or an annotator's name), person (whether it is one), score, mean, low, high. The
-        interval is that of new images for the same trained network; it is missing where there is one test image.
+        interval is that of new images for the same trained network, as far as the score can go: a Dice is at most 1 and
+        a distance at least 0. It is missing where there is one test image.
     """
     run = next(iter(trained.values()))
     of_images = {(objective, False): one.scores().images for objective, one in trained.items()}
@@ -260,7 +262,8 @@ def score_table(trained, level=0.95):
     rows = []
     for (who, person), table in of_images.items():
         for score in SCORES:
-            rows.append((who, person, score, *mean_interval(table[score].dropna(), level)))
+            interval = np.clip(mean_interval(table[score].dropna(), level), 0, LARGEST.get(score, 1))
+            rows.append((who, person, score, *interval))
     return pd.DataFrame(rows, columns=["who", "person", "score", "mean", "low", "high"])
 
 

@@ -151,12 +151,13 @@ def fullest_window(labels):
 
 
 def embedded(figure):
-    """An <img> element that holds a figure, with a text for readers who cannot see it."""
+    """A figure as an element of the page, with a text for readers who cannot see it; on a phone it moves sideways."""
     file = BytesIO()
     figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
     plt.close(figure)
     data = base64.b64encode(file.getvalue()).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(described(figure), quote=True)}">'
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(described(figure), quote=True)}">'
+    return f'<div class="figure" tabindex="0">{image}</div>'
 
 
 def say(start, text):
