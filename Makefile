@@ -16,7 +16,7 @@ export TF_ENABLE_ONEDNN_OPTS ?= 1
 install = $(BIN)/python -m uv pip install --quiet --python $(BIN)/python $(1) || \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(1)
 
-.PHONY: setup torch profile cores quick report lint test docs reference results notebooks resume lab bench kills clean lock
+.PHONY: setup torch profile cores quick report lint types test docs reference results notebooks resume lab bench kills clean lock
 
 setup: .venv/ready
 
@@ -51,9 +51,12 @@ report: cores profile setup
 	@$(BIN)/python -m thesis_lib.study.report $(PROFILE)
 
 SOURCES = thesis_lib tests benchmarks sample_data examples docs/conf.py
-lint: setup
+lint: setup types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+
+types: setup
+	$(BIN)/mypy
 
 # Side by side, a file or a notebook to each process, the longest first (tests/conftest.py); none may take a whole GPU for itself.
 test: cores lint
@@ -117,5 +120,5 @@ lock:
 
 # What else is in reports/ stays: it may be of one's own runs.
 clean: profile
-	rm -rf .venv .pytest_cache .hypothesis .snakemake *.egg-info docs/_build reports/$(PROFILE) reports/quick reports/index.html
+	rm -rf .venv .pytest_cache .mypy_cache .hypothesis .snakemake *.egg-info docs/_build reports/$(PROFILE) reports/quick reports/index.html
 	find . -name __pycache__ -prune -exec rm -rf {} +

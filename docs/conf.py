@@ -1,6 +1,6 @@
 """Sphinx: `make docs` builds docs/_build/html from these pages, the notebooks and RESULTS.md, without a network."""
 
-import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import latex2mathml.converter
@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parent.parent
 
 project = "thesis_lib"
 author = "The authors of thesis_lib"
-version = release = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+version = release = metadata.version("thesis-lib")
 extensions = ["myst_nb"]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
 root_doc = "docs/index"

@@ -10,6 +10,7 @@ from thesis_lib.paths import REPOSITORY
 
 ORDER = (  # a package may import itself and what stands before it
     "extras",
+    "startup",
     "backend",
     "checks",
     "paths",

@@ -16,7 +16,8 @@ from thesis_lib.targets import objectives
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 
 
-PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+PROJECT, VERSION = PYPROJECT["project"], PYPROJECT["tool"]["setuptools_scm"]["fallback_version"]
 
 
 def requirements(*extras):
@@ -49,8 +50,8 @@ def test_the_lock_pins_every_dependency_and_names_no_source():
 def test_the_citation_and_the_changes_are_of_this_version():
     citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
     versions = re.findall(r"^## (\S+)$", (REPOSITORY / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert citation["version"] == versions[0] == PROJECT["version"]
-    assert f"version = {{{PROJECT['version']}}}" in (REPOSITORY / "docs/development.md").read_text()
+    assert citation["version"] == versions[0] == VERSION
+    assert f"version = {{{VERSION}}}" in (REPOSITORY / "docs/development.md").read_text()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -4,3 +4,10 @@
 optimised; `models` are trained by Keras's own `fit`, in `segmentation` or by the methods of `semi_supervised`;
 `metrics` judge one model, `study` compares many runs, and `figures` show them.
 """
+
+from importlib import metadata
+
+try:
+    __version__ = metadata.version("thesis-lib")
+except metadata.PackageNotFoundError:  # used from a folder that was not installed
+    __version__ = "unknown"

@@ -15,7 +15,7 @@ from thesis_lib import checks
 try:
     import fcntl
 except ImportError:  # on Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 def writable_folder(folder):

@@ -57,7 +57,7 @@ def _mean_of_classes(scenes, weights, score):
         return score(iou).sum(1) / present.sum(1)
 
 
-def mean(name):
+def mean(name: str) -> tuple[tuple[str, ...], Callable]:
     """(needs, of_scenes) of a Metric: the mean of a score over the scenes that have one, NaN if none has."""
 
     def of_scenes(scenes, weights):
@@ -68,7 +68,7 @@ def mean(name):
     return (name,), of_scenes
 
 
-def median(name):
+def median(name: str) -> tuple[tuple[str, ...], Callable]:
     """(needs, of_scenes) of a Metric: the median of a score over the scenes that have one, NaN if none has."""
 
     def of_scenes(scenes, weights):

@@ -23,7 +23,7 @@ class Taught(TwoLosses):
         weight: of the unsupervised loss: a number from 0 to 1e30, or a ramp of `thesis_lib.semi_supervised`.
     """
 
-    parts = ("network", "strong", "weight")
+    parts: tuple[str, ...] = ("network", "strong", "weight")
 
     def __init__(self, network, strong=None, weight=1.0, **options):
         super().__init__(weight, **options)

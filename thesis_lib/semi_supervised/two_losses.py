@@ -19,7 +19,7 @@ class TwoLosses(keras.Model):
         weight: of the unsupervised loss: a number from 0 to 1e30, or a ramp of `thesis_lib.semi_supervised.ramps`.
     """
 
-    parts = ("weight",)  # arguments that Keras serialises
+    parts: tuple[str, ...] = ("weight",)  # arguments that Keras serialises
 
     def __init__(self, weight=1.0, **options):
         super().__init__(**options)
