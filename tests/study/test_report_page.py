@@ -148,12 +148,20 @@ def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
     gains = gains.assign(
         gain=[0.0, 0.01, 0.05], low=[-0.01, -0.01, 0.03], high=[0.01, 0.02, 0.07], verdict=["", "", "better"]
     )
-    first, second, third, rival, fourth = headline.sentences(gains)
+    first, second, third, rival, fourth, people = headline.sentences(gains)
     assert "at most 0.20 of the width of the objects (a, b), no training target" in first
     assert "Where the error is 0.40 of the width (c)" in second and "+5.0 points (95% interval +3.0 to +7.0)" in second
-    assert re.fullmatch(r"With 20, 60, 200 training images the same gain is (\S+, )*\S+ points\. That .*", third)
+    assert re.fullmatch(r"With 20, 60, 200 training images it is (\S+, )*\S+ points: a Dice of .*", third)
     assert re.match(r"A threshold chosen on 20 true masks .* from 0\.\d+ to 0\.\d+, one chosen on drawn", rival)
     assert "1 px too far outside" in fourth and "points (95% interval" in fourth
+    assert people.startswith(
+        "Where a second person judged (vessels), no training target had a significantly higher Dice"
+    )
+    assert list(headline.short_table(gains).iloc[:, -1]) == [
+        "+0.0 [-1.0, +1.0]",
+        "+1.0 [-1.0, +2.0]",
+        "**+5.0 [+3.0, +7.0]**",
+    ]
     assert list(headline.table(gains)["verdict"]) == ["not significant", "not significant", "significantly better"]
     nothing, none, *_ = headline.sentences(gains.assign(verdict=""))
     monkeypatch.setattr(headline.real_images, "REFERENCE", tmp_path / "none")

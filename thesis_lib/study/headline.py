@@ -3,7 +3,7 @@
 import pandas as pd
 
 from thesis_lib.annotation.advice import USUAL, measured_gains
-from thesis_lib.study import real_images, thresholds
+from thesis_lib.study import real_images, thresholds, two_observers
 from thesis_lib.study.segmentation_runs import CHOSEN
 from thesis_lib.targets.objectives import OBJECTIVES
 
@@ -33,7 +33,7 @@ def sentences(gains=None, differences=None, cases=None):
         _, differences, cases = real_images.committed()
     more = _of_more_images(real_images.committed_by_images())
     rival = _of_thresholds(thresholds.read(real_images.REFERENCE), cases)
-    return [*said, more, rival, _of_bias(differences, cases)]
+    return [*said, more, rival, _of_bias(differences, cases), _of_people(two_observers.committed()[1])]
 
 
 def table(gains=None):
@@ -57,6 +57,15 @@ def table(gains=None):
         "verdict": gains["verdict"].map(VERDICTS),
     }
     return pd.DataFrame(named)
+
+
+def short_table(gains):
+    """The same in fewer columns, in Markdown: gains with their intervals, in bold where they are significant."""
+    rows = table(gains)
+    gain = rows.pop("gain in Dice, points") + " " + rows.pop("95% interval")
+    significant = rows.pop("verdict") == VERDICTS["better"]
+    rows["gain in Dice, points, and 95% interval"] = gain.where(~significant, "**" + gain + "**")
+    return rows.drop(columns="seeds or folds")
 
 
 def _title(target):
@@ -89,7 +98,7 @@ def _where_it_does(gains):
     best = better.loc[better["gain"].idxmax()]
     return (
         f"Where the error is {best['error_over_width']:.2f} of the width ({best['data']}), the target "
-        f"“{_title(best['target'])}” raised Dice by {_interval(best)}, a significant gain."
+        f"“{_title(best['target'])}” raised Dice by {_interval(best)}, significantly."
     )
 
 
@@ -103,9 +112,8 @@ def _of_more_images(table):
     points = ", ".join(f"{100 * gain:+.1f}" for gain in part["gain"])
     numbers = ", ".join(map(str, part["images"]))
     return (
-        f"With {numbers} training images the same gain is {points} points. That target reaches a Dice of "
-        f"{few['mean']:.3f} with {few['images']} images, {_title(USUAL)} {most['mean_of_baseline']:.3f} with "
-        f"{most['images']}."
+        f"With {numbers} training images it is {points} points: a Dice of {few['mean']:.3f} with {few['images']} images, "
+        f"while {_title(USUAL)} has {most['mean_of_baseline']:.3f} with {most['images']}."
     )
 
 
@@ -132,4 +140,18 @@ def _of_bias(differences, cases):
     return (
         f"Where annotators drew {abs(bias):g} px too far {side}, taking this bias out of the labels changed Dice by "
         f"{_interval(row)}, {VERDICTS[row['verdict']]}."
+    )
+
+
+def _of_people(differences):
+    """What was better where one person's drawings were learned and another's were the judge."""
+    of_dice = differences[differences["metric"] == "dice"]
+    trained = of_dice[(of_dice["how"] == "") & (of_dice["verdict"] == "better")]
+    targets = ", ".join(trained["title"]) or "no training target"
+    tuned = differences[differences["target"] == f"{USUAL}, {two_observers.TUNED}"].set_index("metric")
+    distance = tuned.loc["surface_distance"]
+    return (
+        f"Where a second person judged (vessels), {targets} had a significantly higher Dice. A threshold chosen on a "
+        f"few of that person's masks brought boundaries {-distance['difference']:.2f} px nearer "
+        f"({VERDICTS[distance['verdict']]})."
     )

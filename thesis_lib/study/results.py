@@ -37,7 +37,7 @@ def document(segmentation):
     """The text of RESULTS.md, from the `SegmentationResults` and the other committed tables."""
     sections = [
         HEAD.format(alternative=GAINS),
-        when_it_pays(measured_gains()) + "\n",
+        when_it_pays(headline.table()) + "\n",
         real_images.section(),
         thresholds.section(),
         teachers.section(),
@@ -54,12 +54,11 @@ def blocks():
     """The generated blocks of README.md: name -> Markdown."""
     gains = measured_gains()
     best = gains.loc[gains.groupby(["data", "case"], sort=False)["gain"].idxmax()]
-    return {"headline": when_it_pays(best, left_out=["seeds or folds"])}
+    return {"headline": when_it_pays(headline.short_table(best))}
 
 
-def when_it_pays(gains, left_out=()):
-    """What was found, in sentences and a table of these `measured_gains` without some columns, in Markdown."""
-    rows = headline.table(gains).drop(columns=list(left_out))
+def when_it_pays(rows):
+    """What was found, in sentences and a table, in Markdown."""
     return f"{bullets(headline.sentences())}\n\n{table(rows.columns, rows.to_numpy())}"
 
 
