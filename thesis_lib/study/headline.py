@@ -112,8 +112,8 @@ def _of_more_images(table):
     points = ", ".join(f"{100 * gain:+.1f}" for gain in part["gain"])
     numbers = ", ".join(map(str, part["images"]))
     return (
-        f"With {numbers} training images it is {points} points: a Dice of {few['mean']:.3f} with {few['images']} images, "
-        f"while {_title(USUAL)} has {most['mean_of_baseline']:.3f} with {most['images']}."
+        f"With {numbers} training images it is {points} points: a Dice of {few['mean']:.3f} with {few['images']} "
+        f"images, while {_title(USUAL)} has {most['mean_of_baseline']:.3f} with {most['images']}."
     )
 
 
