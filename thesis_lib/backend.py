@@ -4,6 +4,7 @@ Packages that use Keras import this module first.
 """
 
 import contextlib
+import functools
 import os
 
 from thesis_lib.startup import as_log_level_says
@@ -86,7 +87,49 @@ def of_class(maps, labels):
     if not is_torch():
         return ops.sum(maps * one_hot(labels, num_classes, maps.dtype), axis=-1)
     classes = labels.clamp(0, num_classes - 1)
-    return maps.gather(-1, classes.long()[..., None])[..., 0] * (classes == labels)
+    at, known = classes.long()[..., None], (classes == labels)[..., None]
+    gather = lambda values: values.gather(-1, at) * known
+    return linear(gather, lambda upstream: to_class(upstream[..., 0], labels, num_classes))(maps)[..., 0]
+
+
+def to_class(values, labels, num_classes):
+    """Maps (..., K) that hold the values (...) at each label's class, and 0 elsewhere; on PyTorch."""
+    classes = labels.clamp(0, num_classes - 1)
+    maps = values.new_zeros((*values.shape, num_classes))
+    return maps.scatter_(-1, classes.long()[..., None], (values * (classes == labels))[..., None])
+
+
+def linear(function, transposed):
+    """A linear function of one tensor, and what its gradient is: neither keeps the tensor in memory.
+
+    Args:
+        function: from a tensor to a tensor; its arithmetic is not followed by the backend.
+        transposed: from a gradient with respect to the result to the one with respect to the tensor.
+
+    Returns:
+        the function, on PyTorch and JAX.
+    """
+    if is_torch():
+        return lambda value: _torch_linear().apply(value, function, transposed)
+    slope = lambda *values, upstream=None: transposed(values[-1] if upstream is None else upstream)
+    return ops.custom_gradient(lambda value: (function(value), slope))
+
+
+@functools.cache  # a class for each call would take longer than what it computes
+def _torch_linear():
+    import torch
+
+    class Linear(torch.autograd.Function):
+        @staticmethod
+        def forward(context, value, function, transposed):
+            context.transposed = transposed
+            return function(value)
+
+        @staticmethod
+        def backward(context, upstream):
+            return context.transposed(upstream), None, None
+
+    return Linear
 
 
 def gradient(function, value):

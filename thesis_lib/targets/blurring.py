@@ -1,6 +1,8 @@
 """Class maps blurred by the spread of a boundary prior, axis by axis."""
 
+import functools
 import math
+import operator
 
 import numpy as np
 from keras import ops
@@ -32,7 +34,9 @@ def blur(maps, prior, spacing=None):
         ValueError: if an argument is not of this kind, a prior in mm has no spacing, or the spacing has not as many
             lengths as the maps have axes.
     """
-    return _mixture(maps, prior, spacing, lambda values: values)
+    maps = ops.convert_to_tensor(checked_maps("maps", maps))
+    terms = _gaussians(maps, prior, spacing)
+    return functools.reduce(ops.add, [_spread(maps, taps) * share for share, taps in terms])
 
 
 def blur_of_class(maps, labels, prior, spacing=None):
@@ -46,19 +50,39 @@ def blur_of_class(maps, labels, prior, spacing=None):
     Returns:
         float tensor of the labels' shape; 0 where the label is no class.
     """
-    return _mixture(maps, prior, spacing, lambda values: backend.of_class(values, labels)[..., None])[..., 0]
+    maps = ops.convert_to_tensor(checked_maps("maps", maps))
+    terms = _gaussians(maps, prior, spacing)
+    if backend.is_torch() and maps.device.type == "cpu":
+        return _blur_of_class_by_image(maps, labels, terms)
+    return functools.reduce(
+        ops.add, [backend.of_class(_spread(maps, taps), labels) * share[..., 0] for share, taps in terms]
+    )
 
 
-def _mixture(maps, prior, spacing, part):
-    """The mixture of Gaussian blurs of a part of the maps' classes, which `part` takes from the sums of weights."""
-    maps = checked_maps("maps", maps)
-    total = None
-    axes = spatial_axes(maps)
-    for weight, sigmas in checked_prior(prior, spacing=spacing).gaussians_in_pixels(spacing, len(axes)):
-        sums, inside = _gaussian_sums(maps, zip(axes, sigmas))
-        blurred = part(sums) / (inside / weight)
-        total = blurred if total is None else total + blurred
-    return total
+def _blur_of_class_by_image(maps, labels, terms):
+    """`blur_of_class` on PyTorch's CPU: image by image, whose maps then stay in the processor's cache."""
+
+    def blurred(maps):
+        import torch
+
+        images = []
+        for image, drawn in zip(maps.split(1), labels.split(1)):
+            image = image.contiguous()
+            parts = [backend.of_class(_spread(image, taps), drawn) * share[..., 0] for share, taps in terms]
+            images.append(functools.reduce(operator.add, parts))
+        return torch.cat(images)
+
+    def transposed(upstream):
+        # Where the gradient of `backend.softmax` is fastest: the classes are the second axis in memory.
+        result = upstream.new_empty((maps.shape[0], maps.shape[-1], *maps.shape[1:-1])).movedim(1, -1)
+        for image, drawn, values in zip(result.split(1), labels.split(1), upstream.split(1)):
+            parts = [
+                _spread(backend.to_class(values * share[..., 0], drawn, maps.shape[-1]), taps) for share, taps in terms
+            ]
+            image.copy_(functools.reduce(operator.add, parts))
+        return result
+
+    return backend.linear(blurred, transposed)(maps)
 
 
 def checked_maps(name, maps):
@@ -78,17 +102,28 @@ def checked_spacing(spacing):
     return voxels.lengths(spacing, 3 if np.size(spacing) == 3 else 2).tolist()
 
 
-def _gaussian_sums(maps, sigmas):
-    """Weighted sums of the maps around each pixel, and the sums of the weights inside the image.
+def _gaussians(maps, prior, spacing):
+    """The Gaussians whose sum is the prior's predictive distribution without its bias.
 
-    Args:
-        maps: float tensor (N, ..., K).
-        sigmas: (axis, sigma in pixels) of each spatial axis.
+    Returns:
+        list of (share, taps): the Gaussian's weight over the sum of its taps inside the image, a tensor that broadcasts
+        to (N, ..., 1); and its taps by spatial axis, without axes along which it has no width.
     """
-    inside = ops.ones_like(maps[:1, ..., :1])
-    for axis, sigma in sigmas:
-        radius = math.ceil(4.0 * sigma)
-        taps = gaussian_taps(sigma, radius)
-        if np.float32(taps[radius]) < 1.0:
-            maps, inside = filtered(maps, taps, axis), filtered(inside, taps, axis)
-    return maps, inside
+    axes, terms = spatial_axes(maps), []
+    for weight, sigmas in checked_prior(prior, spacing=spacing).gaussians_in_pixels(spacing, len(axes)):
+        inside, of_axes = ops.ones_like(maps[(slice(1),) * len(maps.shape)]), {}
+        for axis, sigma in zip(axes, sigmas):
+            radius = math.ceil(4.0 * sigma)
+            taps = gaussian_taps(sigma, radius)
+            if np.float32(taps[radius]) < 1.0:
+                line = maps[tuple(slice(None) if a == axis else slice(1) for a in range(len(maps.shape)))]
+                inside, of_axes[axis] = inside * filtered(ops.ones_like(line), taps, axis), taps
+        terms.append((weight / inside, of_axes))
+    return terms
+
+
+def _spread(maps, taps):
+    """Weighted sums of the maps around each pixel; taps by axis."""
+    for axis, weights in taps.items():
+        maps = filtered(maps, weights, axis)
+    return maps

@@ -8,6 +8,7 @@ Keras's floatx or the network's precision.
 Source: forward correction of a loss, Patrini et al. (CVPR 2017).
 """
 
+import math
 from dataclasses import asdict
 
 import keras
@@ -63,7 +64,7 @@ def weigh(per_pixel, labels, weights, num_classes):
     Pixels to ignore have loss 0, and the other pixels of the batch are scaled up so that the mean is over them alone.
     """
     known = ops.cast(ops.not_equal(labels, IGNORE), per_pixel.dtype)
-    per_pixel = per_pixel * known / ops.maximum(ops.mean(known), keras.config.epsilon())
+    per_pixel = per_pixel * (known / ops.maximum(ops.mean(known), keras.config.epsilon()))
     if weights is None:
         return per_pixel
     if len(weights) != num_classes:
@@ -81,7 +82,7 @@ def of_images(values):
 
 def negative_log_likelihood(labels, likelihood, weights, num_classes):
     """-log of the likelihood of what is drawn at each pixel, weighed by `weigh`: (N, H, W)."""
-    return weigh(-ops.log(ops.maximum(likelihood, TINY)), labels, weights, num_classes)
+    return weigh(-ops.log(ops.clip(likelihood, TINY, math.inf)), labels, weights, num_classes)
 
 
 def checked_weights(weights, name="class_weights", of="class"):
