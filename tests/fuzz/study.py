@@ -94,8 +94,6 @@ ENTRIES = {
         COMPARED.predictions, {"folder": SAMPLE, "case": CASE, "targets": TARGETS}
     ),
     "comparison.Comparison.three_scenes": Entry(COMPARED.three_scenes, {"case": CASE, "targets": TARGETS}),
-    "comparison.on_shared_seeds": Entry(comparison.on_shared_seeds, {"rows": ROWS}, nan=True),
-    "comparison.means": Entry(comparison.means, {"rows": ROWS, "by": ["case", "target"], "level": 0.9}, nan=True),
     "comparison.of_rasters": Entry(
         comparison.of_rasters,
         {"scores": SCORED, "baseline": "one_hot", "better": {"dice": "higher"}, "level": 0.9, "resamples": 20},
@@ -104,15 +102,4 @@ ENTRIES = {
     "comparison.Comparison.swept_magnitudes": Entry(
         COMPARED.swept_magnitudes, {"case": CASE, "references": TARGETS}, nan=True
     ),
-    "comparison.with_verdicts": Entry(
-        comparison.with_verdicts,
-        {
-            "table": pd.DataFrame({"p_value": [0.1, 0.2], "difference": [1.0, -1.0], "metric": ["log_loss"] * 2}),
-            "better": {"log_loss": "lower"},
-            "level": 0.9,
-        },
-    ),
-    "comparison.of_magnitudes": Entry(comparison.of_magnitudes, {"rows": ROWS}, nan=True),
-    "comparison.best_magnitudes": Entry(comparison.best_magnitudes, {"rows": ROWS}, nan=True),
-    "comparison.reliability": Entry(comparison.reliability, {"runs": ROWS, "where": "all"}, nan=True),
 }

@@ -10,7 +10,7 @@ import pytest
 from thesis_lib import files
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import comparison, segmentation_tables
+from thesis_lib.study import chosen_runs, comparison, run_statistics, segmentation_tables
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_runs import read
 
@@ -123,12 +123,12 @@ def test_runs_are_labelled_by_case_and_target(rows):
 
 
 def test_magnitudes_are_compared_on_the_seeds_that_ran_at_all_of_them(rows):
-    assert (comparison.best_magnitudes(rows)["magnitude"] == 0.9).all()
+    assert (chosen_runs.best_magnitudes(rows)["magnitude"] == 0.9).all()
     swept = rows[rows["variant"] == "magnitude"]
     last = (swept["seed"] == swept["seed"].max()) & (swept["magnitude"] == swept["magnitude"].min())
     begun = rows.drop(swept.index[last])
-    assert set(comparison.of_magnitudes(begun)["seed"]) == set(swept["seed"]) - {swept["seed"].max()}
-    assert len(comparison.of_magnitudes(rows)) == len(swept)
+    assert set(chosen_runs.of_magnitudes(begun)["seed"]) == set(swept["seed"]) - {swept["seed"].max()}
+    assert len(chosen_runs.of_magnitudes(rows)) == len(swept)
 
 
 def test_differences_that_are_there_are_significant_and_others_are_not(compared):
@@ -226,10 +226,10 @@ def test_means_and_pooled_reliability(rows, compared):
     assert distance["low"] < distance["mean"] < distance["high"] and distance["seeds"] == 5
     assert (table["low"].dropna() >= 0).all()
     assert (table.xs("surface_dice", level="metric")["high"].dropna() <= 1).all()
-    curve = comparison.reliability(rows.iloc[:3])
+    curve = run_statistics.pooled_reliability(rows.iloc[:3])
     assert curve["count"].tolist() == [0, 30, 90] and np.isnan(curve["accuracy"][0])
     assert curve["accuracy"][1] == pytest.approx(0.4)
-    assert comparison.reliability(rows.drop(columns="reliability")) is None
+    assert run_statistics.pooled_reliability(rows.drop(columns="reliability")) is None
     panels = compared.reliability(["one_hot", "forward"])
     assert "no error" + USUAL not in panels and list(panels["sigma 2 px" + USUAL]) == ["one-hot", "forward likelihood"]
 
@@ -269,7 +269,7 @@ def test_runs_of_one_objective_are_told_apart_by_method_and_labels(tmp_path):
 
 
 def test_a_metric_that_the_rows_do_not_hold_is_left_out(rows):
-    means = comparison.means(rows.drop(columns="ece_band"), ["case", "target"])
+    means = run_statistics.means(rows.drop(columns="ece_band"), ["case", "target"])
     assert "ece_band" not in set(means["metric"]) and "ece" in set(means["metric"])
 
 

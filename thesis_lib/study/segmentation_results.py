@@ -11,8 +11,9 @@ import pandas as pd
 
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import markdown, segmentation_runs
+from thesis_lib.study.chosen_runs import best_magnitudes
 from thesis_lib.study.classification_tables import joined
-from thesis_lib.study.comparison import HEADLINE, Comparison, best_magnitudes
+from thesis_lib.study.comparison import HEADLINE, Comparison
 from thesis_lib.study.segmentation_runs import TITLES
 from thesis_lib.study.segmentation_tables import FORWARD
 

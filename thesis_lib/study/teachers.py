@@ -5,7 +5,7 @@ import pandas as pd
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.methods import METHODS
-from thesis_lib.study import comparison, markdown, real_images, segmentation_runs
+from thesis_lib.study import comparison, markdown, real_images, run_statistics, segmentation_runs
 from thesis_lib.study.segmentation_tables import in_words
 
 REFERENCE = REPOSITORY / "reports/reference/teacher"
@@ -81,7 +81,7 @@ def by_labels(rows, level=0.95):
     how = [METHODS[method].title if method in TAUGHT else "" for method in rows["method"]]
     targets = [", ".join(filter(None, pair)) for pair in zip(rows["objective"], how)]
     rows = rows.assign(how=how, target=targets)
-    table = comparison.means(rows, ["labelled", "objective", "how", "target"], level)
+    table = run_statistics.means(rows, ["labelled", "objective", "how", "target"], level)
     return table[table["metric"].isin(HEADLINE)]
 
 

@@ -11,8 +11,8 @@ from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import markdown
-from thesis_lib.study.comparison import with_verdicts
 from thesis_lib.study.rows import read_rows, read_scenes
+from thesis_lib.study.run_statistics import with_verdicts
 from thesis_lib.study.segmentation_tables import in_words, with_intervals
 from thesis_lib.targets.objectives import OBJECTIVES
 
