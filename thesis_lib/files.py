@@ -18,7 +18,7 @@ except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
 
-def writable_folder(folder):
+def writable_folder(folder: str | Path) -> Path:
     """The folder as a Path, made if missing.
 
     Raises:
@@ -118,7 +118,7 @@ def write_json(path, content):
     write_text(path, json.dumps(_plain(content), indent=1, allow_nan=False) + "\n")
 
 
-def write_text(path, text):
+def write_text(path: str | Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with whole(path) as partial:
         partial.write_text(text)

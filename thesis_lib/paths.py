@@ -6,7 +6,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def data_folder():
+def data_folder() -> Path:
     """The folder of full data sets: the environment variable THESIS_DATA, or `data`.
 
     A relative path starts at the repository.

@@ -6,7 +6,7 @@ import pytest
 
 from thesis_lib.annotation import BoundaryPrior, signed_distance
 from thesis_lib.targets import ShiftLikelihood, objective
-from thesis_lib.targets.shift import shift_probabilities, shifted
+from thesis_lib.targets.shift import growths, shift_probabilities, shifted
 
 PRIOR = BoundaryPrior(0.0, 3.1, 2.6, 5.0)  # px; as wide as the smallest disc below
 
@@ -31,12 +31,22 @@ def test_a_shifted_disc_is_what_the_prior_says_of_its_signed_distances(radius):
     np.testing.assert_allclose(drawn[middle], exact[middle], atol=0.012)
 
 
+def of_pixels(prior):
+    return shift_probabilities(prior, list(growths(prior, (1.0, 1.0))))
+
+
 def test_displacements_sum_to_one_and_follow_the_bias():
-    weights = shift_probabilities(PRIOR)
+    weights = of_pixels(PRIOR)
     assert sum(weights.values()) == pytest.approx(1.0) and weights[1] == pytest.approx(weights[-1])
-    biased = shift_probabilities(BoundaryPrior(2.0, 3.1, 2.6, 5.0))
+    biased = of_pixels(BoundaryPrior(2.0, 3.1, 2.6, 5.0))
     assert sum(d * p for d, p in biased.items()) == pytest.approx(2.0, abs=0.05)
-    assert shift_probabilities(BoundaryPrior.known(0.0)) == {0: 1.0}
+    assert of_pixels(BoundaryPrior.known(0.0)) == {0: 1.0}
+
+
+def test_objects_grow_along_an_axis_as_the_boundary_passes_the_centres_of_its_pixels():
+    assert growths(BoundaryPrior.known(1.0), (1.0, 1.0)) == {0.5: [0, 1], 1.5: [0, 1], 2.5: [0, 1]}
+    in_mm = BoundaryPrior.known(1.0, unit="mm")  # 99% lie within 2.6 mm
+    assert growths(in_mm, (2.0, 1.0)) == {0.5: [1], 1.0: [0], 1.5: [1], 2.5: [1]}
 
 
 def test_the_drawing_of_several_classes_sums_to_one():

@@ -67,7 +67,7 @@ class Advice:
         )
 
 
-def measured_gains():
+def measured_gains() -> pd.DataFrame:
     """The gains in Dice over one-hot + Dice that experiments found.
 
     Returns:
@@ -77,7 +77,9 @@ def measured_gains():
         return pd.read_csv(file, keep_default_na=False)
 
 
-def advice(prior, labels, background=None, objects=None, gains=None, spacing=None):
+def advice(
+    prior, labels, background: int | None = None, objects=None, gains: pd.DataFrame | None = None, spacing=None
+) -> Advice:
     """Which objective to train with on images like these.
 
     The error over the width of the objects places the data on the curve of gains that were measured (notebook 13).
@@ -109,7 +111,8 @@ def advice(prior, labels, background=None, objects=None, gains=None, spacing=Non
     at = np.log(max(ratio, 1e-6))
     measured = np.log(gains["error_over_width"].to_numpy(float))
     below, beyond = at < measured.min() - NEAR, at > measured.max() + NEAR
-    best, between = (USUAL, 0.0, 0.0, 0.0), None
+    best: tuple[str, float, float, float] = (USUAL, 0.0, 0.0, 0.0)
+    between = None
     for target, part in gains.groupby("target"):
         part = part.sort_values("error_over_width")
         where = np.log(part["error_over_width"].to_numpy(float))

@@ -16,7 +16,7 @@ from thesis_lib.labels import IGNORE, background_class, fill_ignored
 DRAWN_SHARE = 0.25  # of an object's pixels that an annotator must have in its class to count as having drawn it
 
 
-def shape_based_average(annotations, background=None, spacing=None):
+def shape_based_average(annotations, background: int | None = None, spacing=None) -> tuple[np.ndarray, dict]:
     """The average of several annotations: every pixel takes the class whose mean signed distance is largest.
 
     (Rohlfing & Maurer, 2007.) An object that at most half of the annotators drew is not in it. Where the majority drew

@@ -16,7 +16,7 @@ from thesis_lib.annotation import surfaces, voxels
 from thesis_lib.labels import IGNORE, background_class, fill_ignored
 
 
-def signed_distance(mask, spacing=None):
+def signed_distance(mask: np.ndarray, spacing=None) -> np.ndarray:
     """Distance of every pixel's centre to the boundary of a mask, positive inside.
 
     The boundary is the one of `contours`, so a diagonal edge is a straight line. SciPy's distance transform between
@@ -41,7 +41,7 @@ def signed_distance(mask, spacing=None):
     return np.where(mask, 1, -1) * distance.reshape(mask.shape)
 
 
-def shift_boundaries(labels, displacement, background=None, spacing=None):
+def shift_boundaries(labels, displacement, background: int | None = None, spacing=None) -> np.ndarray:
     """Move every boundary between an object and the background along its normal.
 
     The signed distance of each foreground class is raised by the displacement, the one of the background is lowered by
@@ -147,7 +147,7 @@ def _resample(points, step, lengths):
     return np.stack([np.interp(at, along, points[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def near_boundary(labels, distance, spacing=None):
+def near_boundary(labels: np.ndarray, distance: float, spacing=None) -> np.ndarray:
     """Which pixels have their centre within `distance` of a boundary between any two classes.
 
     Args:

@@ -14,7 +14,7 @@ WITHIN = stats.norm.cdf(1)  # a Normal displacement is below its mean plus sigma
 PLACE = ("width", "diameter", "error", "error_over_width")  # of annotators and objects on the curve of gains
 
 
-def object_widths(labels, background=None, objects=None, spacing=None):
+def object_widths(labels, background: int | None = None, objects=None, spacing=None) -> pd.DataFrame:
     """The width of every object: twice the distance from its middle line to its boundary.
 
     A pixel's width is that of the nearest place where the distance to the boundary is largest (the middle line). An
@@ -84,7 +84,7 @@ def _width(mask, lengths):
     return float(np.median(2 * distance[nearest] - distance[nearest] / steps))
 
 
-def typical_error(prior):
+def typical_error(prior) -> float:
     """Half the length of the interval that holds 68% of all displacements; sigma where they are Normal.
 
     Args:
@@ -128,7 +128,7 @@ def of_typical_pixel(widths, column):
     return float(np.quantile(widths[column], 0.5, weights=widths["diameter"] ** 2, method="inverted_cdf"))
 
 
-def error_over_width(annotator, labels, background=None, objects=None, spacing=None):
+def error_over_width(annotator, labels, background: int | None = None, objects=None, spacing=None) -> float:
     """How large errors are beside the objects: the typical error over the width, the median over their pixels.
 
     Args:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -199,7 +200,7 @@ def numbered_classes(name, numbers, listed_in):
     return ClassTable(tuple(str(k) for k in range(count)))
 
 
-def read_class_table(path):
+def read_class_table(path: str | Path) -> ClassTable:
     """Read the classes from a CSV file.
 
     Args:

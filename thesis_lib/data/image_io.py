@@ -3,6 +3,7 @@
 import io
 import re
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -44,7 +45,7 @@ STORED = {  # what a mask must hold
 }
 
 
-def read_image(content, mode="RGB", name=None, size=None):
+def read_image(content, mode: str = "RGB", name=None, size: tuple[int, int] | None = None) -> np.ndarray:
     """Read an image file of any format that Pillow reads.
 
     Grey, palette and black-and-white images are converted. Transparent pixels become black; a fourth band counts as
@@ -284,12 +285,12 @@ def image_head(path):
         return shape, orientation if orientation in range(1, 9) else 1
 
 
-def image_shape(path):
+def image_shape(path: str | Path) -> tuple[int, int]:
     """(H, W) of an image as `read_image` returns it, px, from the head of its file."""
     return image_head(path)[0]
 
 
-def write_image(array, path):
+def write_image(array: np.ndarray, path: str | Path) -> None:
     """Write an image file whole or not at all: afterwards, the path holds either the old file or the new one.
 
     Args:

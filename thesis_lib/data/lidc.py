@@ -88,7 +88,7 @@ def lidc_database(path=None):
     )
 
 
-def lidc_slices(path=None, drawn_by=1):
+def lidc_slices(path: str | Path | None = None, drawn_by: int = 1) -> list[Slice]:
     """LIDC's nodules, slice by slice, with the mask of each radiologist.
 
     An outline consists of the first pixels outside the nodule, so the mask is what lies strictly inside it (a gap in an

@@ -6,6 +6,7 @@ imaging experiments: the 2018 Data Science Bowl", Nature Methods 16, 1247-1253, 
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Nuclei:
         return Nuclei(self.images[index], self.labels[index], self.objects[index])
 
 
-def load_nuclei(path="sample", shrink=1):
+def load_nuclei(path: str | Path = "sample", shrink: int = 1) -> Nuclei:
     """Images of nuclei with a number for each nucleus, in order of their names.
 
     Args:

@@ -1,6 +1,7 @@
 """Images with a label map each, as uint8 arrays, and the one-file layout `.npz` for a user's own."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -102,7 +103,7 @@ def open_array(path, key=None, optional=False):
         raise ValueError(f"{path} is not a readable NumPy file of numbers: {error}") from error
 
 
-def load_npz(path):
+def load_npz(path: str | Path) -> Scenes:
     """Scenes of an `.npz` file with the arrays `images` and `labels`.
 
     Args:

@@ -39,7 +39,13 @@ class SceneSplits:
         return digest.hexdigest()
 
 
-def load_scenes(data="sample", seed=0, train_scenes=None, validation_scenes=None, test_scenes=None):
+def load_scenes(
+    data: str | int = "sample",
+    seed: int = 0,
+    train_scenes: int | None = None,
+    validation_scenes: int | None = None,
+    test_scenes: int | None = None,
+) -> SceneSplits:
     """Scenes for semantic segmentation, split into training, validation and test scenes.
 
     Args:

@@ -14,7 +14,7 @@ SMALLEST = 1e-7  # smaller probabilities count as this one in the log loss
 BINS = 15  # of confidence, of equal width
 
 
-def scores(labels, probabilities, band=None, spacing=None):
+def scores(labels: np.ndarray, probabilities, band: float | None = None, spacing=None) -> dict:
     """Proper scores and calibration over pixels.
 
     Args:

@@ -11,7 +11,7 @@ from thesis_lib.annotation import voxels
 from thesis_lib.labels import IGNORE
 
 
-def confusion(labels, predictions, num_classes):
+def confusion(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
     """Number of pixels by true and predicted class.
 
     Args:
@@ -34,7 +34,7 @@ def confusion(labels, predictions, num_classes):
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def scores(labels, predictions, num_classes, background=None):
+def scores(labels: np.ndarray, predictions: np.ndarray, num_classes: int, background: int | None = None) -> dict:
     """Overlap scores of all pixels together.
 
     Args:

@@ -51,7 +51,7 @@ class Block:
             object.__setattr__(self, name, whole)
 
 
-def symmetric(width, depth=4, spacing=None):
+def symmetric(width: int, depth: int = 4, spacing=None) -> dict:
     """The blocks of a usual U-Net: the decoder mirrors the encoder, and each level has half the resolution of the last.
 
     Args:

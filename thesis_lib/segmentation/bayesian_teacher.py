@@ -49,10 +49,9 @@ class BayesianTeacher(TaughtByAverage):
         if getattr(inner, "class_weights", None) is not None or getattr(inner, "loss", None) is not None:
             raise ValueError("likelihood must be without class_weights, and without a loss of its own")
         self.likelihood, self.prior = likelihood, inner.prior
-        self.spacing = getattr(inner, "spacing", None)
-        self.drawing = None
+        self.spacing, self.drawing = inner.spacing, None
         if isinstance(likelihood, ShiftLikelihood):
-            self.drawing = partial(shifted, background=likelihood.background)
+            self.drawing = partial(shifted, background=likelihood.background, spacing=self.spacing)
         self.dice = SoftDice() if isinstance(likelihood, ForwardDice) else None
 
     def _supervised_loss(self, inputs, outputs):

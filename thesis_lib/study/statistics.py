@@ -44,7 +44,7 @@ class Difference(NamedTuple):
     p_value: float
 
 
-def mean_interval(values, level=0.95):
+def mean_interval(values, level: float = 0.95) -> tuple[float, float, float]:
     """Mean over seeds and its Student-t interval.
 
     Args:
@@ -68,7 +68,7 @@ def mean_interval(values, level=0.95):
     return (float(values.mean()), *_interval(values.mean(), error, len(values), level))
 
 
-def verdict(low, high):
+def verdict(low: float, high: float) -> str:
     """What an interval of a difference in error says: "better", "worse" or "no significant difference"."""
     for name, value in (("low", low), ("high", high)):
         checks.instance(name, value, numbers.Real, "a number")
@@ -178,7 +178,7 @@ def ranks(methods, better, level=0.95):
     return table.sort_values("rank", ignore_index=True)
 
 
-def holm(p_values):
+def holm(p_values) -> np.ndarray:
     """p-values adjusted for the number of comparisons (Holm, Scandinavian Journal of Statistics, 1979).
 
     Args:

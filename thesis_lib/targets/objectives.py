@@ -123,7 +123,7 @@ OBJECTIVES = {
     ),
     "shift": Objective(
         "likelihood of shifted boundaries",
-        lambda p: ShiftLikelihood(p.prior, p.background),
+        lambda p: ShiftLikelihood(p.prior, p.background, p.spacing),
         ("prior", "background"),
         takes_class_weights=False,
         drawing=shifted,
@@ -136,7 +136,7 @@ OBJECTIVES = {
 }
 
 
-IN_PIXELS = ("weighted_adjacent_prior", "shift")  # their priors are in px, whatever the spacing
+IN_PIXELS = ("weighted_adjacent_prior",)  # whose prior is in px, whatever the spacing
 
 
 def objectives_needing(what):
@@ -170,8 +170,8 @@ def objective(
         class_weights: K weights, 0 or more, or None; None for objectives that do not take them.
         background: the background's class, for the objectives that need it.
         data_format: "channels_first" if logits are (N, K, H, W), as PyTorch has them.
-        spacing: sides of a pixel or voxel, mm, as for `blur`, which a prior in mm needs. weighted_adjacent_prior and
-            shift take priors in px alone.
+        spacing: sides of a pixel or voxel, mm, as for `blur`, which a prior in mm needs. weighted_adjacent_prior takes
+            a prior in px alone.
 
     Returns:
         keras.losses.Loss.
