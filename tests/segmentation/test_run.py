@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from thesis_lib import parameters
 from thesis_lib.data import read_image
 from thesis_lib.segmentation import Run
+from thesis_lib.training.state import TrainingState
 
 SCENES = {
     "train_scenes": 12,
@@ -123,24 +122,22 @@ def test_deeplab_trains_on_grey_scenes(tmp_path):
     assert np.isfinite(run.scores().row["log_loss"])
 
 
-KILLED = """
-import os
-from thesis_lib.segmentation import Run
-from thesis_lib.training.state import TrainingState
-
-def kill(state, epoch, logs=None, write=TrainingState.on_epoch_end):
-    write(state, epoch, logs)
-    os._exit(9)
-
-TrainingState.on_epoch_end = kill
-Run(**{settings!r}).train()
-"""
+class Killed(BaseException):
+    """What nobody catches."""
 
 
-def test_a_killed_run_resumes_and_a_finished_one_is_taken_as_it_is(tmp_path):
+def test_a_killed_run_resumes_and_a_finished_one_is_taken_as_it_is(tmp_path, monkeypatch):
+    """Processes are killed in the test of `make report`."""
     settings = {**SCENES, "epochs": 3, "augment": False, "output": str(tmp_path / "killed")}
-    killed = subprocess.run([sys.executable, "-c", KILLED.format(settings=settings)], capture_output=True)
-    assert killed.returncode == 9
+
+    def kill(state, epoch, logs=None, write=TrainingState.on_epoch_end):
+        write(state, epoch, logs)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "on_epoch_end", kill)
+        with pytest.raises(Killed):
+            Run(**settings).train()
     run = Run(**settings)
     run.train()
     assert run.log()["epoch"].tolist() == [0, 1, 2]
