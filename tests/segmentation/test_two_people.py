@@ -12,7 +12,7 @@ from thesis_lib.data import Crops
 from thesis_lib.metrics import calibration
 from thesis_lib.paths import data_folder
 from thesis_lib.segmentation import Run, drawn_rasters, raster_task
-from thesis_lib.segmentation.settings import LATER
+from thesis_lib.segmentation.rules import LATER
 
 SETTINGS = {"folds": 3, "annotators": ["a"], "judge": "b", "width": 2, "depth": 1, "epochs": 1, "batch_size": 4}
 SETTINGS |= {"crop": 32, "tile": 32, "margin": 4, "workers": 1}

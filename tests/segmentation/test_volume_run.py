@@ -12,7 +12,7 @@ import pytest
 from thesis_lib.annotation import BoundaryPrior, shift_boundaries
 from thesis_lib.data import Volume, read_volume, write_volume
 from thesis_lib.segmentation import Run
-from thesis_lib.segmentation.settings import VOLUME_OBJECTIVES
+from thesis_lib.segmentation.rules import VOLUME_OBJECTIVES
 from thesis_lib.targets import OBJECTIVES, blur
 from thesis_lib.training.state import TrainingState
 

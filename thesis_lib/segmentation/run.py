@@ -16,17 +16,9 @@ from thesis_lib.segmentation.drawn_rasters import NO_PRIOR
 from thesis_lib.segmentation.methods import METHODS, Parts
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.raster_task import RasterTask
+from thesis_lib.segmentation.rules import LATER, OF_DATA, OF_SCORING, meaningless
 from thesis_lib.segmentation.scene_task import SceneTask
-from thesis_lib.segmentation.settings import (
-    LATER,
-    NOT_OF_VOLUMES,
-    OF_DATA,
-    OF_RASTERS,
-    OF_SCENES,
-    OF_SCORING,
-    OF_VOLUMES,
-    Settings,
-)
+from thesis_lib.segmentation.settings import Settings
 from thesis_lib.segmentation.volume_task import VolumeTask
 from thesis_lib.targets.objectives import OBJECTIVES, objective
 from thesis_lib.training.callbacks import callbacks, ended, full_disk_named, model_digest, scored
@@ -265,10 +257,8 @@ class Run(Settings):
 
     def row(self, scores, network):
         """The result as one flat dict: parameters, scores, what is known of the annotators, and what ran."""
-        others = (*(OF_SCENES if self.is_folder else OF_RASTERS), *OF_VOLUMES)
-        if self.has_volumes:
-            others = [name for name in NOT_OF_VOLUMES if name not in ("method", "network")]
-        given = {name: value for name, value in asdict(self).items() if name not in (*others, "output")}
+        left_out = {"output", *meaningless(self)[0]} - {"method", "network"}
+        given = {name: value for name, value in asdict(self).items() if name not in left_out}
         given["prior"] = self.prior_kind
         if self.labelled is not None and "prior_scenes" in given:
             given["prior_scenes"] = min(self.labelled, self.prior_scenes)

@@ -19,10 +19,10 @@ from thesis_lib.data.volumes import SPACING_TOLERANCE, Volume
 from thesis_lib.files import whole, writable_folder, write_arrays
 from thesis_lib.labels import IGNORE
 from thesis_lib.metrics import calibration, overlap
+from thesis_lib.segmentation.accepted import SHORTEST
 from thesis_lib.segmentation.drawn_rasters import DrawnRasters
 from thesis_lib.segmentation.prediction import of_objects, together
 from thesis_lib.segmentation.scores import Scores
-from thesis_lib.segmentation.settings import SHORTEST
 from thesis_lib.segmentation.volume_prediction import predict_volume, slabs_of_volume, write_like
 from thesis_lib.targets.smoothing import adjacency
 

@@ -1,0 +1,76 @@
+"""What single parameters of a segmentation training accept: checks for `parameters.other`, called with (name, value).
+
+Each returns the value as plain Python, or raises ValueError.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from thesis_lib import checks
+from thesis_lib.data.patches import checked_scale
+from thesis_lib.data.reading import as_name
+from thesis_lib.data.volumes import checked_spacing
+from thesis_lib.models.deeplab import check as check_deeplab
+from thesis_lib.training.optimization import use_xla
+
+SHORTEST = 4  # voxels, of a side of the crops of volumes
+
+
+def names(name, value):
+    """A list of different names; a single name is a list of one."""
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    values = [as_name(name, one, "a list of names") for one in values]
+    if not values or len(set(values)) < len(values):
+        raise ValueError(f"{name} must be a list of different names; got {value!r}")
+    return values
+
+
+def mapping(name, value):
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} must be a mapping; got {value!r}")
+    return value
+
+
+def data(name, value):
+    """A name or a path, a Path as str; or a whole number."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} must be 'sample', a number of scenes, or a path; got {value!r}")
+    return value
+
+
+def mask_folder(name, value):
+    return as_name(name, value, "the name of an annotator's mask folder")
+
+
+def rates(name, value):
+    """A list of dilation rates; a single one is a list of one."""
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    check_deeplab(values, 0.0)
+    return values
+
+
+def crop(name, value):
+    """A side, or a list of three sides."""
+    if isinstance(value, (list, tuple)):
+        return list(checks.lengths(name, value, 3, "a number, or voxels along depth, height and width", SHORTEST))
+    return checks.integer(name, value, 1)
+
+
+def spacing(name, value):
+    return list(checked_spacing(name, value))
+
+
+def scale(name, value):
+    """The word "standard", or a list of two values."""
+    checked = checked_scale(value)
+    return checked if isinstance(checked, str) else list(checked)
+
+
+def xla(name, value):
+    use_xla(value)
+    return value
