@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from own_cases import write_discs
 
-from thesis_lib.data import Volume, write_image, write_volume
+from thesis_lib.annotation import BoundaryPrior
+from thesis_lib.data import Volume, VolumePatches, load_nnunet, unpack, write_image, write_volume
 from thesis_lib.models import symmetric, unet
 from thesis_lib.paths import REPOSITORY
+from thesis_lib.targets import ForwardLikelihood
 
 SMALLER = {"epochs=100": "epochs=1", "epochs=80": "epochs=1", "patience=80": "patience=1", "width=16": "width=2"}
 
@@ -25,8 +27,11 @@ def executed(page, folder=None, block=0, **names):
     return names
 
 
-def write_nnunet(folder, of_classes):
-    """Two volumes to train on and one to test on, of an object with a core, in nnU-Net's layout."""
+def write_nnunet(folder, of_classes, thickness=1.0):
+    """Two volumes to train on and one to test on, of an object with a core, in nnU-Net's layout.
+
+    Planes of the second one are `thickness` mm apart, all others 1 mm.
+    """
     generator = np.random.default_rng(0)
     for part, cases in (("Tr", "ab"), ("Ts", "c")):
         for name in (f"images{part}", f"labels{part}"):
@@ -36,8 +41,9 @@ def write_nnunet(folder, of_classes):
             labels[10:20, 20:30, 5:25] = 1
             labels[13:17, 23:27, 10:20] = np.max(list(of_classes.values())[-1])
             image = (100 * labels + generator.normal(0, 10, labels.shape)).astype(np.float32)
-            write_volume(Volume(image, (1.0, 1.0, 1.0)), folder / f"images{part}" / f"{case}_0000.nii.gz")
-            write_volume(Volume(labels, (1.0, 1.0, 1.0)), folder / f"labels{part}" / f"{case}.nii.gz")
+            spacing = (thickness if case == "b" else 1.0, 1.0, 1.0)
+            write_volume(Volume(image, spacing), folder / f"images{part}" / f"{case}_0000.nii.gz")
+            write_volume(Volume(labels, spacing), folder / f"labels{part}" / f"{case}.nii.gz")
     about = {"channel_names": {"0": "MRI"}, "labels": of_classes, "numTraining": 2, "file_ending": ".nii.gz"}
     (folder / "dataset.json").write_text(json.dumps(about))
 
@@ -58,6 +64,18 @@ def test_from_a_folder_of_nnunet_to_predictions(tmp_path, monkeypatch, capsys):
     executed("volumes.md", block=1)
     assert capsys.readouterr().out.strip().endswith("predicted/c.nii.gz")
     assert (tmp_path / "predicted" / "c.nii.gz").is_file()
+
+
+def test_volumes_of_several_spacings_each_at_its_own(tmp_path, capsys):
+    pytest.importorskip("SimpleITK")
+    write_nnunet(tmp_path, {"background": 0, "organ": 1}, thickness=2.5)
+    names = {"BoundaryPrior": BoundaryPrior, "ForwardLikelihood": ForwardLikelihood, "VolumePatches": VolumePatches}
+    names["volumes"] = unpack(load_nnunet(tmp_path).train, tmp_path / "unpacked")
+    names["model"] = unet(2, **symmetric(width=2, depth=1), image_shape=(None, None, None, 1))
+    used = executed("volumes.md", block=3, **names)
+    values = [float(line) for line in capsys.readouterr().out.split()]
+    assert {used["patches"].spacing_of(i)[0] for i in range(len(values))} == {1.0, 2.5}
+    assert len(values) == len(used["patches"]) and np.isfinite(values).all()
 
 
 def test_from_regions_of_nnunet_to_scores_of_each_structure(tmp_path, monkeypatch):

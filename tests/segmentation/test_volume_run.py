@@ -173,7 +173,7 @@ def test_every_objective_whose_loss_takes_volumes_has_a_finite_one_in_mm(nnunet,
         else:
             with pytest.raises(ValueError, match="objective where the data are volumes must be one of"):
                 run.variant(objective=name)
-    assert np.isfinite(list(losses.values())).all() and len(losses) == len(OBJECTIVES) - 3
+    assert np.isfinite(list(losses.values())).all() and len(losses) == len(OBJECTIVES) - 2
     blurred = blur(keras.ops.softmax(logits), BoundaryPrior.known(1.5, 0.5, "mm"), SPACING)
     likelihood = np.take_along_axis(keras.ops.convert_to_numpy(blurred), labels[..., None], -1)
     assert losses["forward"] == pytest.approx(-np.log(likelihood).mean(), rel=1e-4)
