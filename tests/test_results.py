@@ -5,8 +5,9 @@ import pytest
 
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import results, segmentation_runs, statistics
+from thesis_lib.study.committed_sweeps import REFERENCE, families, read_differences
 from thesis_lib.study.comparison import Comparison
-from thesis_lib.study.segmentation_results import REFERENCE, SegmentationResults, families, read_differences
+from thesis_lib.study.segmentation_results import SegmentationResults
 
 KEY = ["family", "case", "target", "metric"]
 SMALL = "scenes == 4000 or annotator == 'none'"  # cases with few runs

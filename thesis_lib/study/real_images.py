@@ -8,8 +8,8 @@ from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import markdown, segmentation_runs
+from thesis_lib.study.committed_sweeps import read_differences
 from thesis_lib.study.comparison import Comparison
-from thesis_lib.study.segmentation_results import read_differences
 from thesis_lib.study.segmentation_runs import TITLES
 from thesis_lib.study.segmentation_tables import VERDICTS, in_words
 

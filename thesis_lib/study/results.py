@@ -9,15 +9,10 @@ import re
 from thesis_lib.annotation.advice import measured_gains
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import classification_results, gains, headline, real_images, teachers, thresholds, two_observers
+from thesis_lib.study.committed_sweeps import read, read_differences, write_differences
 from thesis_lib.study.markdown import bullets, table
-from thesis_lib.study.segmentation_results import (
-    SegmentationResults,
-    early_section,
-    read,
-    read_differences,
-    roofs_section,
-    write_differences,
-)
+from thesis_lib.study.roofs_results import roofs_section
+from thesis_lib.study.segmentation_results import SegmentationResults, early_section
 
 SWEEPS = ("compare", "early")  # of segmentation, whose differences are written beside their rows
 HEAD = """# Results
