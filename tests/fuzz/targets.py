@@ -158,4 +158,9 @@ ENTRIES = {
             "adjacency": MATRIX,
         },
     ),
+    "votes": Entry(
+        door.votes,
+        {"labels": maps(), "probabilities": SOFT, "prior": KNOWN},
+        words={"labels": "logits", "probabilities": "labels"},
+    ),
 }
