@@ -14,8 +14,8 @@ from thesis_lib.data.class_table import ClassTable
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.metrics import calibration
 from thesis_lib.segmentation import prediction
+from thesis_lib.targets.blurring import blur
 from thesis_lib.targets.shift import shifted
-from thesis_lib.targets.smoothing import blur
 
 TABLE = "name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\n"
 

@@ -10,7 +10,8 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import DisplacementField
 from thesis_lib.data import splits
 from thesis_lib.metrics import calibration
-from thesis_lib.targets import smoothing
+from thesis_lib.targets.class_matrices import RULES as CLASS_RULES
+from thesis_lib.targets.class_matrices import adjacency, posterior_class_matrix, smoothing_matrix
 from thesis_lib.targets.smoothing import ClassMatrix, OneHot, Posterior, SpatiallyVarying, Uniform
 
 STRIPES = np.array([[[0, 0, 1, 2]]], np.uint8)
@@ -30,63 +31,12 @@ def test_soft_labels_sum_to_one_for_scenes_of_any_size(rule, shape):
     np.testing.assert_allclose(q.sum(-1), 1.0, atol=1e-5)
 
 
-def test_adjacency_counts_each_pair_once_in_each_direction():
-    # 0 0 1    horizontal pairs 00 01 | 02 22, vertical 00 02 12
-    # 0 2 2
-    counts = smoothing.adjacency(np.array([[0, 0, 1], [0, 2, 2]]), 3)
-    assert counts.tolist() == [[4, 1, 2], [1, 0, 1], [2, 1, 2]]
-
-
-def test_adjacency_of_many_classes_and_scenes_is_symmetric_and_complete():
-    labels = np.random.default_rng(0).integers(0, 100, (70, 11, 13))
-    counts = smoothing.adjacency(labels, 100)
-    assert (counts == counts.T).all()
-    assert counts.sum() == 2 * 70 * (10 * 13 + 11 * 12)
-
-
-@pytest.mark.parametrize("shape", [(3, 1, 1), (2, 1, 5), (2, 5, 1), (70, 7, 9)])
-@pytest.mark.parametrize("num_classes", [2, 5, 100])
-def test_adjacency_equals_counting_pair_by_pair(shape, num_classes):
-    labels = np.random.default_rng(0).integers(0, num_classes, shape)
-    expected = np.zeros((num_classes, num_classes), int)
-    for a, b in ((labels[:, 1:], labels[:, :-1]), (labels[:, :, 1:], labels[:, :, :-1])):
-        np.add.at(expected, (a.ravel(), b.ravel()), 1)
-        np.add.at(expected, (b.ravel(), a.ravel()), 1)
-    assert (smoothing.adjacency(labels, num_classes) == expected).all()
-
-
 @pytest.mark.parametrize("sigma", [0.02, 1e-200, 1.0, 1e9])
 def test_the_filter_of_any_sigma_keeps_one_half_at_the_centre(sigma):
     kernel = SpatiallyVarying(sigma).kernel()
     assert kernel.sum() == pytest.approx(1) and kernel[1, 1] == pytest.approx(0.5)
     corner = 0 if sigma < 0.1 else np.exp(-0.5 / sigma**2)
     assert kernel[0, 0] / kernel[0, 1] == pytest.approx(corner)
-
-
-COUNTS = np.array([[6, 3, 1], [3, 2, 0], [1, 0, 0]])
-
-
-@pytest.mark.parametrize(
-    "rule, expected",
-    [
-        ("fixed_uniform", [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]]),
-        ("fixed_adjacent", [[0.8, 0.15, 0.05], [0.2, 0.8, 0], [0.2, 0, 0.8]]),
-        ("weighted_uniform", [[0.92, 0.04, 0.04], [0.06, 0.88, 0.06], [0.1, 0.1, 0.8]]),
-        ("weighted_adjacent", [[0.92, 0.06, 0.02], [0.12, 0.88, 0], [0.2, 0, 0.8]]),
-    ],
-)
-def test_the_four_class_level_rules_by_hand(rule, expected):
-    np.testing.assert_allclose(smoothing.smoothing_matrix(rule, 0.8, COUNTS), expected, atol=1e-12)
-
-
-def test_a_class_that_touches_nothing_keeps_its_weight_under_adjacent_rules():
-    alone = np.array([[8, 0], [0, 0]])
-    assert smoothing.smoothing_matrix("fixed_adjacent", 0.7, alone).tolist() == [[1, 0], [0, 1]]
-
-
-def test_uniform_smoothing_is_the_fixed_uniform_matrix():
-    matrix = smoothing.smoothing_matrix("fixed_uniform", 0.85, np.ones((3, 3)))
-    np.testing.assert_allclose(soft(Uniform(0.85), STRIPES), soft(ClassMatrix(matrix), STRIPES), atol=1e-6)
 
 
 def test_spatially_varying_smoothing_as_published():
@@ -141,16 +91,16 @@ def drawn():
 def test_the_posterior_at_the_annotators_sigma_forecasts_the_truth_best(drawn, sigma):
     labels, truth = drawn[0][sigma], drawn[1]
     matching = calibration.scores(truth, soft(Posterior(BoundaryPrior.known(sigma)), labels, 11))
-    counts = smoothing.adjacency(labels, 11)
+    counts = adjacency(labels, 11)
     rivals = [
         *(Posterior(BoundaryPrior.known(sigma * factor)) for factor in (0.5, 0.7, 1.4, 2.0)),
         OneHot(),
         SpatiallyVarying(1.0),
-        ClassMatrix(smoothing.posterior_class_matrix(BoundaryPrior.known(sigma), counts)),
+        ClassMatrix(posterior_class_matrix(BoundaryPrior.known(sigma), counts)),
     ]
     for magnitude in (0.8, 0.9, 0.95, 0.975):
         rivals.append(Uniform(magnitude))
-        rivals += [ClassMatrix(smoothing.smoothing_matrix(rule, magnitude, counts)) for rule in smoothing.RULES]
+        rivals += [ClassMatrix(smoothing_matrix(rule, magnitude, counts)) for rule in CLASS_RULES]
     for rival in rivals:
         log_loss, _ = calibration.per_pixel(truth, soft(rival, labels, 11))
         assert matching["log_loss"] < log_loss.mean(), rival
@@ -169,26 +119,6 @@ def test_removing_a_known_bias_improves_the_forecast(drawn):
     assert losses[1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("sigma", [1.0, 2.0, 3.0])
-def test_weighted_adjacent_smoothing_is_the_class_average_of_the_posterior(sigma):
-    generator = np.random.default_rng(3)
-    fields = [ndimage.gaussian_filter(generator.standard_normal((600, 600)), 25) for _ in range(3)]
-    labels = np.argmax(fields, axis=0).astype(np.uint8)[None]
-    p = BoundaryPrior.known(sigma)
-    q = soft(Posterior(p), labels)
-    average = np.stack([q[labels == j].mean(0) for j in range(3)])
-    predicted = smoothing.posterior_class_matrix(p, smoothing.adjacency(labels, 3))
-    off = ~np.eye(3, dtype=bool) & (predicted > 1e-3)
-    assert (average[off] / predicted[off]).mean() == pytest.approx(1.0, abs=0.05)
-
-
-def test_the_prior_fixes_the_magnitude_of_weighted_adjacent_smoothing():
-    sigma = 0.1
-    by_prior = smoothing.posterior_class_matrix(BoundaryPrior.known(sigma), COUNTS)
-    by_magnitude = smoothing.smoothing_matrix("weighted_adjacent", 1 - sigma * math.sqrt(math.pi / 2), COUNTS)
-    np.testing.assert_allclose(by_prior, by_magnitude)
-
-
 @pytest.mark.parametrize("rule", [*RULES, SpatiallyVarying(0.7), Posterior(BoundaryPrior.known(1.0, 0.3))])
 def test_rules_survive_being_saved(rule):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(rule))
@@ -204,26 +134,9 @@ def test_rules_survive_being_saved(rule):
         (lambda: SpatiallyVarying(-1.0), "sigma must .*-1.0"),
         (lambda: ClassMatrix([[1.0, 0.5], [0, 1]]), "rows that sum to one"),
         (lambda: ClassMatrix([["a"]]), "matrix must be an array of finite numbers; got .*'a'"),
-        (lambda: smoothing.smoothing_matrix("fixed_uniform", 0.9, "abc"), "adjacency must be a square .*; got 'abc'"),
-        (lambda: smoothing.posterior_class_matrix(1.0, COUNTS), "prior must be a BoundaryPrior; got 1.0"),
-        (
-            lambda: smoothing.posterior_class_matrix(BoundaryPrior(shape=0.4), COUNTS),
-            "prior must have a shape of more than 1/2 .*; got 0.4",
-        ),
-        (lambda: smoothing.adjacency([[0, 1], [0]], 2), "labels must be an array, its rows of one length"),
         (lambda: soft(ClassMatrix(np.eye(2)), STRIPES), "a row for each of the 3 classes; got 2"),
-        (lambda: smoothing.smoothing_matrix("diagonal", 0.9, COUNTS), "rule must be one of fixed_adjacent"),
-        (lambda: smoothing.smoothing_matrix("fixed_uniform", 1.1, COUNTS), "magnitude must .*1.1"),
-        (lambda: smoothing.smoothing_matrix("fixed_uniform", 0.9, np.ones((2, 3))), "adjacency must be a square"),
-        (lambda: smoothing.adjacency(STRIPES, 2), r"labels must hold classes in 0..1; got values from 0 to 2"),
-        (lambda: smoothing.posterior_class_matrix(BoundaryPrior.known(50.0), COUNTS), "small beside the objects"),
     ],
 )
 def test_wrong_values_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_adjacency_leaves_out_pixels_to_ignore():
-    labels = np.array([[0, 0, 255], [1, 255, 1]], np.uint8)
-    assert smoothing.adjacency(labels, 2).tolist() == [[2, 1], [1, 0]]

@@ -17,7 +17,7 @@ from thesis_lib.files import writable_folder
 from thesis_lib.labels import IGNORE
 from thesis_lib.metrics import calibration, overlap, surface
 from thesis_lib.segmentation import tiles
-from thesis_lib.targets.smoothing import blur
+from thesis_lib.targets.blurring import blur
 
 OF_PIXELS = ("log_loss", "brier", "ece")
 TUNED = ("dice", "surface_distance", "boundary_bias", "volume_ratio")  # the scores at a chosen threshold

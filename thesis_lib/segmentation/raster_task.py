@@ -20,7 +20,7 @@ from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.drawn_rasters import DrawnRasters
 from thesis_lib.segmentation.prediction import choose_threshold, score_drawings, score_rasters
 from thesis_lib.segmentation.scores import Scores
-from thesis_lib.targets.smoothing import adjacency
+from thesis_lib.targets.class_matrices import adjacency
 
 CROP = 96  # px, where `crop` is left out
 IN_MEMORY = 2**28  # bytes; training images and masks that need no more are read once, not for every crop

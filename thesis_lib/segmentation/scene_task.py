@@ -24,8 +24,8 @@ from thesis_lib.files import write_arrays
 from thesis_lib.metrics import calibration, summary
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.scores import Scores
+from thesis_lib.targets.class_matrices import adjacency
 from thesis_lib.targets.losses import class_weights
-from thesis_lib.targets.smoothing import adjacency
 
 OF_ANNOTATION = ("log_loss_of_drawing", "log_loss_of_drawing_blurred")  # of the probabilities, and of their blur
 

@@ -24,7 +24,7 @@ from thesis_lib.segmentation.drawn_rasters import DrawnRasters
 from thesis_lib.segmentation.prediction import of_objects, together
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.segmentation.volume_prediction import predict_volume, slabs_of_volume, write_like
-from thesis_lib.targets.smoothing import adjacency
+from thesis_lib.targets.class_matrices import adjacency
 
 PATCH = 64  # voxels, the longest side of the patches where `crop` is left out
 VALIDATING = 16  # patches of each validation volume, or fewer where they are small

@@ -12,7 +12,7 @@ from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.segmentation.methods import METHODS
 from thesis_lib.study.rows import read_rows, read_scenes
 from thesis_lib.targets import objectives
-from thesis_lib.targets.smoothing import RULES
+from thesis_lib.targets.class_matrices import RULES
 
 SETTINGS = ("data", "class_weights", "batch_size", "width", "depth", "learning_rate", "schedule", "augment")
 NEEDED = (  # of each row

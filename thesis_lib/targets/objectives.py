@@ -14,20 +14,12 @@ from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.targets.base import DATA_FORMATS
 from thesis_lib.targets.blurring import blur
+from thesis_lib.targets.class_matrices import RULES, posterior_class_matrix, smoothing_matrix
 from thesis_lib.targets.expectation import ForwardDice
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, Sum
 from thesis_lib.targets.overlap import SoftDice, SoftJaccard
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
-from thesis_lib.targets.smoothing import (
-    RULES,
-    ClassMatrix,
-    OneHot,
-    Posterior,
-    SpatiallyVarying,
-    Uniform,
-    posterior_class_matrix,
-    smoothing_matrix,
-)
+from thesis_lib.targets.smoothing import ClassMatrix, OneHot, Posterior, SpatiallyVarying, Uniform
 
 
 class Objective(NamedTuple):
