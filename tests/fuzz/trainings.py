@@ -120,14 +120,24 @@ SEGMENTATION = {
     ),
     "Run.predict": Entry(RUN.predict, {"image": IMAGE}, classes, examples=20),
     "Run.scores": Entry(RUN.scores, {}, nan=True, examples=1),
-    "bands": Entry(of_pixels, {"model": SEGMENTER, "image": IMAGE, **TILES, "name": "the image"}, probable),
+    "bands": Entry(
+        of_pixels,
+        {"model": SEGMENTER, "image": IMAGE, **TILES, "name": "the image", "overlapping": False},
+        probable,
+        fixed=("overlapping",),
+    ),
     "export": Entry(
         segmentation.export,
         {"model": SEGMENTER, "folder": files.ROOT / "exported", "image_shape": (4, 4, 3), "tolerance": 0.1, "seed": 0},
         words={"tolerance": "predicts otherwise"},
         examples=3,
     ),
-    "predict": Entry(segmentation.predict, {"model": SEGMENTER, "image": IMAGE, **TILES}, classes),
+    "predict": Entry(
+        segmentation.predict,
+        {"model": SEGMENTER, "image": IMAGE, **TILES, "overlapping": False},
+        classes,
+        fixed=("overlapping",),
+    ),
     "predict_rasters": Entry(
         segmentation.predict_rasters,
         {

@@ -75,21 +75,29 @@ def on_its_grid(given, result):
 SEGMENTATION = {
     "slabs": Entry(
         lambda **given: list(segmentation.slabs(**given)),
-        {**PREDICTION, "values": VALUES[..., None], "name": "it"},
+        {**PREDICTION, "values": VALUES[..., None], "name": "it", "overlapping": False},
         of_all_planes,
         words={"values": "it"},
-        fixed=("name",),
+        fixed=("name", "overlapping"),
         large=("batch_size",),
     ),
     "predict_volume": Entry(
         segmentation.predict_volume,
-        {**PREDICTION, "volume": VOLUME, "spacing": (2.0, 1.0, 1.0)},
+        {**PREDICTION, "volume": VOLUME, "spacing": (2.0, 1.0, 1.0), "overlapping": False},
         on_its_grid,
+        fixed=("overlapping",),
         large=("batch_size",),
     ),
     "predict_volume_files": Entry(
         predicted_volumes,
-        {**PREDICTION, "volumes": FILES, "folder": files.ROOT / "predicted", "names": ["background", "a", "b"]},
+        {
+            **PREDICTION,
+            "volumes": FILES,
+            "folder": files.ROOT / "predicted",
+            "names": ["background", "a", "b"],
+            "overlapping": False,
+        },
+        fixed=("overlapping",),
         large=("batch_size",),
     ),
 }

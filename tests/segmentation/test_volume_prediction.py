@@ -161,3 +161,31 @@ def test_from_files_to_files_by_a_network_that_learned_from_patches(tmp_path):
     )
     found = read_volume(path, labels=True, like=new.image(0)).values
     assert 2 * (found * mask).sum() / (found.sum() + mask.sum()) > 0.9
+
+
+def test_structures_that_overlap_have_a_channel_and_a_file_each(tmp_path):
+    """Bright voxels are of the whole, the brightest of the core as well."""
+    pytest.importorskip("nibabel")
+    inputs = keras.Input((None, None, None, 1))
+    scores = keras.layers.Conv3D(2, 1)
+    model = keras.Model(inputs, scores(inputs))
+    scores.set_weights([np.full((1, 1, 1, 1, 2), 20.0), np.array([-10.0, -16.0])])
+    image = Volume(values((9, 12, 10))[..., 0], (2.0, 1.0, 1.0))
+    expected = np.stack([image.values > 0.5, image.values > 0.8], -1)
+    options = {"size": 8, "margin": 1, "blend": 2, "overlapping": True}
+    np.testing.assert_array_equal(predict_volume(model, image, **options).values, expected)
+    (first, slab), *_ = slabs(model, image.values[..., None], **options)
+    logits = 20 * image.values[: len(slab), ..., None] - [10, 16]
+    np.testing.assert_allclose(slab, 1 / (1 + np.exp(-logits)), atol=1e-4)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+        write_volume(image.with_values((image.values > 0.5).astype(np.uint8)), tmp_path / folder / "a.nii.gz")
+    write_volume(image, tmp_path / "images/a.nii.gz")
+    files = volume_folders(tmp_path / "images", tmp_path / "masks")
+    written = list(predict_volume_files(model, files, tmp_path / "out", ["whole", "core"], **options))
+    assert [path.name for path, _ in written] == ["a_whole.nii.gz", "a_core.nii.gz"]
+    for number, (path, _) in enumerate(written):
+        read = read_volume(path, labels=True, like=image)
+        np.testing.assert_array_equal(read.values, expected[..., number])
+    with pytest.raises(ValueError, match="names must be of the 2 structures; got \\['whole'\\]"):
+        list(predict_volume_files(model, files, tmp_path / "out", ["whole"], **options))

@@ -9,7 +9,7 @@ from thesis_lib.data.crops import LARGEST
 ROUNDING = 0.01  # of a sum of probabilities in half precision
 
 
-def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the image"):
+def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the image", overlapping=False):
     """Predicted probabilities of an image, from top to bottom, in bands of finished rows.
 
     Tiles overlap by 2 * margin + blend px. The outermost `margin` px of a tile lack context: they count only at
@@ -25,9 +25,11 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
         blend: px, 1 or more.
         batch_size: the most tiles at a time.
         name: what errors call the image.
+        overlapping: whether the logits are of K structures that may overlap, as trained by `targets.Overlapping`.
 
     Yields:
-        (top, probabilities): the band's first row, and float32 (h, W, K) that sum to one over K.
+        (top, probabilities): the band's first row, and float32 (h, W, K) that sum to one over K; of structures that may
+        overlap, the probability of each.
 
     Raises:
         ValueError: naming what does not fit, or the image whose logits are not finite.
@@ -37,6 +39,7 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
     height, width = _checked_size(model, image)
     check(tile, margin, blend)
     checks.integer("batch_size", batch_size, 1)
+    checks.boolean("overlapping", overlapping)
     stride = tile - 2 * margin - blend
     tops, lefts = (starts(length, tile, stride) for length in (height, width))
     batch_size = -(-len(lefts) // -(-len(lefts) // batch_size))
@@ -46,7 +49,7 @@ def bands(model, image, tile=512, margin=32, blend=32, batch_size=4, name="the i
         down = weights_along(top, height, tile, margin, blend)
         for first in range(0, len(lefts), batch_size):
             some = lefts[first : first + batch_size]
-            parts = _probabilities(model, image, top, some, tile, batch_size)
+            parts = _probabilities(model, image, top, some, tile, batch_size, overlapping)
             for left, sideways, part in zip(some, across[first:], parts):
                 if total is None:
                     total = np.zeros((tile, max(width, tile), part.shape[-1]), np.float32)
@@ -85,14 +88,22 @@ def check(tile, margin, blend, name="tile"):
         raise ValueError(f"{name} must be more than 2 * (margin + blend), {2 * (margin + blend)}; got {tile}")
 
 
-def predict(model, image, **options):
-    """The most probable class of every pixel, uint8 (H, W); options of `bands`; of a model of at most 256 classes."""
-    classes = np.empty(_checked_size(model, image), np.uint8)
-    for top, band in bands(model, image, **options):
-        if band.shape[-1] > 256:
-            raise ValueError(f"model must have at most 256 classes; it has {band.shape[-1]}")
-        classes[top : top + len(band)] = band.argmax(-1)
-    return classes
+def predict(model, image, overlapping=False, **options):
+    """The most probable class of every pixel, uint8 (H, W), of a model of at most 256 classes; options of `bands`.
+
+    Of structures that may overlap: (H, W, K), 1 where a structure has a probability of at least one half.
+    """
+    parts = bands(model, image, overlapping=overlapping, **options)
+    return np.concatenate([decided(band, overlapping) for _, band in parts])
+
+
+def decided(probabilities, overlapping=False):
+    """The most probable class, uint8 (...), of probabilities (..., K); or 1 for each structure that is probable."""
+    if overlapping:
+        return (probabilities >= 0.5).astype(np.uint8)
+    if probabilities.shape[-1] > 256:
+        raise ValueError(f"model must have at most 256 classes; it has {probabilities.shape[-1]}")
+    return probabilities.argmax(-1).astype(np.uint8)
 
 
 def starts(length, tile, stride):
@@ -110,29 +121,33 @@ def weights_along(start, length, tile, margin, blend):
     return np.minimum(low, high)
 
 
-def _probabilities(model, image, top, lefts, tile, batch_size):
+def _probabilities(model, image, top, lefts, tile, batch_size, overlapping):
     """Probabilities of the tiles that start at `top` and each of `lefts`: a whole batch, to compile once."""
     patches = np.zeros((batch_size, tile, tile, image.shape[2]), image.dtype)
     for patch, left in zip(patches, lefts):
         part = np.asarray(image[top : top + tile, left : left + tile])
         small = min(part.shape[:2]) < tile
         patch[:] = np.pad(part, [*((0, tile - n) for n in part.shape[:2]), (0, 0)], mode="symmetric") if small else part
-    return probabilities(model, patches)[: len(lefts)]
+    return probabilities(model, patches, overlapping)[: len(lefts)]
 
 
-def probabilities(model, patches):
+def probabilities(model, patches, overlapping=False):
     """softmax of the logits (N, ..., K) of patches (N, ..., C), float32; ValueError unless the model gives such.
 
-    Outputs that are probabilities already, as of a network that ends in a softmax, are refused.
+    Outputs that are probabilities already, as of a network that ends in a softmax, are refused. Of structures that may
+    overlap: the sigmoid of each logit.
     """
     logits = model.predict_on_batch(patches)
     shape = np.shape(logits) if hasattr(logits, "shape") else None
-    if shape is None or shape[:-1] != patches.shape[:-1] or shape[-1] < 2:
+    if shape is None or shape[:-1] != patches.shape[:-1] or shape[-1] < (1 if overlapping else 2):
+        what = "one structure" if overlapping else "two classes"
         raise ValueError(
-            f"model must give logits of two classes or more for every pixel, {patches.shape[:-1]} + (K,); "
+            f"model must give logits of {what} or more for every pixel, {patches.shape[:-1]} + (K,); "
             f"got {type(logits).__name__ if shape is None else shape}"
         )
     logits = ops.convert_to_numpy(ops.cast(logits, "float32"))
+    if overlapping:
+        return ops.convert_to_numpy(ops.sigmoid(logits))
     inside = (logits > 0) & (logits < 1)
     if (
         inside.any()

@@ -15,7 +15,9 @@ from thesis_lib.files import writable_folder
 from thesis_lib.segmentation import tiles
 
 
-def slabs(model, values, size=None, margin=None, blend=None, batch_size=1, scale=None, name="the volume"):
+def slabs(
+    model, values, size=None, margin=None, blend=None, batch_size=1, scale=None, name="the volume", overlapping=False
+):
     """Predicted probabilities of a volume, from its first plane to its last, in slabs of finished planes.
 
     The same as `bands` of an image, along three axes: patches overlap by 2 * margin + blend voxels, the outermost
@@ -31,10 +33,11 @@ def slabs(model, values, size=None, margin=None, blend=None, batch_size=1, scale
         batch_size: the most patches at a time.
         scale: see `data.patches.scaling`; the one that the model was trained with.
         name: what errors call the volume.
+        overlapping: see `bands`.
 
     Yields:
-        (first, probabilities): the slab's first plane, and float32 (d, H, W, K) that sum to one over K, valid until
-        the next slab is asked for.
+        (first, probabilities): the slab's first plane, and float32 (d, H, W, K) that sum to one over K, or are of
+        structures that may overlap, valid until the next slab is asked for.
 
     Raises:
         ValueError: naming what does not fit, or the volume whose logits are not finite.
@@ -45,6 +48,7 @@ def slabs(model, values, size=None, margin=None, blend=None, batch_size=1, scale
     for axis in zip(size, margin, blend):
         tiles.check(*axis, name="size")
     checks.integer("batch_size", batch_size, 1)
+    checks.boolean("overlapping", overlapping)
     scaled = scaling(scale, values)
     shape = values.shape[:3]
     starts = [
@@ -60,7 +64,7 @@ def slabs(model, values, size=None, margin=None, blend=None, batch_size=1, scale
     for front, following in zip(starts[0], [*starts[0][1:], shape[0]]):
         for first in range(0, len(places), batch_size):
             some = [(front, *place) for place in places[first : first + batch_size]]
-            for corner, part in zip(some, _probabilities(model, values, scaled, some, size, batch_size)):
+            for corner, part in zip(some, _probabilities(model, values, scaled, some, size, batch_size, overlapping)):
                 if total is None:
                     padded = (size[0], max(shape[1], size[1]), max(shape[2], size[2]))
                     total, weights = (np.zeros((*padded, count), np.float32) for count in (part.shape[-1], 1))
@@ -99,28 +103,29 @@ def _checked(model, values, size, name):
     return sides("size", of_model[1:4] if size is None else size, 1)
 
 
-def _probabilities(model, values, scaled, corners, size, batch_size):
+def _probabilities(model, values, scaled, corners, size, batch_size, overlapping):
     """Probabilities of the patches at some corners: a whole batch, to compile once."""
     patches = np.zeros((batch_size, *size, values.shape[3]), np.float32)
     for patch, corner in zip(patches, corners):
         part = values[tuple(slice(start, start + one) for start, one in zip(corner, size))]
         missing = [(0, one - length) for one, length in zip(size, part.shape)]
         patch[:] = np.pad(scaled(np.asarray(part)), [*missing, (0, 0)], mode="symmetric")
-    return tiles.probabilities(model, patches)[: len(corners)]
+    return tiles.probabilities(model, patches, overlapping)[: len(corners)]
 
 
-def predict_volume(model, volume, spacing=None, **options):
-    """The most probable class of every voxel, on the volume's own grid.
+def predict_volume(model, volume, spacing=None, overlapping=False, **options):
+    """The most probable class of every voxel, on the volume's own grid; or each structure, where they may overlap.
 
     Args:
         model: keras.Model from volumes (N, D, H, W, C) to logits (N, D, H, W, K), K of at most 256.
         volume: Volume, (D, H, W) or (D, H, W, C).
         spacing: mm along depth, height and width, that the model was trained at; the volume is resampled to it, and
             the probabilities back. None: the volume's own.
+        overlapping: whether the logits are of K structures that may overlap, as trained by `targets.Overlapping`.
         options: of `slabs`: size, margin, blend, batch_size, scale.
 
     Returns:
-        Volume of uint8 (D, H, W).
+        Volume of uint8 (D, H, W); of structures that may overlap (D, H, W, K), 1 where a structure is probable.
 
     Raises:
         ValueError: see `slabs`; or if the model has more classes.
@@ -130,13 +135,10 @@ def predict_volume(model, volume, spacing=None, **options):
         >>> write_volume(predict_volume(volume_model, image, size=(64, 64, 64)), "case_classes.nii.gz")
     """
     checks.instance("volume", volume, Volume, "a data.Volume")
-    classes = np.empty(volume.shape, np.uint8)
-    for first, probabilities in slabs_of_volume(model, volume, spacing, **options):
-        if probabilities.shape[-1] > 256:
-            raise ValueError(f"model must have at most 256 classes; it has {probabilities.shape[-1]}")
-        for plane, of_classes in enumerate(probabilities, first):
-            classes[plane] = of_classes.argmax(-1)
-    return volume.with_values(classes)
+    planes = []
+    for _, probabilities in slabs_of_volume(model, volume, spacing, overlapping=overlapping, **options):
+        planes += [tiles.decided(plane, overlapping) for plane in probabilities]  # one by one, for memory
+    return volume.with_values(np.stack(planes))
 
 
 def slabs_of_volume(model, volume, spacing=None, **options):
@@ -186,8 +188,10 @@ def _back(found, shape, step):
         yield interpolated(done, shape[0])
 
 
-def predict_volume_files(model, volumes, folder, names=None, **options):
+def predict_volume_files(model, volumes, folder, names=None, overlapping=False, **options):
     """Predict volumes in files, and write their classes in the format, spacing and orientation of each.
+
+    Structures that may overlap have a file each, NAME_STRUCTURE, of 0 and 1.
 
     Detached headers (.mhd, .nhdr) become one file (.mha, .nrrd), and a DICOM series becomes a DICOM-SEG (.dcm).
 
@@ -195,7 +199,8 @@ def predict_volume_files(model, volumes, folder, names=None, **options):
         model: see `predict_volume`.
         volumes: `data.VolumeFiles`.
         folder: made if missing; not one that holds the volumes or their masks.
-        names: of the classes, the background's first, for a DICOM-SEG; None: their numbers.
+        names: of the classes, the background's first, for a DICOM-SEG, or of the structures; None: their numbers.
+        overlapping: see `predict_volume`.
         options: of `predict_volume`.
 
     Yields:
@@ -216,9 +221,17 @@ def predict_volume_files(model, volumes, folder, names=None, **options):
         )
     folder = writable_folder(folder)
     for i, name in enumerate(volumes.names):
-        predicted = predict_volume(model, volumes.image(i), **options)
+        predicted = predict_volume(model, volumes.image(i), overlapping=overlapping, **options)
         classes = names or [str(number) for number in range(model.output_shape[-1])]
-        yield write_like(volumes.images[i][0], predicted, folder, name, classes), predicted
+        if not overlapping:
+            yield write_like(volumes.images[i][0], predicted, folder, name, classes), predicted
+            continue
+        if len(classes) != predicted.values.shape[-1]:
+            raise ValueError(f"names must be of the {predicted.values.shape[-1]} structures; got {names!r}")
+        for number, structure in enumerate(classes):
+            one = predicted.with_values(predicted.values[..., number])
+            named = f"{name}_{structure}", ["background", structure]
+            yield write_like(volumes.images[i][0], one, folder, *named), one
 
 
 def write_like(source, predicted, folder, name, classes):
