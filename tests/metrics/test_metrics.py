@@ -255,3 +255,16 @@ def test_the_edge_of_a_region_to_ignore_is_no_boundary_and_nothing_to_measure_ha
     # 2 px above and below; the sides are no boundary
     assert row["surface_distance"] == pytest.approx(2.0) == row["hausdorff95"]
     assert np.isnan(scenes["surface_distance"][1]) and np.isfinite(scenes["surface_distance"][0])
+
+
+@pytest.mark.parametrize("scenes, last_alone", [(21, False), (400, False), (400, True)])
+def test_the_median_scene_is_that_of_the_scenes_as_often_as_they_are_drawn(scenes, last_alone):
+    """Also where resamples have their median far from that of all scenes: only the farthest tenth is drawn."""
+    generator = np.random.default_rng(0)
+    distances, weights = np.sort(generator.normal(size=scenes)), generator.integers(0, 4, (50, scenes))
+    if last_alone:
+        weights[25:, : -scenes // 10] = 0
+    with_nan = {"surface_distance": np.append(distances, np.nan)}  # a scene without an object has no distance
+    padded = np.pad(weights, [(0, 0), (0, 1)], constant_values=2).astype(float)
+    medians = METRICS["surface_distance_median"].of_scenes(with_nan, padded)
+    assert medians == pytest.approx([np.median(np.repeat(distances, w)) for w in weights])

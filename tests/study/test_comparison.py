@@ -1,125 +1,14 @@
-"""A sweep whose true differences are known: rows and scores of scenes are drawn at random, no network is trained."""
-
-import json
+"""Comparisons of a sweep whose true differences are known, and the notebook that shows them."""
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from sweep_cases import USUAL, write_run
 
-from thesis_lib import files
-from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import chosen_runs, comparison, run_statistics, segmentation_tables
+from thesis_lib.study import chosen_runs, comparison, run_statistics
 from thesis_lib.study.comparison import Comparison
-from thesis_lib.study.segmentation_runs import read
-
-SCENES = 40
-USUAL = ", 100 scenes, 5 epochs"
-BASE = {
-    "data": "sample",
-    "train_scenes": 100,
-    "validation_scenes": None,
-    "test_scenes": None,
-    "annotator": "displacement",
-    "annotator_parameters": {"sigma": 1.0, "correlation_length": 4.0},
-    "class_weights": "uniform",
-    "magnitude": 0.9,
-    "prior": "known",
-    "prior_sigma": 1.0,
-    "prior_mean": 0.0,
-    "prior_scenes": 10,
-    "epochs": 5,
-    "batch_size": 8,
-    "width": 8,
-    "depth": 4,
-    "learning_rate": 0.01,
-    "schedule": "cosine",
-    "augment": False,
-    "background": 10,
-    "believed_mean": 0.0,
-    "believed_sigma_low": 0.9,
-    "believed_sigma_high": 1.1,
-}
-
-
-def write_run(folder, name, gain, seed, curve=True, **parameters):
-    """A run whose surface distance is 1.5 - gain px, other scores likewise; targets share noise of seeds and scenes."""
-    generator = np.random.default_rng([seed, len(name)])
-    shared = np.random.default_rng(seed).normal(0, 0.2) + np.random.default_rng(0).normal(0, 0.2, SCENES)
-    level = 1.5 - gain + shared + generator.normal(0, 0.02, SCENES)
-    names = ("log_loss", "brier", "surface_distance", "hausdorff95")
-    scenes = dict.fromkeys(names, level) | {"surface_dice": 1 - level / 10}
-    scenes["union"] = np.full((SCENES, 11), 100)
-    scenes["intersection"] = np.rint(100 * np.clip(1 - level / 4, 0, 1))[:, None].astype(int).repeat(11, 1)
-    row = {**BASE, **parameters, "seed": seed} | {k: float(v.mean()) for k, v in scenes.items() if v.ndim == 1}
-    overlap = float(scenes["intersection"].sum() / scenes["union"].sum())
-    row |= dict.fromkeys(("miou", "miou_foreground", "mean_class_accuracy_foreground"), overlap) | {
-        "ece": 0.1,
-        "ece_band": 0.2,
-    }
-    if curve:
-        bins = {"confidence": [None, 0.5, 0.9], "accuracy": [None, 0.4, 0.9], "count": [0, 10, 30]}
-        row["reliability"] = {"all": bins, "band": bins}
-    (folder / name).mkdir(parents=True)
-    files.write_json(folder / name / "row.json", row)
-    np.savez(folder / name / "scenes.npz", **scenes)
-
-
-@pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
-    """Three cases of error; wrong and fitted priors, swept magnitudes, fewer scenes and more epochs at 1 px."""
-    folder = tmp_path_factory.mktemp("sweep")
-    clean = {"annotator": "none", "annotator_parameters": {}}
-    gains = {"one_hot": 0, "posterior": -0.3, "forward": 0.3, "dice": 0.0}
-    for seed in range(5):
-        for sigma in (0.0, 1.0, 2.0):
-            case = clean if sigma == 0 else {"annotator_parameters": {"sigma": sigma, "correlation_length": 4.0}}
-            for objective in gains if sigma else ("one_hot", "dice"):
-                gain = gains[objective] * (sigma if objective == "forward" else 1) - 0.2 * sigma
-                name = f"s{seed}-{sigma}-{objective}"
-                write_run(folder, name, gain, seed, objective=objective, prior_sigma=sigma, **case)
-        for sigma in (0.25, 4.0):
-            write_run(folder, f"s{seed}-assumed{sigma}", 0.0, seed, objective="forward", prior_sigma=sigma)
-        write_run(folder, f"s{seed}-0.0-assumed1", 0.2, seed, objective="forward", prior_sigma=1.0, **clean)
-        for n in (5, 20):
-            write_run(folder, f"s{seed}-fitted{n}", 0.1, seed, objective="forward", prior="fitted", prior_scenes=n)
-        for m in (0.8, 0.9):
-            write_run(folder, f"s{seed}-rule{m}", m - 1, seed, objective="weighted_adjacent", magnitude=m)
-        for objective in ("one_hot", "forward"):
-            write_run(folder, f"s{seed}-few-{objective}", -0.3, seed, objective=objective, train_scenes=50)
-            write_run(folder, f"s{seed}-long-{objective}", 0.2, seed, objective=objective, epochs=50)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def rows(sweep):
-    return read(sweep)
-
-
-@pytest.fixture(scope="module")
-def compared(rows):
-    return Comparison(rows, resamples=200)
-
-
-def test_runs_are_labelled_by_case_and_target(rows):
-    assert list(dict.fromkeys(rows["case"])) == [
-        "no error, 100 scenes, 5 epochs",
-        "sigma 1 px, 100 scenes, 5 epochs",
-        "sigma 2 px, 100 scenes, 5 epochs",
-        "sigma 1 px, 50 scenes, 5 epochs",
-        "sigma 1 px, 100 scenes, 50 epochs",
-    ]
-    usual = rows[rows["case"] == "sigma 1 px" + USUAL]
-    assert usual.groupby("variant", sort=False)["target"].unique().map(list).to_dict() == {
-        "": ["one_hot", "posterior", "forward", "dice"],
-        "magnitude": ["weighted_adjacent, m = 0.8", "weighted_adjacent, m = 0.9"],
-        "fitted": ["forward, prior fitted on 5", "forward, prior fitted on 20"],
-        "assumed": ["forward, sigma 0.25 px assumed", "forward, sigma 4 px assumed"],
-    }
-    fitted = usual[usual["target"] == "forward, prior fitted on 5"].iloc[0]
-    assert (fitted["objective"], fitted["how"]) == ("forward", "prior fitted on 5")
-    assert fitted["title"] == "forward likelihood, prior fitted on 5"
 
 
 def test_magnitudes_are_compared_on_the_seeds_that_ran_at_all_of_them(rows):
@@ -183,28 +72,6 @@ def test_means_are_against_what_varies(compared):
         compared.against("width")
 
 
-@pytest.mark.parametrize("scenes, last_alone", [(21, False), (400, False), (400, True)])
-def test_the_median_scene_is_that_of_the_scenes_as_often_as_they_are_drawn(scenes, last_alone):
-    """Also where resamples have their median far from that of all scenes: only the farthest tenth is drawn."""
-    generator = np.random.default_rng(0)
-    distances, weights = np.sort(generator.normal(size=scenes)), generator.integers(0, 4, (50, scenes))
-    if last_alone:
-        weights[25:, : -scenes // 10] = 0
-    with_nan = {"surface_distance": np.append(distances, np.nan)}  # a scene without an object has no distance
-    padded = np.pad(weights, [(0, 0), (0, 1)], constant_values=2).astype(float)
-    medians = METRICS["surface_distance_median"].of_scenes(with_nan, padded)
-    assert medians == pytest.approx([np.median(np.repeat(distances, w)) for w in weights])
-
-
-def test_scenes_where_nothing_is_found_are_counted(tmp_path):
-    write_run(tmp_path, "one", 0, 0, objective="one_hot")
-    scenes = dict(np.load(tmp_path / "one" / "scenes.npz"))
-    for name, value in (("surface_distance", 105.6), ("hausdorff95", 105.6), ("surface_dice", 0.0)):
-        scenes[name] = np.where(np.arange(SCENES) < 3, value, scenes[name])
-    np.savez(tmp_path / "one" / "scenes.npz", **scenes)
-    assert read(tmp_path)["nothing_found"].tolist() == [3]
-
-
 def test_ranks_leave_out_targets_that_lack_a_seed(rows):
     part = rows[rows["case"] == "sigma 2 px" + USUAL]
     ranks = Comparison(part[(part["target"] != "dice") | (part["seed"] != 1)], resamples=50).ranks
@@ -248,26 +115,6 @@ def test_predictions_are_shown_where_all_lie_beside_their_rows(rows, compared, s
     assert (gains[scenes[0]], gains[scenes[2]]) == (gains.min(), gains.max())
 
 
-def test_annotators_that_differ_in_any_parameter_are_cases_of_their_own(tmp_path):
-    for width in (1, 2):
-        write_run(
-            tmp_path,
-            f"w{width}",
-            0,
-            0,
-            objective="one_hot",
-            annotator="morphological",
-            annotator_parameters={"low": -1, "high": 1, "some_width": width},
-        )
-    assert read(tmp_path)["case"].tolist() == ["morphological, some width 1", "morphological, some width 2"]
-
-
-def test_runs_of_one_objective_are_told_apart_by_method_and_labels(tmp_path):
-    for name, own in {"all": {}, "few": {"labelled": 9}, "taught": {"labelled": 9, "method": "mean_teacher"}}.items():
-        write_run(tmp_path, name, 0.1, 0, objective="one_hot", **own)
-    assert read(tmp_path)["target"].tolist() == ["one_hot", "one_hot, 9 labelled", "one_hot, mean teacher, 9 labelled"]
-
-
 def test_a_metric_that_the_rows_do_not_hold_is_left_out(rows):
     means = run_statistics.means(rows.drop(columns="ece_band"), ["case", "target"])
     assert "ece_band" not in set(means["metric"]) and "ece" in set(means["metric"])
@@ -276,61 +123,6 @@ def test_a_metric_that_the_rows_do_not_hold_is_left_out(rows):
 def test_a_baseline_that_did_not_run_is_refused(rows):
     with pytest.raises(ValueError, match="baseline must be one of .*; got 'jaccard'"):
         Comparison(rows, baseline="jaccard")
-
-
-def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):
-    write_run(tmp_path / "a", "one", 0, 0, objective="one_hot")
-    write_run(tmp_path / "a", "two", 0, 0, objective="one_hot")
-    with pytest.raises(ValueError, match=r"one run for each case, target and seed; got several: \['one', 'two'\]"):
-        read(tmp_path / "a")
-    write_run(tmp_path / "b", "one", 0, 0, objective="one_hot")
-    write_run(tmp_path / "b", "two", 0, 0, objective="forward", width=16)
-    with pytest.raises(ValueError, match=r"results must be of one width to be compared; got \['16', '8'\]"):
-        read(tmp_path / "b")
-    (tmp_path / "b" / "two" / "scenes.npz").write_bytes(b"PK")
-    (tmp_path / "b" / "one" / "scenes.npz").unlink()
-    with (
-        pytest.warns(UserWarning, match="holds no scores"),
-        pytest.raises(ValueError, match="a run with scores of scenes"),
-    ):
-        read(tmp_path / "b")
-
-
-def test_tables_and_sentences_say_what_was_found(compared, tmp_path):
-    case = "sigma 2 px" + USUAL
-    better, worse = ((compared.differences["verdict"] == verdict).sum() for verdict in ("better", "worse"))
-    counted = segmentation_tables.count(compared.differences)
-    assert counted == (
-        f"{len(compared.differences)} comparisons, corrected together (Holm): {better} significantly better, "
-        f"{worse} significantly worse."
-    )
-    findings = segmentation_tables.findings(compared)
-    of_case = findings[findings.index(f"**{case}.**") :].split("\n\n")[1].splitlines()
-    assert of_case[0] == (
-        "- log loss, nats. Significantly better than one-hot: forward likelihood. "
-        "Significantly worse than one-hot: posterior soft labels."
-    )
-    assert "than its counterpart: forward likelihood." in of_case[-1]
-    cells = segmentation_tables.side_by_side(compared.differences).loc[(case, "forward likelihood")]
-    assert cells["mean surface distance, px"].startswith("-0.6") and cells["log loss, nats"].endswith("] better")
-    assert len(segmentation_tables.listed(compared.differences)) == len(compared.differences)
-    means = segmentation_tables.means_of(compared, case)
-    assert list(means.index) == ["forward likelihood", "one-hot", "soft Dice", "posterior soft labels"]
-    fitted = segmentation_tables.fitted_priors(compared)
-    assert list(fitted.index) == [
-        "forward likelihood",
-        "forward likelihood, prior fitted on 20",
-        "forward likelihood, prior fitted on 5",
-        "one-hot",
-    ]
-    assert segmentation_tables.losses(compared).empty
-    losses = segmentation_tables.losses(Comparison(compared.rows, "forward", resamples=20))
-    assert "prior fitted on 5" in set(losses["how"]) and set(losses["objective"]) == {"forward"}
-    overview = segmentation_tables.overview(compared)
-    assert overview.loc[case, ["runs", "targets", "fewest_seeds", "prior"]].tolist() == [20, 4, 5, "known"]
-    segmentation_tables.write(compared.rows, tmp_path)
-    assert len(pd.read_csv(tmp_path / "compare_targets.csv")) == 5 * (10 + 3 + 2 + 4)
-    assert len(pd.read_csv(tmp_path / "magnitude_sweep.csv")) == 10
 
 
 SECTIONS = (
@@ -411,32 +203,3 @@ def test_scores_of_rasters_are_compared_pairwise_over_seeds_and_rasters():
         comparison.of_rasters(scores, "zzz", {"iou": "higher"})
     nothing, _ = comparison.of_rasters(scores * np.nan, "dice", {"iou": "higher"})
     assert nothing.empty
-
-
-@pytest.mark.parametrize("name", ["annotator_parameters", "background", "prior_scenes", "learning_rate"])
-def test_a_run_whose_row_lacks_an_entry_is_named_and_left_out(tmp_path, name):
-    for run in ("whole", "lacking"):
-        write_run(tmp_path, run, 0.1, 0, objective="forward")
-    path = tmp_path / "lacking" / "row.json"
-    row = json.loads(path.read_text())
-    files.write_json(path, {key: value for key, value in row.items() if key != name})
-    with pytest.warns(UserWarning, match=f"lacking/row.json .* it does not hold {name}; the run was skipped"):
-        assert read(tmp_path)["run"].tolist() == ["whole"]
-
-
-@pytest.mark.parametrize("name", ["union", "surface_distance"])
-def test_a_run_whose_scores_of_scenes_lack_an_entry_is_named_and_left_out(tmp_path, name):
-    for run in ("whole", "lacking"):
-        write_run(tmp_path, run, 0.1, 0, objective="forward")
-    path = tmp_path / "lacking" / "scenes.npz"
-    scenes = dict(np.load(path))
-    np.savez(path, **{key: value for key, value in scenes.items() if key != name})
-    with pytest.warns(UserWarning, match=f"lacking/scenes.npz holds no .*: it does not hold {name}"):
-        assert read(tmp_path)["run"].tolist() == ["whole"]
-
-
-@pytest.mark.parametrize("name", ["objective", "annotator"])
-def test_a_row_of_an_unknown_objective_or_annotator_is_named(tmp_path, name):
-    write_run(tmp_path, "a", 0.1, 0, **{"objective": "forward", name: "nonsense"})
-    with pytest.raises(ValueError, match=f"{name} of a must be one of .*; got 'nonsense'"):
-        read(tmp_path)
