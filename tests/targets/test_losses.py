@@ -57,6 +57,18 @@ def test_weights_are_of_images_or_of_pixels(loss, reduction):
             loss(targets, logits, sample_weight=np.ones(shape))
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 6, 8)])
+def test_weights_count_in_a_compiled_evaluation(shape):
+    images = keras.Input((6, 8, 1))
+    model = keras.Model(images, keras.layers.Conv2D(3, 1)(images))
+    model.compile(loss=ForwardLikelihood(PRIOR))
+    generator = np.random.default_rng(0)
+    pictures, labels = generator.random((4, 6, 8, 1)), generator.integers(0, 3, (4, 6, 8))
+    plain = model.evaluate(pictures, labels, batch_size=2, verbose=0)
+    twice = model.evaluate(pictures, labels, batch_size=2, verbose=0, sample_weight=np.full(shape, 2.0))
+    assert twice == pytest.approx(2 * plain, rel=1e-5)
+
+
 def test_one_hot_training_is_keras_cross_entropy(example):
     labels, logits = example
     expected = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)

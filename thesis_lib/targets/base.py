@@ -74,7 +74,10 @@ def weighted(loss, labels, logits, sample_weight):
     of_each.reduction = "none"
     values = keras.losses.Loss.__call__(of_each, labels, logits)
     weights = ops.cast(numeric("sample_weight", sample_weight), values.dtype)
-    places, given = tuple(values.shape), tuple(weights.shape)
+    places = tuple(values.shape)
+    if getattr(weights.shape, "rank", 0) is None:  # in a graph of TensorFlow's fit
+        weights = ops.reshape(weights, ops.shape(values))
+    given = tuple(weights.shape)
     if given[len(places) :] == (1,):
         weights = ops.squeeze(weights, -1)
     shape = tuple(weights.shape)
