@@ -29,7 +29,7 @@ from thesis_lib.models.unet import symmetric, unet
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation import tiles
 from thesis_lib.semi_supervised import Batches, MeanTeacher, MixMatch
-from thesis_lib.targets import objectives, smoothing
+from thesis_lib.targets import class_matrices, objectives, smoothing
 from thesis_lib.training import optimization
 
 KNOWN = BoundaryPrior.known(1.0)
@@ -100,8 +100,8 @@ def adjacency(report):
                 counts[j, found[inside]] += number[inside]
         return counts
 
-    assert (loop() == smoothing.adjacency(labels, 11)).all()
-    found = medians({"loop": loop, "ours": lambda: smoothing.adjacency(labels, 11)}, 3)
+    assert (loop() == class_matrices.adjacency(labels, 11)).all()
+    found = medians({"loop": loop, "ours": lambda: class_matrices.adjacency(labels, 11)}, 3)
     report("adjacency: np.unique loop / ours", found["loop"] / found["ours"], ">= 20")
 
 

@@ -7,7 +7,7 @@ from thesis_lib.annotation import geometry
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.simulated import DisplacementField
 from thesis_lib.backend import gradient
-from thesis_lib.targets import losses, objectives, smoothing
+from thesis_lib.targets import blurring, class_matrices, losses, objectives, smoothing
 from thesis_lib.targets.expectation import ForwardDice, expected_labels
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss
 from thesis_lib.targets.overlap import SoftDice, SoftJaccard
@@ -100,7 +100,7 @@ def test_a_prior_fitted_on_many_scenes_gives_finite_losses(example):
 
 def test_the_forward_likelihood_blurs_the_prediction_not_the_label(example):
     labels, logits = example
-    drawn = np.asarray(smoothing.blur(ops.softmax(logits), PRIOR))
+    drawn = np.asarray(blurring.blur(ops.softmax(logits), PRIOR))
     expected = -np.log(np.take_along_axis(drawn, labels[..., None], -1)).mean()
     assert float(ForwardLikelihood(PRIOR)(labels, logits)) == pytest.approx(expected, rel=1e-4)
 
@@ -178,7 +178,7 @@ def test_soft_labels_of_another_size_are_refused(example):
 @pytest.mark.parametrize("name", objectives.OBJECTIVES)
 def test_every_objective_keeps_its_value_in_double_and_half_precision(name, floatx, tolerance, example):
     labels, logits = example
-    parts = {"prior": BoundaryPrior.known(0.3), "adjacency": smoothing.adjacency(labels, 3), "background": 0}
+    parts = {"prior": BoundaryPrior.known(0.3), "adjacency": class_matrices.adjacency(labels, 3), "background": 0}
     expected = float(objectives.objective(name, **parts)(labels, logits))
     keras.config.set_floatx(floatx)
     try:
@@ -225,8 +225,8 @@ def test_every_objective_keeps_its_value_in_double_and_half_precision(name, floa
             lambda: losses.class_weights("uniform", LABELS, 10**400, 0),
             "num_classes must be .* from 1 to 65536; got 1000",
         ),
-        (lambda: smoothing.blur(np.zeros((4, 4)), PRIOR), r"maps must be a float tensor \(N, H, W, K\); got \(4, 4\)"),
-        (lambda: smoothing.blur(np.zeros((1, 4, 4, 2)), 1.0), "prior must be a BoundaryPrior; got 1.0"),
+        (lambda: blurring.blur(np.zeros((4, 4)), PRIOR), r"maps must be a float tensor \(N, H, W, K\); got \(4, 4\)"),
+        (lambda: blurring.blur(np.zeros((1, 4, 4, 2)), 1.0), "prior must be a BoundaryPrior; got 1.0"),
         (lambda: shifted("ab", PRIOR, 0), r"maps must be a float tensor \(N, H, W, K\); got str"),
         (
             lambda: expected_labels("ab", np.zeros((1, 4, 4, 2)), PRIOR),
@@ -247,7 +247,7 @@ def test_every_objective_keeps_its_value_in_double_and_half_precision(name, floa
         (lambda: smoothing.OneHot()(LABELS / 2, 3), "labels must be integer class maps"),
         (lambda: smoothing.Uniform(0.9)(LABELS, None), "num_classes must be a whole number from 1"),
         (lambda: smoothing.ClassMatrix([[1e200]]), "matrix must be non-negative with rows that sum to one"),
-        (lambda: smoothing.blur(np.full((1, 2, 2, 2), np.nan), PRIOR), "maps must be an array of finite numbers"),
+        (lambda: blurring.blur(np.full((1, 2, 2, 2), np.nan), PRIOR), "maps must be an array of finite numbers"),
         (lambda: objectives.objectives_needing(np.array([])), "what must be one of adjacency, background, magnitude"),
         (lambda: expected_labels(LABELS, [0.5], PRIOR), r"probabilities must be a float tensor .*; got list"),
         (lambda: shifted(np.zeros((1, 4, 4, 2), "float32"), PRIOR, 2), "background must be a whole number from 0 to 1"),
@@ -287,7 +287,7 @@ def test_any_loss_can_score_the_blurred_prediction(example):
     assert forward(plain) == pytest.approx(float(ForwardLikelihood(PRIOR)(labels, logits)), rel=1e-4)
     dice = SmoothedLoss(smoothing.OneHot(), SoftDice())
     assert forward(dice, 0.0) == pytest.approx(float(dice(labels, logits)), rel=1e-4)
-    blurred = np.asarray(smoothing.blur(ops.softmax(logits), PRIOR))
+    blurred = np.asarray(blurring.blur(ops.softmax(logits), PRIOR))
     assert forward(dice) == pytest.approx(float(dice(labels, as_logits(blurred))), rel=1e-4)
 
 
@@ -355,7 +355,7 @@ def test_a_pixel_of_weight_zero_does_not_count(make, example):
 @pytest.mark.parametrize("name", objectives.OBJECTIVES)
 def test_every_objective_is_finite_and_survives_being_saved(name, example):
     labels, logits = example
-    counts = smoothing.adjacency(labels, 3)
+    counts = class_matrices.adjacency(labels, 3)
     tiny = BoundaryPrior.known(0.3)
     loss = objectives.objective(name, prior=tiny, adjacency=counts, background=0)
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
@@ -389,7 +389,7 @@ def test_pixels_to_ignore_are_not_learned_from(example, name):
     labels, logits = example
     labels = labels.astype(np.uint8)
     loss = objectives.objective(
-        name, prior=BoundaryPrior.known(0.4), adjacency=smoothing.adjacency(labels, 3), background=0
+        name, prior=BoundaryPrior.known(0.4), adjacency=class_matrices.adjacency(labels, 3), background=0
     )
     labels[:, 5:] = 255
     altered = logits.copy()
