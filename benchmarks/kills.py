@@ -112,6 +112,7 @@ class Trials:
             process.kill()
             process.communicate()
             count["kills"] += 1
+            self.seconds *= 1.1  # other processes may have begun, and an epoch take longer than that
             return False
         finally:
             if is_filled:
