@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from thesis_lib import figures
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.semi_supervised import run as few_labels
+from thesis_lib.semi_supervised import methods as few_labels
 from thesis_lib.targets import objectives
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))

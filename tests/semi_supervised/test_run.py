@@ -14,8 +14,8 @@ from scipy.special import softmax
 from thesis_lib import files, parameters, paths
 from thesis_lib.data import load_images, read_image
 from thesis_lib.semi_supervised import Run
-from thesis_lib.semi_supervised.networks import augmentation
-from thesis_lib.semi_supervised.run import METHOD_SETTINGS, METHODS, NETWORKS
+from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS
+from thesis_lib.semi_supervised.networks import NETWORKS, augmentation
 from thesis_lib.semi_supervised.scoring import Scored, logits, scores
 
 QUICK = {"data": "faces", "labels": 10, "epochs": 1, "batch_size": 5, "unlabelled_batch_size": 20, "width": 8}

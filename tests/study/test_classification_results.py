@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.semi_supervised.run import METHOD_SETTINGS, METHODS
+from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS
 from thesis_lib.study import classification_results, classification_runs, experiments
 
 REFERENCE = REPOSITORY / "reports/reference"

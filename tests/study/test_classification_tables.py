@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thesis_lib.semi_supervised.run import NETWORKS
+from thesis_lib.semi_supervised.networks import NETWORKS
 from thesis_lib.study import classification_runs, classification_tables
 
 

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 from IPython.display import display
 from matplotlib.ticker import LogLocator, NullLocator
 
-from thesis_lib.semi_supervised.run import METHODS
+from thesis_lib.semi_supervised.methods import METHODS
 from thesis_lib.targets.objectives import OBJECTIVES
 
 OBJECTIVE_STYLE = {  # objective: (colour, marker)

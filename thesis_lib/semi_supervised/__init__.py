@@ -5,6 +5,7 @@ from thesis_lib.semi_supervised import unsupervised
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
 from thesis_lib.semi_supervised.fix_match import FixMatch
 from thesis_lib.semi_supervised.mean_teacher import MeanTeacher
+from thesis_lib.semi_supervised.methods import METHODS
 from thesis_lib.semi_supervised.mix_match import MixMatch
 from thesis_lib.semi_supervised.pi_model import PiModel
 from thesis_lib.semi_supervised.pseudo_label import PseudoLabel
@@ -17,7 +18,7 @@ from thesis_lib.semi_supervised.repeated import (
     repeat,
 )
 from thesis_lib.semi_supervised.rows import errors_by_labels, seed_differences, seed_sentences
-from thesis_lib.semi_supervised.run import METHODS, Run
+from thesis_lib.semi_supervised.run import Run
 from thesis_lib.semi_supervised.scoring import confidence, logits
 from thesis_lib.semi_supervised.supervised import Supervised
 from thesis_lib.semi_supervised.temporal_ensembling import TemporalEnsembling

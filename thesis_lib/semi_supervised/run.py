@@ -11,34 +11,28 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks, files, provenance
-from thesis_lib.data.classification import NAMES, ImageSplits, load_images
+from thesis_lib.data.classification import ImageSplits, load_images
 from thesis_lib.data.image_io import read_image
 from thesis_lib.data.image_table import ImageTable
-from thesis_lib.data.reading import as_name, path_name
 from thesis_lib.models.mlp import pretrain
-from thesis_lib.models.resnet import BLOCKS
-from thesis_lib.parameters import boolean, check, choice, documented, other, real, refuse, whole
-from thesis_lib.paths import REPOSITORY
+from thesis_lib.parameters import documented
 from thesis_lib.semi_supervised.batches import Batches, choose_labelled
-from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS, Parts
+from thesis_lib.semi_supervised.methods import METHODS, Parts
 from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED, augmentation
-from thesis_lib.semi_supervised.ramps import LAST_STEP, MOST_WEIGHT
+from thesis_lib.semi_supervised.ramps import LAST_STEP
 from thesis_lib.semi_supervised.scoring import logits, scores
+from thesis_lib.semi_supervised.settings import OF_FILES, OF_SPLIT, OF_TABLE, Settings
 from thesis_lib.semi_supervised.unsupervised import probabilities
 from thesis_lib.training.callbacks import ENDED, STATE, Checkpoint, Ended, ended, model_digest, scored
 from thesis_lib.training.state import TrainingState
 
-__all__ = ["METHODS", "METHOD_SETTINGS", "NETWORKS", "PRETRAINED", "Run"]
-OF_SPLIT = ("group_column", "split_column")
-OF_TABLE = ("table", "file_column", "label_column", *OF_SPLIT, "skip_damaged")  # of a folder or zip file, as is size
-OF_FILES = (*OF_TABLE, "workers", "output")  # in no row
 CALLBACKS = "a list of keras.callbacks.Callback"
 MODEL = "model.keras"  # in the output folder
 
 
 @documented
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Settings):
     """One training with few labels: the images, the method, the network, and how they are trained.
 
     The images, the trained model and what follows from them are computed once, when they are first asked for:
@@ -51,106 +45,6 @@ class Run:
     `train` saves `output`/model.keras after each epoch. `scores` has error (%) and F1 on test and validation images,
     and writes row.json. `predict` gives {class name: probability}, the most probable class first.
     """
-
-    data: str = other(
-        "digits", "the images", f"one of {', '.join(NAMES)}, or the path of a folder or zip file", path_name
-    )
-    size: int = whole(32, "side to which images of a folder or zip file are resized", 8, unit="px")
-    table: str = other("labels.csv", "the table of images in a folder or zip file", "a file's name", as_name)
-    file_column: str = other("file", "the table's column of file names", "a column's name", as_name)
-    label_column: str = other("label", "the table's column of labels, empty for no label", "a column's name", as_name)
-    group_column: str | None = other(
-        "group",
-        "the table's column of what images have in common, such as a patient, if there is one: those of one group stay "
-        "in one part (None: it does not count)",
-        "a column's name",
-        as_name,
-        optional=True,
-    )
-    split_column: str | None = other(
-        "split",
-        "the table's column of train, validation or test, if there is one (None: it does not count)",
-        "a column's name",
-        as_name,
-        optional=True,
-    )
-    skip_damaged: bool = boolean(False, "leave out images that cannot be read, with a warning, instead of an error")
-    method: str = choice("mean_teacher", "the method", METHODS)
-    network: str = choice("mlp_dropout", "the classifier", NETWORKS)
-    labels: int | None = whole(50, "number of images that keep their label (None: all)", 1, optional=True)
-    unlabelled: int | None = whole(None, "number of the other images that are used (None: all)", 1, optional=True)
-    seed: int = whole(0, "draws the labelled images, the first weights and the order", 0, 2**32 - 1)
-    epochs: int = whole(40, "passes over the unlabelled images", 1)
-    batch_size: int = whole(25, "labelled images a step, at most as many as there are", 1)
-    unlabelled_batch_size: int = whole(100, "unlabelled images a step, at most as many as there are", 1)
-    learning_rate: float = real(0.003, "of Adam, falling to zero along a cosine", 0.0, open_low=True)
-    weight: float | None = real(
-        None, "of the unsupervised loss at the end of its ramp (None: usual)", 0.0, MOST_WEIGHT, optional=True
-    )
-    ramp: float = real(0.5, "share of the training after which the weight is whole", 0.0, 1.0, open_low=True)
-    decay: float = real(0.95, "of the EMA of the weights (mean teacher, MixMatch, FixMatch)", 0.0, 1.0, open_high=True)
-    shift: float = real(0.1, "largest random translation, as a share of the image", 0.0, 1.0)
-    noise: float = real(0.0, "standard deviation of Gaussian noise on the pixels", 0.0, 255.0)
-    mirror: bool = boolean(False, "mirror images at random")
-    width: int | None = whole(
-        None,
-        "units of an mlp's hidden layer, filters of the first layer of convnet13 or small_convnet, factor of "
-        "wide_resnet, depth of resnet (None: the network's usual one)",
-        1,
-        optional=True,
-    )
-    dropout: float | None = real(
-        None,
-        "rate of mlp_dropout, mlp_dropout_dae, convnet13 or small_convnet (None: the network's usual one)",
-        0.0,
-        1.0,
-        open_high=True,
-        optional=True,
-    )
-    weights: str | None = other(None, "of resnet (None: random)", '"imagenet" or a folder', optional=True)
-    pretraining_epochs: int = whole(10, "of the auto-encoder of mlp_dropout_dae", 1)
-    workers: int | None = whole(None, "threads that read images from files (None: one a core)", 1, optional=True)
-    output: str | None = other(
-        None,
-        "folder of model.keras, log.csv and row.json; a relative path starts at the repository (None: none is written)",
-        "a folder's name",
-        path_name,
-        optional=True,
-    )
-
-    def __post_init__(self):
-        check(self)
-        network = NETWORKS[self.network]
-        if self.weight is None:
-            object.__setattr__(self, "weight", METHODS[self.method].weight)
-        if self.width is None:
-            object.__setattr__(self, "width", network.width)
-        if self.labels is not None:
-            checks.integer("batch_size", self.batch_size, 1, self.labels, of="labelled images")
-        if self.unlabelled is not None:
-            checks.integer(
-                "unlabelled_batch_size", self.unlabelled_batch_size, 1, self.unlabelled, of="unlabelled images"
-            )
-        if self.data in NAMES:
-            refuse(self, ("size", *OF_TABLE), "where the data are no folder or zip file")
-        if network.dropout is None and self.dropout is not None:
-            raise ValueError(
-                f"dropout must be None for the network {self.network}, which has none to choose; got {self.dropout!r}"
-            )
-        if self.network == "resnet" and self.width not in BLOCKS:
-            depths = ", ".join(map(str, BLOCKS))
-            raise ValueError(f"width of a resnet is its depth, one of {depths}; got {self.width!r}")
-        is_name = isinstance(self.weights, str) and self.weights
-        if self.weights is not None and (self.network != "resnet" or not is_name):
-            raise ValueError(
-                'weights must be None, or for the network resnet "imagenet" or a folder; '
-                f"got {self.weights!r} for {self.network}"
-            )
-
-    @property
-    def dropout_rate(self):
-        """The network's rate of dropout: the one that was given, or its usual one."""
-        return NETWORKS[self.network].dropout if self.dropout is None else self.dropout
 
     @cached_property
     def splits(self):
@@ -284,11 +178,6 @@ class Run:
         model.fit(batches, epochs=self.epochs, callbacks=[*callbacks, *kept], verbose=progress)
         self.__dict__["model"] = model
         return model
-
-    @property
-    def folder(self):
-        """The output folder as a Path."""
-        return REPOSITORY / self.output
 
     @cached_property
     def model(self):

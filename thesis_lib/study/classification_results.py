@@ -1,7 +1,7 @@
 """The results with few labels that are committed, as the Markdown of RESULTS.md and README.md."""
 
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.semi_supervised.run import METHODS
+from thesis_lib.semi_supervised.methods import METHODS
 from thesis_lib.study import classification_runs, experiments, markdown
 from thesis_lib.study.classification_runs import PUBLISHED, titled
 from thesis_lib.study.classification_tables import (

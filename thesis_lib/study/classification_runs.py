@@ -6,7 +6,8 @@ import pandas as pd
 
 from thesis_lib import checks
 from thesis_lib.data.classification import NAMES
-from thesis_lib.semi_supervised.run import METHODS, NETWORKS
+from thesis_lib.semi_supervised.methods import METHODS
+from thesis_lib.semi_supervised.networks import NETWORKS
 from thesis_lib.study import statistics
 from thesis_lib.study.rows import read_rows
 

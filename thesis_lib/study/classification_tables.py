@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from thesis_lib.semi_supervised.run import METHOD_SETTINGS, METHODS, NETWORKS, PRETRAINED
+from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS
+from thesis_lib.semi_supervised.networks import NETWORKS, PRETRAINED
 from thesis_lib.study import classification_runs, markdown, statistics
 from thesis_lib.study.classification_runs import PUBLISHED, SETTINGS, titled
 

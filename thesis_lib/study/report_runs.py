@@ -8,7 +8,7 @@ import pandas as pd
 from thesis_lib.files import whole
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.semi_supervised.run import METHODS
+from thesis_lib.semi_supervised.methods import METHODS
 from thesis_lib.study.notebook_html import notebook_as_html
 from thesis_lib.study.report_page import page, table_as_html
 from thesis_lib.study.report_state import DONE, FAILED, state_of_run
