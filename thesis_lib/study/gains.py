@@ -15,7 +15,7 @@ FILE = REPOSITORY / "thesis_lib/annotation/gains.csv"
 DICE = "mean_dice_foreground"
 COLUMNS = ["data", "case", "error_over_width", "target", "gain", "low", "high", "seeds", "verdict"]
 TARGETS = ("one_hot", "posterior", "forward", "forward_dice", "forward_expected_dice", "shift")
-NAMES = {"nuclei/3": "nuclei at a third"}
+NAMES = {"nuclei/2": "nuclei at half", "nuclei/3": "nuclei at a third"}
 
 
 def of_nuclei():
