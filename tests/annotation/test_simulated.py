@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from thesis_lib.annotation import displacements, prior, simulated
+from thesis_lib.annotation import displacements, simulated
+from thesis_lib.annotation.gaussians import gaussian_taps
 from thesis_lib.annotation.simulated import DisplacementField, Identity, MarkovBoundary, Morphological
 
 ALL = [Identity(), DisplacementField(1.0, 4.0, 0.5), MarkovBoundary(4, 0.5, 0.3, 0.05), Morphological(-2, 2)]
@@ -36,7 +37,7 @@ def test_the_displacement_field_has_its_sigma_and_correlation(length):
 def test_measured_displacements_have_the_annotators_sigma(blobs, sigma):
     drawn = DisplacementField(sigma, 8.0, background=0)(blobs, 1)
     measured = displacements.boundary_displacements(drawn, blobs, background=0)
-    on_the_grid = np.sqrt(np.arange(-15, 16) ** 2 @ prior.gaussian_taps(sigma, 15))
+    on_the_grid = np.sqrt(np.arange(-15, 16) ** 2 @ gaussian_taps(sigma, 15))
     assert measured.std() == pytest.approx(on_the_grid, rel=0.15)
     assert measured.mean() == pytest.approx(0.0, abs=0.2 * sigma)  # about three standard errors
 

@@ -15,11 +15,10 @@ from scipy import special, stats
 from thesis_lib import checks
 from thesis_lib.annotation import empirical_bayes, fits, voxels
 from thesis_lib.annotation.autocorrelation import as_series, autocorrelation_time
+from thesis_lib.annotation.gaussians import student_t_mixture
 
 SMALLEST_SCALE = 1e-9  # px; SciPy's Normal needs a positive scale for an annotator without error
-MIXTURE_ERROR = 5e-4  # largest difference of the distribution functions of the mixture and the Student-t
 LARGEST = 1e6  # px, of a displacement, its mean and its spread; no image is larger
-MOST_GAUSSIANS = 16  # of the mixture; with fewer than four degrees of freedom the error may then be larger
 
 
 @dataclass(frozen=True)
@@ -303,26 +302,13 @@ class BoundaryPrior:
         return self.predictive().cdf(distance.astype(float))
 
     def gaussians(self):
-        """The predictive distribution without its bias, as a mixture of zero-mean Gaussians.
-
-        A Student-t is a Gamma mixture of Gaussians over their precision. The nodes are those of generalised
-        Gauss-Laguerre quadrature, as few as keep the error of the distribution function below `MIXTURE_ERROR`.
+        """The predictive distribution without its bias, as a mixture of zero-mean Gaussians: see `student_t_mixture`.
 
         Returns:
             list of (weight, sigma in `unit`); the weights sum to one. An annotator without error gives [(1.0, 0.0)].
         """
         scale = self._predictive_scale()
-        if self.is_known or self.shape > 170:  # one Gaussian is within 5e-4, and SciPy's quadrature overflows
-            return [(1.0, scale)]
-        at = np.linspace(0.0, 30.0, 601)
-        exact = stats.t.cdf(at, 2 * self.shape)
-        for count in range(1, MOST_GAUSSIANS + 1):
-            nodes, weights = special.roots_genlaguerre(count, self.shape - 1)
-            precisions, weights = nodes / self.shape, weights / weights.sum()
-            mixture = weights @ stats.norm.cdf(at * np.sqrt(precisions)[:, None])
-            if np.abs(mixture - exact).max() < MIXTURE_ERROR:
-                break
-        return [(float(w), scale / math.sqrt(p)) for w, p in zip(weights, precisions)]
+        return [(weight, scale / math.sqrt(precision)) for weight, precision in student_t_mixture(self.shape)]
 
     def gaussians_in_pixels(self, spacing=None, axes=2):
         """`gaussians` along each axis of an array.
@@ -358,14 +344,6 @@ class BoundaryPrior:
         # The mean distance of a Student-t of 2 * shape degrees of freedom; poch is gamma(shape + 1/2) / gamma(shape).
         ratio = float(special.poch(self.shape, 0.5)) * math.sqrt(2 * self.shape / math.pi) / (self.shape - 0.5)
         return self._predictive_scale() * ratio
-
-
-def gaussian_taps(sigma, radius):
-    """Mass of a Normal(0, sigma^2) in each of the 2 radius + 1 pixels around its mean; sigma and radius in px."""
-    if sigma == 0:
-        return (np.arange(-radius, radius + 1) == 0).astype(float)
-    edges = np.arange(-radius - 0.5, radius + 1.0)
-    return np.diff(special.ndtr(edges / sigma))
 
 
 def checked_prior(prior, name="prior", spacing=None):

@@ -9,7 +9,8 @@ from keras import ops
 
 from thesis_lib import backend, checks
 from thesis_lib.annotation import voxels
-from thesis_lib.annotation.prior import checked_prior, gaussian_taps
+from thesis_lib.annotation.gaussians import gaussian_taps
+from thesis_lib.annotation.prior import checked_prior
 from thesis_lib.targets.base import numeric, spatial_axes
 from thesis_lib.targets.filters import filtered
 
