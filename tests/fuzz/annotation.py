@@ -132,6 +132,7 @@ ENTRIES = {
     "Variation.part": Entry(MEASURED.part, {"keep": np.arange(len(MEASURED.objects)) % 2 == 0}, nan=True, examples=10),
     "Variation.table": Entry(MEASURED.table, {"level": 0.9, "repeats": 5, "seed": 0}, nan=True, examples=10),
     "Variation.annotator": Entry(MEASURED.annotator, {"factor": 2.0, "missed": 0.1}),
+    "Variation.standardised": Entry(MEASURED.standardised, {}),
     "advice": Entry(
         door.advice,
         {"prior": PRIOR, "labels": TRUE, "background": 0, "objects": OBJECTS, "gains": door.measured_gains()},
