@@ -46,6 +46,27 @@ def test_every_network_trains_from_its_name(network, width, faces):
     assert np.isfinite(run.log["loss"]).all() and logits(model, faces.test.images).shape == (len(faces.test), 2)
 
 
+def test_a_network_is_pretrained_where_the_state_that_was_left_is_of_another_one(tmp_path, faces):
+    options = {**QUICK, "method": "supervised", "network": "mlp_dropout_dae", "pretraining_epochs": 1, "epochs": 2}
+    expected = Run(**options).train(splits=faces).get_weights()
+    run = Run(**options, output=str(tmp_path))
+
+    def killed(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.train(splits=faces, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=killed)])
+    with np.load(tmp_path / "state.npz") as file:
+        arrays = dict(file)
+    first = next(name for name, array in arrays.items() if name.startswith("weight") and array.ndim)
+    np.savez(tmp_path / "state.npz", **{**arrays, first: arrays[first][:1]})
+    with pytest.warns(UserWarning, match="state.npz is of another network; training starts afresh"):
+        found = run.train(splits=faces).get_weights()
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_path):
     settings = {**QUICK, "data": "sample_data/faces", "size": 24, "method": "mean_teacher", "network": "mlp"}
     run = Run(**settings, output=str(tmp_path))

@@ -171,10 +171,11 @@ class Run(Settings):
             state = TrainingState(folder / STATE, folder / "log.csv", self.identity, first=1)
             kept = [Checkpoint(folder / MODEL), state, Ended(folder, self.identity)]
         network = self.classifier(len(self.splits.class_names), self.splits.image_shape)
-        if self.network in PRETRAINED and not (kept and state.found):
+        counts = len(labelled) + len(rest), self.epochs * len(batches)
+        if self.network in PRETRAINED and not (kept and state.found and state.fits(self.compiled(network, *counts))):
             both = train.view(np.union1d(labelled, rest)).images
             pretrain(network, both, epochs=self.pretraining_epochs, seed=self.seed)
-        model = self.compiled(network, len(labelled) + len(rest), self.epochs * len(batches))
+        model = self.compiled(network, *counts)
         model.fit(batches, epochs=self.epochs, callbacks=[*callbacks, *kept], verbose=progress)
         self.__dict__["model"] = model
         return model

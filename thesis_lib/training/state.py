@@ -54,16 +54,23 @@ class TrainingState(keras.callbacks.Callback):
         self.rows = []
         self.found = self._read()
 
-    def on_train_begin(self, logs=None):
+    def fits(self, model):
+        """Whether a model can go on from the state that was found; one of another network is set aside."""
+        self.set_model(model)
         if self.found is None:
-            return
-        (arrays, about), self.found = self.found, None
+            return False
         wanted = {
             f"{kind}{i}": tuple(v.shape) for kind, several in self._variables().items() for i, v in enumerate(several)
         }
-        if {name: array.shape for name, array in arrays.items()} != wanted:
+        if {name: array.shape for name, array in self.found[0].items()} != wanted:
+            self.found = None
             self._set_aside("of another network")
+        return self.found is not None
+
+    def on_train_begin(self, logs=None):
+        if not self.fits(self.model):
             return
+        (arrays, about), self.found = self.found, None
         for kind, variables in self._variables().items():
             for i, variable in enumerate(variables):
                 variable.assign(arrays[f"{kind}{i}"])
