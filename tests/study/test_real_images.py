@@ -78,7 +78,7 @@ def test_the_committed_advice_is_that_of_the_committed_sweep(committed):
     shipped = measured_gains()
     of_nuclei = shipped[shipped["data"].str.startswith("nuclei")].set_index(["case", "target"])["gain"]
     assert of_nuclei.to_dict() == pytest.approx(expected.to_dict(), abs=1e-5)
-    assert set(shipped["data"]) == {"nuclei", "nuclei at a third", "digits", "roofs", "vessels"}
+    assert set(shipped["data"]) == {"nuclei", "nuclei at half", "nuclei at a third", "digits", "roofs", "vessels"}
     assert shipped["error_over_width"].is_monotonic_increasing and not shipped["target"].str.contains(",").any()
     test = load_scenes("nuclei-sample/3").test
     assert advice(BoundaryPrior.known(0.05), test.labels, 0, test.objects).objective == "one_hot_dice"

@@ -149,7 +149,7 @@ def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
         gain=[0.0, 0.01, 0.05], low=[-0.01, -0.01, 0.03], high=[0.01, 0.02, 0.07], verdict=["", "", "better"]
     )
     first, second, third, rival, fourth, people = headline.sentences(gains)
-    assert "at most 0.20 of the width of the objects (a, b), no training target" in first
+    assert "at most 0.20 of the width of the objects, no training target" in first
     assert "Where the error is 0.40 of the width (c)" in second and "+5.0 points (95% interval +3.0 to +7.0)" in second
     assert re.fullmatch(r"With 20, 60, 200 training images it is (\S+, )*\S+ points: a Dice of .*", third)
     assert re.match(r"A threshold chosen on 20 true masks .* from 0\.\d+ to 0\.\d+, one chosen on drawn", rival)

@@ -83,10 +83,9 @@ def _where_it_does_not(gains):
     small = gains[gains["error_over_width"] < better.min()] if len(better) else gains
     if small.empty:
         return f"A training target was significantly better than {_title(USUAL)} on all data that were measured."
-    named = ", ".join(dict.fromkeys(small["data"]))
     return (
-        f"While the annotators' error is at most {small['error_over_width'].max():.2f} of the width of the objects "
-        f"({named}), no training target had a significantly higher Dice than {_title(USUAL)}."
+        f"While the annotators' error is at most {small['error_over_width'].max():.2f} of the width of the objects, no "
+        f"training target had a significantly higher Dice than {_title(USUAL)}."
     )
 
 
@@ -97,7 +96,7 @@ def _where_it_does(gains):
         return "No training target had a significantly higher Dice on any data."
     best = better.loc[better["gain"].idxmax()]
     return (
-        f"Where the error is {best['error_over_width']:.2f} of the width ({best['data']}), the target "
+        f"Where the error is {best['error_over_width']:.2f} of the width ({best['data']}), "
         f"“{_title(best['target'])}” raised Dice by {_interval(best)}, significantly."
     )
 
