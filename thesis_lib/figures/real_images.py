@@ -17,7 +17,8 @@ LEADER = {"color": "#AAAAAA", "lw": 0.8, "clip_on": False}
 def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' error / width of objects"):
     """Gain over a baseline, an axis a metric, against the error over the width of objects or another column.
 
-    Markers are filled where the difference is significant. Lines join the cases of one data set.
+    Markers are filled where the difference is significant. Lines join the cases of one data set. Losses much larger
+    than any gain lie below the axis: their value stands there.
 
     Args:
         table: DataFrame with the column x, target, metric, gain, low, high, verdict, and objective where a target
@@ -45,6 +46,7 @@ def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' err
                 sure = (part["verdict"] != "").to_numpy()
                 axis.plot(at[sure], part["gain"][sure], color=colour, marker=marker, ls="none", zorder=3)
         axis.axhline(0, color="black", ls=":")
+        _leave_out_far_losses(axis, of_metric["high"].max())
         ticks = sorted(set(of_metric[x].round(2)))
         limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
         ticks = apart(ticks, 1.15)
@@ -58,6 +60,20 @@ def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' err
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, fontsize=8, loc="outside lower center", ncols=3)
     return figure
+
+
+def _leave_out_far_losses(axis, highest):
+    """End the y axis below as far from 0 as gains reach above, if losses go on; those outside are written there."""
+    floor = -1.15 * highest
+    lines = {line: line.get_ydata() for bars in axis.containers for line in bars.lines[:1]}
+    if not highest > 0 or min(np.min(y) for y in lines.values()) > 2 * floor:
+        return
+    axis.set_ylim(floor, -floor)
+    for line, y in lines.items():
+        for at, gain in zip(line.get_xdata(), y):
+            if gain < floor:
+                options = {"color": line.get_color(), "fontsize": 8, "ha": "center", "va": "bottom"}
+                axis.text(at, 0.98 * floor, f"{gain:+.2f}\n↓", **options)
 
 
 def _name_data(axis, table):
