@@ -100,7 +100,7 @@ def outlines(pictures, targets):
     """
     names = ["drawn", *(name for name in targets if name in pictures)]
     count = len(pictures["image"])
-    figure, axes = grid(count, len(names), min(2.2, 11 / len(names)), min(2.2, 11 / len(names)) + 0.15)
+    figure, axes = grid(count, len(names), min(2.0, 10 / len(names)), min(2.0, 10 / len(names)) + 0.15)
     for index, row in enumerate(axes):
         true = pictures["true"][index]
         window = _around_middle(true)
