@@ -21,7 +21,7 @@ CAPTIONS = {
     "entropies": "Entropy of predictions. The further left, the surer the network.",
     "error_growth": "Left: how errors grow with the size of objects. Right: how alike neighbours along a boundary are.",
     "forecasts": "Log loss of each rule as a forecast of the true map. Shorter bars are better.",
-    "gains": "Gain over the baseline by the quantity below; it pays above the line. Filled: significant. Arrow: far off.",
+    "gains": "Gain over the baseline by the quantity below; it pays above the line. Filled: significant. Arrow: far.",
     "gallery": "Images with their classes above.",
     "guesses": "How a label is guessed: the image, then the probabilities after each step. The true class is green.",
     "history": "Loss by epoch. The dot marks the epoch that is kept.",
