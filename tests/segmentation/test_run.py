@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 
+import killed
 import numpy as np
 import pytest
 
 from thesis_lib import parameters
 from thesis_lib.data import read_image
 from thesis_lib.segmentation import Run
-from thesis_lib.training.state import TrainingState
 
 SCENES = {
     "train_scenes": 12,
@@ -122,22 +122,11 @@ def test_deeplab_trains_on_grey_scenes(tmp_path):
     assert np.isfinite(run.scores().row["log_loss"])
 
 
-class Killed(BaseException):
-    """What nobody catches."""
-
-
 def test_a_killed_run_resumes_and_a_finished_one_is_taken_as_it_is(tmp_path, monkeypatch):
     """Processes are killed in the test of `make report`."""
     settings = {**SCENES, "epochs": 3, "augment": False, "output": str(tmp_path / "killed")}
-
-    def kill(state, epoch, logs=None, write=TrainingState.on_epoch_end):
-        write(state, epoch, logs)
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "on_epoch_end", kill)
-        with pytest.raises(Killed):
-            Run(**settings).train()
+    with killed.after_an_epoch(monkeypatch):
+        Run(**settings).train()
     run = Run(**settings)
     run.train()
     assert run.log()["epoch"].tolist() == [0, 1, 2]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+import killed
 import numpy as np
 import pytest
 from backend_results import computed
@@ -21,7 +22,6 @@ from thesis_lib.segmentation import (
 )
 from thesis_lib.segmentation.methods import METHODS
 from thesis_lib.targets import ForwardDice, ForwardLikelihood, ShiftLikelihood
-from thesis_lib.training.state import TrainingState
 
 PRIOR = BoundaryPrior(0.0, 3.0, 2.6, 2.0)
 STEP = Path(__file__).with_name("backend_teachers.py")
@@ -147,15 +147,8 @@ class Killed(Exception):
 def test_a_killed_training_resumes_with_its_teacher_as_if_it_had_not_been(tmp_path, monkeypatch):
     straight, resumed = (Run(**FEW, method="bayesian_teacher", output=str(tmp_path / name)) for name in "ab")
     straight.train()
-
-    def kill(state, epoch, logs=None, write=TrainingState.on_epoch_end):
-        write(state, epoch, logs)
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "on_epoch_end", kill)
-        with pytest.raises(Killed):
-            resumed.train()
+    with killed.after_an_epoch(monkeypatch):
+        resumed.train()
     resumed.train()
     assert resumed.log().equals(straight.log()) and len(resumed.log()) == 2
     for one, other in zip(*(run.trained_network().get_weights() for run in (straight, resumed)), strict=True):
