@@ -17,13 +17,17 @@ def save(path, array):
     Image.fromarray(array.astype(np.uint8)).save(path)
 
 
-def write_discs(root, people=("ann", "bob"), count=10):
-    """Images of a disc, and masks by each of the people ("" is plain): radii and places differ by a pixel or so."""
+def write_discs(root, people=("ann", "bob"), count=10, core=False):
+    """Images of a disc, and masks by each of the people ("" is plain): radii and places differ by a pixel or so.
+
+    With a core, masks hold the classes 0, 1 and, in the inner half of the disc, 2.
+    """
     generator = np.random.default_rng(0)
     for i in range(count):
         radius, name = generator.uniform(8, 14), f"scan{i:02}.png"
         save(root / "images" / name, 60 + 120 * disc(radius) + generator.normal(0, 8, (SIDE, SIDE)))
         for person in people:
             drawn = disc(radius + generator.normal(0, 1), generator.normal(0, 0.7))
-            save(root / (f"masks_{person}" if person else "masks") / name, 255 * drawn)
+            classes = drawn.astype(int) + (drawn & disc(radius / 2)) if core else 255 * drawn
+            save(root / (f"masks_{person}" if person else "masks") / name, classes)
     return root

@@ -130,6 +130,20 @@ def test_an_unknown_objective_is_a_line_before_any_training(folder, tmp_path):
     assert code == 1 and "objectives must be one of" in err and "got 'shft'" in err and not (tmp_path / "out").exists()
 
 
+def test_structures_that_overlap_have_two_pictures_each(tmp_path):
+    """A network whose first structure is everywhere and whose second one is nowhere."""
+    network = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 1, kernel_initializer="zeros")])
+    network.layers[0].bias.assign([3.0, -3.0])
+    network.save(tmp_path / "two.keras")
+    save(tmp_path / "a.png", np.zeros((SIDE, SIDE)))
+    words = ["predict", tmp_path / "two.keras", tmp_path / "a.png", "--output", tmp_path / "out", "--tile", 96]
+    assert typed(*words, "--structures", "whole, core")[0] == 0
+    found = {path.stem: np.unique(Image.open(path)).tolist() for path in (tmp_path / "out").iterdir()}
+    assert found == {"a_whole": [255], "a_whole_probability": [243], "a_core": [0], "a_core_probability": [12]}
+    code, _, err = typed(*words, "--structures", "whole")
+    assert code == 1 and "--structures must name the network's 2; got whole" in err
+
+
 def test_no_prediction_replaces_one_of_the_files(trained, tmp_path):
     for name in ("a.png", "a_classes.png"):
         save(tmp_path / name, np.zeros((SIDE, SIDE)))

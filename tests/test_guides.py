@@ -83,8 +83,15 @@ def test_from_regions_of_nnunet_to_scores_of_each_structure(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     regions = {"background": 0, "whole": [1, 2], "core": [2]}
     write_nnunet(tmp_path / "nnUNet_raw" / "Dataset001_Tumour", regions)
-    scores = executed("overlapping.md")["scores"]
+    scores = executed("overlapping.md", block=1)["scores"]
     assert scores.index.tolist() == ["whole", "core"] and scores["log_loss"].between(0, 5).all()
+
+
+def test_a_training_on_structures_that_overlap(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("THESIS_DATA", str(tmp_path))
+    write_discs(tmp_path / "data" / "tumours", people=("",), core=True)
+    used = executed("overlapping.md", tmp_path, image=np.zeros((40, 50, 3), np.uint8))
+    assert used["inside"].shape == (40, 50, 2) and "core" in capsys.readouterr().out
 
 
 def test_a_folder_of_ones_own(tmp_path, monkeypatch):

@@ -130,13 +130,15 @@ def train(folder, output, epochs, objectives, settings):
 @click.option("--output", type=PATH, default=".", show_default=True, help="Folder to write to.")
 @click.option("--background", type=click.IntRange(0, 254), default=0, show_default=True, help="Its class.")
 @click.option("--classes", type=PATH, help="label_class_dict.csv, whose colours the classes get.")
+@click.option("--structures", help="Names of the network's structures that may overlap: whole,core.")
 @click.option("--tile", type=click.IntRange(96), default=224, show_default=True, help="Side of a tile, px.")
-def predict(model, files, output, background, classes, tile):
+def predict(model, files, output, background, classes, structures, tile):
     """What the network MODEL (best.keras) says of image FILES, of any size.
 
     Writes NAME_classes.png, the most probable class of each pixel, and NAME_probability.png, the probability of
     anything but the background in 255ths. Two classes are black and white; more are class numbers, or have the colours
-    of --classes. A file that cannot be read is an error line, and the others are predicted.
+    of --classes. With --structures: NAME_STRUCTURE.png, white inside, and NAME_STRUCTURE_probability.png. A file that
+    cannot be read is an error line, and the others are predicted.
 
     \b
     Example: thesis predict /tmp/nuclei/one_hot_dice/best.keras sample_data/drawn_nuclei/images/*.png \\
@@ -147,9 +149,12 @@ def predict(model, files, output, background, classes, tile):
     from thesis_lib import segmentation  # noqa: F401, registers the layers of its networks
     from thesis_lib.data import read_class_table
     from thesis_lib.files import writable_folder
+    from thesis_lib.study import predicted_files
 
+    structures = structures and [name.strip() for name in structures.split(",")]
     given = {path.resolve() for path in files}
-    lost = [path for stem in files for path in _predicted(stem, output) if path.resolve() in given]
+    written = [path for file in files for path in predicted_files.paths(file, output, structures)]
+    lost = [path for path in written if path.resolve() in given]
     if lost:
         raise ValueError(
             f"--output must be a folder where no prediction replaces one of FILES; got {lost[0]} among them"
@@ -169,7 +174,7 @@ def predict(model, files, output, background, classes, tile):
     with click.progressbar(files, label="predicted", file=sys.stderr) as bar:
         for path in bar:
             try:
-                _predict(network, path, output, background, table, tile)
+                predicted_files.write(network, path, output, background, table, structures, tile)
             except (ValueError, OSError) as error:
                 say_error(error)
                 failed = True
@@ -267,39 +272,6 @@ def _counted(label, length, count):
         with polled(lambda: bar.update(count() - bar.pos), every=1):
             yield
         bar.update(count() - bar.pos)
-
-
-def _predict(network, path, output, background, table, tile):
-    """Write what a network says of an image."""
-    import numpy as np
-
-    from thesis_lib.data import read_image, write_image
-    from thesis_lib.labels import IGNORE
-    from thesis_lib.segmentation import bands
-
-    image = read_image(path)
-    parts = [part for _, part in bands(network, image, tile=tile, margin=16, blend=16, name=path)]
-    probabilities = np.concatenate(parts)
-    classes, count = probabilities.argmax(-1), probabilities.shape[-1]
-    if count > IGNORE:
-        raise ValueError(f"MODEL must be a network of 2 to {IGNORE} classes, as 8-bit images hold; got {count}")
-    if background >= count:
-        raise ValueError(f"--background must be one of the network's {count} classes; got {background}")
-    if table is not None and table.colours:
-        if len(table.names) != count:
-            raise ValueError(f"--classes must list the network's {count} classes; got {len(table.names)}")
-        classes = table.to_picture(classes)
-    elif count == 2:
-        classes = 255 * classes
-    of_classes, of_probability = _predicted(path, output)
-    write_image(classes.astype(np.uint8), of_classes)
-    foreground = np.rint(255 * (1 - probabilities[..., background])).astype(np.uint8)
-    write_image(foreground, of_probability)
-
-
-def _predicted(path, output):
-    """The two files that are written for an image file."""
-    return [output / f"{path.stem}_{kind}.png" for kind in ("classes", "probability")]
 
 
 if __name__ == "__main__":

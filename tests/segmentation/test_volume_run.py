@@ -21,23 +21,28 @@ SMALL = {"width": 2, "depth": 1, "epochs": 1, "batch_size": 2, "crop": 8, "objec
 SPACING = (2.0, 1.0, 1.0)
 
 
-def case(number, spacing=SPACING, box=(5, 7, 8)):
-    """An image and its label map: a bright box on a noisy background, at another depth for each number."""
+def case(number, spacing=SPACING, box=(5, 7, 8), inner=None):
+    """An image and its label map: a bright box on a noisy background, at another depth for each number.
+
+    With `inner`, what is so many voxels inside the box is of class 2.
+    """
     generator = np.random.default_rng(number)
     labels = np.zeros(np.add(box, 6), np.uint8)
-    labels[tuple(slice(start, start + side) for start, side in zip((2 + number % 3, 3, 3), box))] = 1
+    for value, margin in enumerate((0,) if inner is None else (0, inner), start=1):
+        corner = np.add((2 + number % 3, 3, 3), margin)
+        labels[tuple(slice(start, start + side - 2 * margin) for start, side in zip(corner, box))] = value
     image = (100 * labels + generator.normal(0, 5, labels.shape)).astype(np.float32)
     origin = (1.0, 2.0, 3.0)
     return Volume(image, spacing, origin), Volume(labels, spacing, origin)
 
 
-def write_nnunet(folder, cases, tests=(), spacings=()):
-    """A data set in nnU-Net's layout; `spacings` are those of the first cases, where they differ."""
+def write_nnunet(folder, cases, tests=(), spacings=(), inner=None):
+    """A data set in nnU-Net's layout; `spacings` are those of the first cases, if they differ; `inner`: of `case`."""
     for part, numbers in (("Tr", range(cases)), ("Ts", tests)):
         for name in (f"images{part}", f"labels{part}") if numbers else ():
             (folder / name).mkdir(parents=True)
         for number in numbers:
-            image, labels = case(number, dict(enumerate(spacings)).get(number, SPACING))
+            image, labels = case(number, dict(enumerate(spacings)).get(number, SPACING), inner=inner)
             write_volume(image, folder / f"images{part}" / f"case{number}_0000.nii.gz")
             write_volume(labels, folder / f"labels{part}" / f"case{number}.nii.gz")
     about = {"channel_names": {"0": "MRI"}, "labels": {"background": 0, "organ": 1}, "numTraining": cases}

@@ -87,7 +87,7 @@ class Crops(keras.utils.PyDataset):
         crops_per_image: 1 or more.
         annotator: whose masks: a name; a list of names, of which one is drawn for each crop; or None for all.
         transform: called with the class map (H, W) of a crop, before it is mirrored and turned, and its annotator;
-            returns another class map, for example without the annotator's bias.
+            returns another class map, for example without the annotator's bias, or channels (H, W, S) of structures.
         options: of `keras.utils.PyDataset`: workers=2, for example, read while the device trains.
 
     Raises:
@@ -187,10 +187,11 @@ class RasterTiles(keras.utils.PyDataset):
 
 
 def _window(image, mask, top, left, size, mode):
-    """A square part of a raster, (size, size, C) and (size, size).
+    """A square part of a raster, (size, size, C) and (size, size), or (size, size, S) of structures.
 
     What lies beyond the raster is padded: the image as `numpy.pad` does in a mode, the mask with IGNORE.
     """
     image, mask = (part[top : top + size, left : left + size] for part in (image, mask))
-    missing = [(0, size - n) for n in mask.shape]
-    return np.pad(image, [*missing, (0, 0)], mode=mode), np.pad(mask, missing, constant_values=IGNORE)
+    missing = [(0, size - n) for n in mask.shape[:2]]
+    of_mask = [*missing, *[(0, 0)] * (mask.ndim - 2)]
+    return np.pad(image, [*missing, (0, 0)], mode=mode), np.pad(mask, of_mask, constant_values=IGNORE)

@@ -26,7 +26,8 @@ class VolumePatches(keras.utils.PyDataset):
     repeats the volume's border and the mask is IGNORE.
 
     Args:
-        volumes: `UnpackedVolumes`, or anything with their `image`, `mask`, `masks` and length.
+        volumes: `UnpackedVolumes`, or anything with their `image`, `mask`, `masks` and length. Masks may also be
+            channels of structures, (D, H, W, S).
         size: (D, H, W) of the patches, voxels; a multiple of what the network needs.
         batch_size: 1 or more; the last batch of a spacing may be smaller.
         seed: of the order and of the patches.
@@ -147,7 +148,8 @@ class VolumePatches(keras.utils.PyDataset):
     def _places(self, i, annotator, mask):
         """Numbers of at most 10,000 voxels of objects."""
         if (i, annotator) not in self.places:
-            found = np.flatnonzero((mask != self.background) & (mask != IGNORE))
+            objects = (mask != self.background) & (mask != IGNORE)
+            found = np.flatnonzero(objects if mask.ndim == 3 else objects.any(-1))
             if len(found) > POSITIONS:
                 found = np.random.default_rng([self.seed, i]).choice(found, POSITIONS, replace=False)
             self.places[i, annotator] = found
@@ -215,21 +217,28 @@ def checked_scale(scale):
 
 
 def _cut(image, mask, start, step, size):
-    """A patch of an image (D, H, W, C) and of a mask (D, H, W) that starts at a place, in voxels, with a step."""
+    """A patch of an image (D, H, W, C) and of a mask that starts at a place, in voxels, with a step.
+
+    The mask is (D, H, W), or (D, H, W, S) of structures.
+    """
     if np.allclose(step, 1, rtol=SPACING_TOLERANCE):
         first = np.ceil(start - 0.5).astype(int)
         part = tuple(slice(one, one + side) for one, side in zip(first, size))
         image, mask = image[part], mask[part]
         missing = [(0, side - length) for side, length in zip(size, mask.shape)]
-        return np.pad(image, [*missing, (0, 0)], mode="edge"), np.pad(mask, missing, constant_values=IGNORE)
+        of_mask = [*missing, *[(0, 0)] * (mask.ndim - 3)]
+        return np.pad(image, [*missing, (0, 0)], mode="edge"), np.pad(mask, of_mask, constant_values=IGNORE)
     # Voxel k of the patch has its centre at start + (k + 1/2) step - 1/2. Only what these reach is read.
     first = np.maximum(np.floor(start + step / 2 - 0.5).astype(int) - 1, 0)
     last = np.ceil(start + step * size).astype(int) + 2
     part = tuple(slice(*ends) for ends in zip(first, last))
     place = {"matrix": step, "offset": start + step / 2 - 0.5 - first, "output_shape": size}
-    classes = ndimage.affine_transform(mask[part], order=0, mode="grid-constant", cval=IGNORE, **place)
+    maps = [
+        ndimage.affine_transform(one, order=0, mode="grid-constant", cval=IGNORE, **place)
+        for one in ([mask[part]] if mask.ndim == 3 else np.moveaxis(mask[part], -1, 0))
+    ]
     channels = [
         ndimage.affine_transform(image[part][..., channel].astype(np.float32), order=1, mode="nearest", **place)
         for channel in range(image.shape[-1])
     ]
-    return np.stack(channels, -1), classes
+    return np.stack(channels, -1), maps[0] if mask.ndim == 3 else np.stack(maps, -1)

@@ -2,7 +2,7 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +40,7 @@ class VolumeSplits:
         files: dict from "train", "validation" and "test" to the VolumeFiles that they were read from.
         class_names: the background's and the objects', in the order of the network's classes.
         rule: how the cases were split, in words.
+        regions: {name: class numbers} of the structures that nnU-Net's dataset.json names, if they overlap.
     """
 
     train: UnpackedVolumes
@@ -48,6 +49,7 @@ class VolumeSplits:
     files: dict
     class_names: tuple
     rule: str
+    regions: dict = field(default_factory=dict)
 
     @property
     def num_classes(self):
@@ -93,7 +95,7 @@ def holds_volumes(root):
     return not endings & set(ENDINGS) and any(path.is_dir() for path in visible)
 
 
-def load_volume_splits(root, into):
+def load_volume_splits(root, into, overlapping=False):
     """Read a data set of nnU-Net's layout, or a folder with images/ and masks/ that hold volumes, and unpack it.
 
     Masks of further annotators lie in `masks_NAME/`; the plain ones may then be missing. They hold class numbers, and
@@ -103,26 +105,29 @@ def load_volume_splits(root, into):
     Args:
         root: the folder.
         into: folder of the unpacked arrays, see `unpack`.
+        overlapping: whether structures of nnU-Net's dataset.json may overlap.
 
     Returns:
         VolumeSplits.
 
     Raises:
         FileNotFoundError, ValueError: naming the folder or the file, as `load_nnunet`, `volume_folders` and `unpack`;
-            or if there are fewer than three volumes, two classes, or structures that overlap.
+            or if there are fewer than three volumes, two classes, or structures that overlap and must not.
     """
     root = checks.path("root", root)
+    overlapping = checks.boolean("overlapping", overlapping)
     if (root / "images").is_dir():
-        test, class_names = None, None
+        test, class_names, regions = None, None, {}
         train = volume_folders(root / "images", _mask_folders(root), ignore=IGNORE)
     else:
         data = load_nnunet(root)
-        if data.regions:
+        if data.regions and not overlapping:
             raise ValueError(
                 f"data must have classes that exclude each other; {root}/dataset.json has structures that overlap, "
-                f"{in_words(list(data.regions))}: see VolumePatches(regions=...)"
+                f"{in_words(list(data.regions))}: see `structures` of segmentation.Run, and VolumePatches(regions=...)"
             )
-        train, class_names, test = data.train, data.classes, data.test if data.test.masks else None
+        train, class_names, regions = data.train, data.classes, data.regions
+        test = data.test if data.test.masks else None
     least = 3 if test is None else 2
     if len(train) < least:
         beside = "" if test is None else " beside nnU-Net's test cases"
@@ -138,7 +143,8 @@ def load_volume_splits(root, into):
     parts = [_chosen(train, sorted(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
     files = dict(zip(("train", "validation", "test"), parts if test is None else [*parts, test]))
     unpacked = {part: unpack(several, into) for part, several in files.items()}
-    return VolumeSplits(**unpacked, files=files, class_names=class_names or _numbers(root, unpacked), rule=rule)
+    class_names = class_names or _numbers(root, unpacked)
+    return VolumeSplits(**unpacked, files=files, class_names=class_names, rule=rule, regions=regions)
 
 
 def _mask_folders(root):

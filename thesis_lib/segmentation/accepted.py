@@ -11,9 +11,11 @@ from thesis_lib import checks
 from thesis_lib.data.patches import checked_scale
 from thesis_lib.data.reading import as_name
 from thesis_lib.data.volumes import checked_spacing
+from thesis_lib.labels import IGNORE
 from thesis_lib.models.deeplab import check as check_deeplab
 from thesis_lib.training.optimization import use_xla
 
+REGIONS = "regions"  # the structures that nnU-Net's dataset.json names
 SHORTEST = 4  # voxels, of a side of the crops of volumes
 
 
@@ -45,6 +47,29 @@ def data(name, value):
 
 def mask_folder(name, value):
     return as_name(name, value, "the name of an annotator's mask folder")
+
+
+def structures(name, value):
+    """The word "regions", or a mapping from names that files can have to lists of class numbers or names."""
+    if value == REGIONS:
+        return value
+    what = f"{REGIONS!r} or a mapping from names to lists of classes, such as {{'whole': [1, 2], 'core': [2]}}"
+    found = {}
+    for structure, several in (value if isinstance(value, dict) else {}).items():
+        title = as_name(f"{name}, a name in it,", structure)
+        if set(title) & set("/\\\0") or not title.strip(" ."):
+            raise ValueError(f"{name} must have names that files can have; got {title!r}")
+        found[title] = list(several) if isinstance(several, (list, tuple)) else [several]
+        for one in found[title]:
+            if isinstance(one, str) and one:
+                continue
+            if not isinstance(one, int) or isinstance(one, bool) or not 0 <= one < IGNORE:
+                raise ValueError(f"{name} must be {what}; got {checks.shown(one)} as a class of {title!r}")
+        if not found[title]:
+            raise ValueError(f"{name} must be {what}; got no class of {title!r}")
+    if not found:
+        raise ValueError(f"{name} must be {what}; got {checks.shown(value)}")
+    return found
 
 
 def rates(name, value):

@@ -12,6 +12,7 @@ from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.data.reading import hint_of_papermill, known_name
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.labels import IGNORE
+from thesis_lib.targets.class_matrices import adjacency
 
 NO_PRIOR = (
     "prior_sigma must be given, for example 1.5: the standard deviation of drawn outlines in px. "
@@ -94,6 +95,29 @@ class DrawnRasters:
         train = self.labelled
         return train[: self.run.gold_images] if self.run.gold_images and self.judge in train.masks else None
 
+    @property
+    def num_classes(self):
+        return self.splits.num_classes
+
+    @property
+    def outputs(self):
+        """Names of the network's logits."""
+        return self.class_names
+
+    def objects_in(self, probabilities):
+        """Dict from a title to the probability (H, W) of what it names, from predicted ones (H, W, K)."""
+        return {"object": 1 - probabilities[..., self.background]}
+
+    def drawn_by(self, rasters, annotator):
+        """All masks of one annotator, as a sequence."""
+        return rasters.drawn_by(annotator)
+
+    def adjacency(self):
+        """Counts of pairs of classes that touch, along all axes."""
+        maps = (mask for name in self.annotators for mask in self.drawn_by(self.labelled, name))
+        stacks = (one[None] if one.ndim == 2 else np.moveaxis(one, axis, 0) for one in maps for axis in range(one.ndim))
+        return sum(adjacency(stack, self.num_classes) for stack in stacks)
+
     @cached_property
     def agreement(self):
         """`Agreement` of annotators with their consensus; of a single one and the judge, on the gold images.
@@ -118,8 +142,8 @@ class DrawnRasters:
         return self._measured(self.gold, others, self.judge) if others and self.gold is not None else None
 
     def _measured(self, rasters, annotators, judge):
-        drawings = {name: rasters.drawn_by(name) for name in annotators}
-        true = None if judge is None else rasters.drawn_by(judge)
+        drawings = {name: self.drawn_by(rasters, name) for name in annotators}
+        true = None if judge is None else self.drawn_by(rasters, judge)
         try:
             return agreement(drawings, true, self.background, self.run.search_radius, self.spacings(rasters))
         except ValueError as error:
@@ -152,10 +176,12 @@ class DrawnRasters:
     @property
     def prior_of_drawings(self):
         """The BoundaryPrior that turns predictions into those of a drawing; None where none is stated or measured."""
-        if self.run.states_prior:
-            return self.run.boundary_prior
-        known = self.run.judge is not None and (self.agreement or self.gold_agreement)
-        return self.run.boundary_prior if known else None
+        known = self.run.states_prior or (self.run.judge is not None and (self.agreement or self.gold_agreement))
+        return self.believed_prior if known else None
+
+    @property
+    def believed_prior(self):
+        return self.run.boundary_prior
 
     @cached_property
     def biases(self):
@@ -181,8 +207,8 @@ class DrawnRasters:
         still = STILL * min(self.spacing or (1.0,))
         return self._without_bias if any(abs(bias) > still for bias in self.biases.values()) else None
 
-    def _without_bias(self, mask, annotator):
-        return shift_boundaries(mask, -self.biases[annotator], self.background)
+    def _without_bias(self, mask, annotator, spacing=None):
+        return shift_boundaries(mask[None], -self.biases[annotator], self.background, spacing)[0]
 
     @property
     def identity(self):
@@ -192,7 +218,7 @@ class DrawnRasters:
     @property
     def objects(self):
         """The classes besides the background."""
-        return [k for k in range(self.splits.num_classes) if k != self.background]
+        return [k for k in range(self.num_classes) if k != self.background]
 
     def class_weights(self):
         return None

@@ -41,7 +41,7 @@ class Parts:
     def other(self):
         """A second network, whose first weights are drawn after those of the first one."""
         run = self.run
-        return NETWORKS[run.network].build(run, len(run.task.class_names), run.task.image_shape)
+        return NETWORKS[run.network].build(run, len(run.task.outputs), run.task.image_shape)
 
     @property
     def weight(self):

@@ -20,7 +20,6 @@ from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.drawn_rasters import DrawnRasters
 from thesis_lib.segmentation.prediction import choose_threshold, score_drawings, score_rasters
 from thesis_lib.segmentation.scores import Scores
-from thesis_lib.targets.class_matrices import adjacency
 
 CROP = 96  # px, where `crop` is left out
 IN_MEMORY = 2**28  # bytes; training images and masks that need no more are read once, not for every crop
@@ -100,10 +99,6 @@ class RasterTask(DrawnRasters):
                 "weights that meet nothing there are not learned",
                 stacklevel=3,
             )
-
-    def adjacency(self):
-        maps = (mask for name in self.annotators for mask in self.labelled.drawn_by(name))
-        return sum(adjacency(one[None], self.splits.num_classes) for one in maps)
 
     @property
     def crop(self):

@@ -22,7 +22,7 @@ OF_SCENES = (
     "class_weights",
     "augment",
 )
-OF_FOLDER = ("classes", "background", "unknown", "folds", "fold", "annotators", "judge", "gold_images")
+OF_FOLDER = ("classes", "structures", "background", "unknown", "folds", "fold", "annotators", "judge", "gold_images")
 OF_RASTERS = (*OF_FOLDER, "workers", "tile", "margin", "tolerance")
 OF_VOLUMES = ("spacing", "scale")
 NOT_OF_VOLUMES = (*OF_SCENES, "classes", "unknown", "folds", "fold", "tile", "margin", "method", "network")
@@ -32,7 +32,11 @@ OF_DATA = ("data", *OF_SCENES[:3], *OF_FOLDER, "labelled", "search_radius")
 # The trained weights do not depend on these.
 OF_SCORING = ("margin", "tolerance", "workers", "output")
 # At their defaults, a training is what it was before there were any.
-LATER = ("folds", "fold", "judge", "bias_against", "keep", "method", "labelled", *METHOD_SETTINGS, *OF_VOLUMES)
+LATER = (
+    *("structures", "folds", "fold", "judge", "bias_against", "keep", "method", "labelled"),
+    *METHOD_SETTINGS,
+    *OF_VOLUMES,
+)
 
 
 def meaningless(run):
@@ -61,6 +65,8 @@ def check(run):
     own = NETWORKS[run.network].settings
     parameters.refuse(run, others - set(own), f"for the network {run.network}, which does not have it")
     methods.check(run)
+    if run.structures is not None and run.uses_unlabelled:
+        raise ValueError(f"method must be supervised where structures overlap; got {run.method!r}")
     _check_crop(run)
     if run.is_folder and run.folder.resolve() == run.data_path.resolve():
         raise ValueError(f"output must be another folder than data; got {run.output!r} for both")

@@ -12,6 +12,7 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.files import alone, writable_folder, write_csv, write_json
 from thesis_lib.models.augmentation import AugmentedSegmenter, augmentation
 from thesis_lib.parameters import default, documented
+from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.drawn_rasters import NO_PRIOR
 from thesis_lib.segmentation.methods import METHODS, Parts
 from thesis_lib.segmentation.networks import NETWORKS
@@ -19,10 +20,21 @@ from thesis_lib.segmentation.raster_task import RasterTask
 from thesis_lib.segmentation.rules import LATER, OF_DATA, OF_SCORING, meaningless
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import Settings
+from thesis_lib.segmentation.structure_tasks import RasterStructures, VolumeStructures
 from thesis_lib.segmentation.volume_task import VolumeTask
 from thesis_lib.targets.objectives import OBJECTIVES, objective
+from thesis_lib.targets.overlapping import Overlapping
 from thesis_lib.training.callbacks import callbacks, ended, full_disk_named, model_digest, scored
 from thesis_lib.training.optimization import learning_rate, use_xla
+
+# By what the data are, and whether structures may overlap, which scenes cannot.
+TASKS = {
+    ("scenes", False): SceneTask,
+    ("images", False): RasterTask,
+    ("images", True): RasterStructures,
+    ("volumes", False): VolumeTask,
+    ("volumes", True): VolumeStructures,
+}
 
 
 @documented
@@ -33,8 +45,9 @@ class Run(Settings):
     Data are small scenes in memory, whose labels a simulated annotator draws, or a folder of images and masks, drawn by
     one annotator or several. Either kind trains a U-Net or DeepLabV3+. A folder of volumes, with images/ and masks/ or
     in nnU-Net's layout, trains a 3-D U-Net; its lengths are in mm, and the run's folder keeps the volumes unpacked.
-    Where only the first `labelled` training images carry labels, a `method` such as mean_teacher learns from the
-    others, too. All files of a run lie in its `output` folder.
+    Where `structures` of a folder may overlap, the network has a sigmoid for each, and labels, probabilities and
+    predictions a channel. Where only the first `labelled` training images carry labels, a `method` such as mean_teacher
+    learns from the others, too. All files of a run lie in its `output` folder.
 
     Example:
         >>> run = Run(data="data/mine", network="unet", objective="forward_dice", prior_sigma=1.5)
@@ -48,10 +61,9 @@ class Run(Settings):
 
     @cached_property
     def task(self):
-        """The data: `SceneTask`, `RasterTask` or `VolumeTask`, with splits, annotators, batches and scores."""
-        if self.has_volumes:
-            return VolumeTask(self)
-        return RasterTask(self) if self.is_folder else SceneTask(self)
+        """The data: a task of `TASKS`, with splits, annotators, batches and scores."""
+        kind = "volumes" if self.has_volumes else "images" if self.is_folder else "scenes"
+        return TASKS[kind, self.structures is not None](self)
 
     def variant(self, **changes):
         """This run with other fields; what is read or measured of the data, now or later, is so once for both.
@@ -77,7 +89,7 @@ class Run(Settings):
         """How annotators err, by the objective: a function from true maps (N, H, W, K) and a prior to drawn ones."""
         chosen = OBJECTIVES[self.objective]
         if "background" in chosen.needs:
-            return partial(chosen.drawing, background=self.task.background)
+            return partial(chosen.drawing, background=0 if self.structures else self.task.background)
         return chosen.drawing
 
     @property
@@ -96,36 +108,47 @@ class Run(Settings):
 
     @cached_property
     def boundary_prior(self):
-        """The BoundaryPrior of the annotators.
+        """The BoundaryPrior of the annotators; of structures that overlap, a dict with that of each.
 
         Raises:
             ValueError: where it can neither be known nor measured.
         """
+        if self.structures is not None:
+            return {name: self._prior_of(part) for name, part in self.task.parts.items()}
+        return self._prior_of(self.task)
+
+    def _prior_of(self, task):
+        """The BoundaryPrior of the annotators of a task: of the run's own, or of one of its structures."""
         kind = self.prior_kind
         if kind is None or (kind == "known" and self.prior_sigma is None):
             raise ValueError(NO_PRIOR)
         if kind == "known":
             return BoundaryPrior.known(self.prior_sigma, self.prior_mean, "mm" if self.has_volumes else "px")
-        return self.task.prior(kind)
+        return task.prior(kind)
 
     def loss(self):
-        """The keras.losses.Loss of the objective."""
-        needs = OBJECTIVES[self.objective].needs
+        """The keras.losses.Loss of the objective; of structures that overlap, one for each."""
+        if self.structures is not None:
+            priors = self.boundary_prior if self.uses_prior else dict.fromkeys(self.task.parts)
+            return Overlapping([self._loss(part, priors[name]) for name, part in self.task.parts.items()])
+        return self._loss(self.task, self.boundary_prior if self.uses_prior else None)
+
+    def _loss(self, task, prior):
         return objective(
             self.objective,
-            prior=self.boundary_prior if "prior" in needs else None,
-            adjacency=self.task.adjacency() if "adjacency" in needs else None,
+            prior=prior,
+            adjacency=task.adjacency() if "adjacency" in OBJECTIVES[self.objective].needs else None,
             magnitude=self.magnitude,
-            class_weights=self.task.class_weights(),
-            background=self.task.background,
-            spacing=self.task.spacing,
+            class_weights=task.class_weights(),
+            background=task.background,
+            spacing=task.spacing,
         )
 
     def untrained_network(self):
         """The network with first weights drawn by the seed: a keras.Model from images to logits."""
         keras.utils.set_random_seed(self.seed)
         keras.config.set_dtype_policy("mixed_float16" if self.mixed_precision else "float32")
-        return NETWORKS[self.network].build(self, len(self.task.class_names), self.task.image_shape)
+        return NETWORKS[self.network].build(self, len(self.task.outputs), self.task.image_shape)
 
     @property
     def identity(self):
@@ -201,6 +224,8 @@ class Run(Settings):
     def probabilities(self, image):
         """Predicted probabilities, float32 (H, W, K), of an image (H, W, C), 0-255, of any size.
 
+        They sum to one over K. Of structures that overlap: float32 (H, W, S), the probability of each.
+
         Of a `data.Volume`: float32 (D, H, W, K), in memory; `predict` needs less.
 
         After training by a likelihood (the objectives forward*) they are of the true classes: use them to outline and
@@ -233,17 +258,24 @@ class Run(Settings):
             ValueError: as `probabilities`, or if no prior is known.
         """
         of_volume = {"spacing": image.spacing} if self.has_volumes else {}
-        drawn = self.drawing(self.probabilities(image)[None], self.boundary_prior, **of_volume)
-        return keras.ops.convert_to_numpy(drawn)[0]
+        prior, found = self.boundary_prior, self.probabilities(image)[None]
+        if self.structures is None:
+            return keras.ops.convert_to_numpy(self.drawing(found, prior, **of_volume))[0]
+        drawn = [
+            self.drawing(np.stack([1 - found[..., k], found[..., k]], -1), prior[name], **of_volume)[0, ..., 1]
+            for k, name in enumerate(self.task.outputs)
+        ]
+        return np.stack([keras.ops.convert_to_numpy(one) for one in drawn], -1)
 
     def predict(self, image):
         """The most probable class of every pixel, uint8 (H, W), of an image (H, W, C), 0-255, of any size.
 
-        Of a `data.Volume`: a Volume of classes on its own grid.
+        Of a `data.Volume`: a Volume of classes on its own grid. Of structures that overlap: a last axis S more, 1 where
+        a structure has a probability of at least one half.
         """
         if self.has_volumes:
             return self.task.predict(self.trained_network(), image)
-        return self.probabilities(image).argmax(-1).astype(np.uint8)
+        return tiles.decided(self.probabilities(image), self.structures is not None)
 
     def scores(self):
         """`Scores` of the trained network on the test images; writes `row.json` and the scores of each image."""
@@ -266,8 +298,14 @@ class Run(Settings):
             given["consistency_weight"] = self.weight
         row = {**given, **scores.row, "background": self.task.background, "reliability": scores.reliability}
         if self.states_prior:
-            low, high = self.boundary_prior.sigma_interval()
-            row |= {"believed_mean": self.boundary_prior.mean, "believed_sigma_low": low, "believed_sigma_high": high}
+            prior = self.boundary_prior
+            of_structures = isinstance(prior, dict) and {name: _of_prior(one) for name, one in prior.items()}
+            row |= {"believed": of_structures} if of_structures else _of_prior(prior)
         row |= {"epochs_run": len(self.log()), "parameters_trained": network.count_params()}
         made = {**provenance.record(given), **self.task.identity, "model": model_digest(self.folder)}
         return {**row, "provenance": made}
+
+
+def _of_prior(prior):
+    low, high = prior.sigma_interval()
+    return {"believed_mean": prior.mean, "believed_sigma_low": low, "believed_sigma_high": high}

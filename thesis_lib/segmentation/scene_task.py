@@ -70,6 +70,8 @@ class SceneTask:
     def class_names(self):
         return self.splits.train.class_names
 
+    outputs = class_names
+
     @property
     def image_shape(self):
         """Of the network's images: (H, W, C), H and W None where it is trained on crops."""

@@ -47,6 +47,14 @@ class Settings:
         accepted.names,
         optional=True,
     )
+    structures: str | dict | None = other(
+        None,
+        "structures of a folder that may overlap, each of one or several classes of the masks, with a channel, a "
+        "sigmoid and a prior of its own; None: classes exclude each other",
+        'a mapping from names to lists of classes, or "regions", which nnU-Net\'s dataset.json names',
+        accepted.structures,
+        optional=True,
+    )
     background: int | None = whole(None, "the background's class in a folder; None is 0", 0, 254, optional=True)
     unknown: str = choice(
         "error", "what a mask's colour of no class is; ignored ones are not learned", ("error", "ignore")

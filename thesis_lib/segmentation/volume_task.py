@@ -1,7 +1,9 @@
 """A folder of volumes and masks as a segmentation task: patches to train on, scores of whole volumes in mm."""
 
+import hashlib
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
-from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.data.partly_labelled import check_labelled
 from thesis_lib.data.patches import VolumePatches, sides
 from thesis_lib.data.volume_files import UnpackedVolumes
@@ -24,7 +25,6 @@ from thesis_lib.segmentation.drawn_rasters import DrawnRasters
 from thesis_lib.segmentation.prediction import of_objects, together
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.segmentation.volume_prediction import predict_volume, slabs_of_volume, write_like
-from thesis_lib.targets.class_matrices import adjacency
 
 PATCH = 64  # voxels, the longest side of the patches where `crop` is left out
 VALIDATING = 16  # patches of each validation volume, or fewer where they are small
@@ -43,13 +43,14 @@ class MovedVolumes:
 
     Args:
         volumes: UnpackedVolumes.
-        biases: dict from an annotator's name to the bias, mm.
-        background: its class.
+        tags: dict from an annotator's name to a text that is another one where masks are moved otherwise.
+        move: called with a class map (D, H, W), its annotator and its spacing, mm; returns class maps, or channels of
+            structures (D, H, W, S).
     """
 
     volumes: UnpackedVolumes
-    biases: dict
-    background: int
+    tags: dict
+    move: Callable
 
     def __post_init__(self):
         for annotator in self.masks:
@@ -57,16 +58,15 @@ class MovedVolumes:
                 path = self._path(i, annotator)
                 if not path.is_file():
                     mask = self.volumes.mask(i, annotator)
-                    bias, place = self.biases[annotator], (self.background, mask.spacing)
                     with whole(path) as partial:
-                        np.save(partial, shift_boundaries(mask.values[None], -bias, *place)[0])
+                        np.save(partial, self.move(mask.values, annotator, mask.spacing))
 
     def __len__(self):
         return len(self.volumes)
 
     @property
     def masks(self):
-        return tuple(self.biases)
+        return tuple(self.tags)
 
     def image(self, i):
         return self.volumes.image(i)
@@ -76,7 +76,8 @@ class MovedVolumes:
         return self.volumes.mask(i, annotator).with_values(moved)
 
     def _path(self, i, annotator):
-        return self.volumes.folders[i] / f"moved_{self.background}_{self.biases[annotator]!r}_{annotator}.npy"
+        digest = hashlib.sha256(self.tags[annotator].encode()).hexdigest()[:16]
+        return self.volumes.folders[i] / f"moved_{digest}_{annotator}.npy"
 
 
 class VolumeTask(DrawnRasters):
@@ -88,7 +89,7 @@ class VolumeTask(DrawnRasters):
     """
 
     def read(self):
-        return load_volume_splits(self.run.data_path, self.run.folder / "unpacked")
+        return load_volume_splits(self.run.data_path, self.run.folder / "unpacked", self.run.structures is not None)
 
     @property
     def class_names(self):
@@ -141,13 +142,6 @@ class VolumeTask(DrawnRasters):
         checks.integer("background", self.background, 0, self.splits.num_classes - 1)
         check_labelled(self.run, len(self.splits.train))
 
-    def adjacency(self):
-        """Counts of pairs of classes that touch, along all three axes."""
-        maps = (mask for name in self.annotators for mask in self.labelled.drawn_by(name))
-        return sum(
-            adjacency(np.moveaxis(one, axis, 0), self.splits.num_classes) for one in maps for axis in range(one.ndim)
-        )
-
     def batches(self):
         """(training batches, validation batches)."""
         run, validation = self.run, self.splits.validation
@@ -155,40 +149,43 @@ class VolumeTask(DrawnRasters):
         count = min(max(parts), VALIDATING)
         by_judge = run.judge is None  # by the plain masks
         return (
-            self._patches(VolumePatches, self._moved(self.labelled), self.annotators, run.crops_per_image),
-            self._patches(
+            self.patches(VolumePatches, self.moved(self.labelled), self.annotators, run.crops_per_image),
+            self.patches(
                 SamePatches,
-                validation if by_judge else self._moved(validation),
+                validation if by_judge else self.moved(validation),
                 [""] if by_judge else self.annotators,
                 count,
                 mirror=(),
             ),
         )
 
-    def _moved(self, volumes):
+    def moved(self, volumes):
         """Volumes to learn from, without the annotators' biases."""
-        return volumes if self.transform is None else MovedVolumes(volumes, self.biases, self.background)
+        if self.transform is None:
+            return volumes
+        tags = {annotator: repr((self.background, bias)) for annotator, bias in self.biases.items()}
+        return MovedVolumes(volumes, tags, self.transform)
 
-    def _patches(self, kind, volumes, annotators, count, **options):
+    def patches(self, kind, volumes, annotators, count, **options):
         run = self.run
         options |= {"spacing": self.spacing, "scale": self.scale, "background": self.background}
         options["workers"] = run.workers or os.cpu_count()
         return kind(volumes, self.size, run.batch_size, run.seed, count, annotators, **options)
 
     @property
-    def _prediction(self):
+    def prediction(self):
         return {"size": self.size, "spacing": self.spacing, "scale": self.scale}
 
     def probabilities(self, network, volume):
         """float32 (D, H, W, K) of a Volume of any size, on its own grid."""
         checks.instance("image where the data are volumes", volume, Volume, "a data.Volume")
-        slabs = slabs_of_volume(network, volume, **self._prediction)
+        slabs = slabs_of_volume(network, volume, **self.prediction)
         return np.concatenate([probabilities.copy() for _, probabilities in slabs])
 
     def predict(self, network, volume):
         """Volume of the most probable classes, uint8, on the grid of a Volume of any size."""
         checks.instance("image where the data are volumes", volume, Volume, "a data.Volume")
-        return predict_volume(network, volume, **self._prediction)
+        return predict_volume(network, volume, **self.prediction)
 
     def annotator_scores(self, annotator):
         """DataFrame with the scores of an annotator's masks of the test volumes, as if a network had predicted them."""
@@ -237,7 +234,7 @@ class VolumeTask(DrawnRasters):
         """Classes (D, H, W), where objects have a probability of one half or more, and the scores over voxels."""
         classes, objects = np.empty(volume.shape, np.uint8), np.empty(volume.shape, bool)
         scores = []
-        for first, probabilities in slabs_of_volume(network, volume, **self._prediction):
+        for first, probabilities in slabs_of_volume(network, volume, **self.prediction):
             planes = slice(first, first + len(probabilities))
             classes[planes] = probabilities.argmax(-1)
             objects[planes] = probabilities[..., self.background] <= 0.5

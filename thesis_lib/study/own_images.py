@@ -31,7 +31,11 @@ DEPTH = 3  # poolings of the U-Net
 BOOTSTRAP = 100  # resamples of the images for the interval of the error
 SCORES = {"dice": "Dice", "surface_distance": "distance of the outlines, px", "surface_dice": "surface Dice"}
 LARGEST = {"surface_distance": np.inf}  # of the others it is 1
-APART = {"data": "the folder", "output": "the output folder", "objective": "what is chosen to train with"}
+APART = {
+    "data": "the folder",
+    "output": "the output folder",
+    "objective": "what is chosen to train with",
+}
 ALONE = (
     "One annotator drew these masks, so nobody can tell how far off they are. "
     "Masks by a second person, in masks_NAME/, would show it"
@@ -78,6 +82,8 @@ def open_folder(data, output="reports/own_images", *given):
         if named & set(APART):
             name = min(named & set(APART))
             raise ValueError(f"{name} must be no setting: {APART[name]} says it")
+        if "structures" in named:
+            raise ValueError("structures must be no setting here: notebook 14 and segmentation.Run train on them")
         if any(isinstance(one, dict) and one.get("network", "unet") != "unet" for one in given):
             named.add("depth")  # of the U-Net alone
         run = parameters.create(Run, {name: value for name, value in own.items() if name not in named}, *given)

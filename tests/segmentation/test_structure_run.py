@@ -1,0 +1,190 @@
+"""Trainings on structures that overlap: a channel, a prior and scores for each, of images and of volumes."""
+
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tests.segmentation.test_volume_run import SMALL, write_nnunet
+from thesis_lib.annotation import BoundaryPrior, shift_boundaries
+from thesis_lib.data import read_image, read_volume, structures, write_image
+from thesis_lib.metrics import of_structures
+from thesis_lib.segmentation import Run
+from thesis_lib.targets import ForwardLikelihood, Overlapping, blur
+
+REGIONS = {"whole": [1, 2], "core": [2]}
+TINY = {"width": 4, "depth": 1, "crop": 32, "tile": 32, "margin": 4, "batch_size": 4, "workers": 1, "epochs": 1}
+
+
+def scene(number, size=64):
+    """An image and its classes: a disc of class 2, brightest, in one of class 1, on a noisy background."""
+    generator = np.random.default_rng(number)
+    far = ndimage.distance_transform_edt(np.arange(size * size).reshape(size, size) != size * (size // 2) + size // 2)
+    far = np.roll(far, generator.integers(-6, 7, 2), (0, 1))
+    classes = ((far < 22).astype(np.uint8) + (far < 11)).astype(np.uint8)
+    image = 90 * classes[..., None] + generator.integers(0, 20, (size, size, 3))
+    return image.astype(np.uint8), classes
+
+
+def write(folder, count=6, biases=None):
+    """images/ and masks_NAME/; each annotator moves the outline of whole and core by px of his own."""
+    for number in range(count):
+        image, classes = scene(number)
+        write_image(image, folder / "images" / f"{number}.png")
+        for person, (whole, core) in (biases or {"": (0, 0)}).items():
+            drawn = (shift_boundaries((classes > k).astype(np.uint8), move, 0) for k, move in enumerate((whole, core)))
+            write_image(
+                sum(drawn).astype(np.uint8), folder / (f"masks_{person}" if person else "masks") / f"{number}.png"
+            )
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("discs")
+    for name in ("images", "masks"):
+        (path / name).mkdir()
+    return write(path)
+
+
+def test_a_training_predicts_and_scores_each_structure_on_its_own(folder, tmp_path):
+    settings = {**TINY, "epochs": 6, "crops_per_image": 8, "learning_rate": 0.03}
+    run = Run(**settings, data=folder, structures=REGIONS, objective="one_hot_dice", output=str(tmp_path))
+    run.train()
+    scores = run.scores()
+    test = run.task.splits.test
+    image, true = test.image(0), structures(test.mask(0), REGIONS)
+    name = scores.images.index[0][0]
+    assert list(scores.classes.index) == ["whole", "core"] and scores.images.index.names == ["raster", "structure"]
+
+    predicted = run.predict(image)
+    assert predicted.shape == (64, 64, 2) and (predicted.min(), predicted.max()) == (0, 1)
+    assert (predicted[..., 0] >= predicted[..., 1]).mean() > 0.95, "the core lies in the whole"
+    for number, structure in enumerate(REGIONS):
+        written = read_image(tmp_path / "test" / f"{name}_{structure}.png")[..., 0]
+        assert np.array_equal(written > 0, predicted[..., number] > 0)
+    alone = of_structures(true[None], run.probabilities(image)[None], list(REGIONS))
+    assert scores.images.loc[name, "dice"].to_numpy() == pytest.approx(alone["dice"], abs=1e-6)
+    assert scores.images.loc[name, "log_loss"].to_numpy() == pytest.approx(alone["log_loss"], rel=1e-4)
+    assert scores.classes["dice"].min() > 0.8
+    row = json.loads((tmp_path / "row.json").read_text())
+    assert row["structures"] == REGIONS and row["dice"] == pytest.approx(scores.classes["dice"].mean())
+
+
+def test_each_structure_has_the_prior_and_the_bias_of_its_own_outlines(tmp_path):
+    """Ann draws the whole 2 px too large, Bob 2 px too small; they agree on the core but for a pixel."""
+    for name in ("images", "masks_ann", "masks_bob"):
+        (tmp_path / name).mkdir()
+    data = write(tmp_path, biases={"ann": (2, 0), "bob": (-2, 0)})
+    given = {**TINY, "data": data, "structures": REGIONS, "judge": "bob", "annotators": ["ann", "bob"]}
+    run = Run(**given, objective="forward", output=str(tmp_path / "run"))
+    assert run.task.biases["whole"] == {"ann": pytest.approx(2, abs=0.4), "bob": pytest.approx(-2, abs=0.4)}
+    assert run.task.biases["core"] == {"ann": pytest.approx(0, abs=0.2), "bob": pytest.approx(0, abs=0.2)}
+    assert list(run.task.annotator_table().index.get_level_values("structure").unique()) == ["whole", "core"]
+    loss = run.loss()
+    assert isinstance(loss, Overlapping) and [type(one) for one in loss.losses] == [ForwardLikelihood] * 2
+    assert [one.prior for one in loss.losses] == list(run.boundary_prior.values())
+
+    training, _ = run.task.batches()
+    train, crops = run.task.splits.train, training.crop(0)[1]
+    assert crops.shape == (32, 32, 2)
+    for person in ("ann", "bob"):
+        moved = run.task.channels(train.mask(0, person), person)
+        raw = structures(train.mask(0, person), REGIONS)
+        true = structures(scene(int(train.images[0].stem))[1], REGIONS)
+        assert np.mean(moved[..., 0] != true[..., 0]) < 0.3 * np.mean(raw[..., 0] != true[..., 0])
+        assert np.array_equal(moved[..., 1], raw[..., 1])
+
+    run.train()
+    row = json.loads((run.scores() and tmp_path / "run" / "row.json").read_text())
+    assert set(row["believed"]) == set(REGIONS) and "ann" in row["scores_of_annotators"]
+    image = train.image(0)
+    drawn, probable = run.annotation_probabilities(image), run.probabilities(image)
+    two = np.stack([1 - probable[..., 0], probable[..., 0]], -1)[None]
+    expected = keras.ops.convert_to_numpy(blur(two, run.boundary_prior["whole"]))[0, ..., 1]
+    assert drawn[..., 0] == pytest.approx(expected, abs=1e-6) and drawn.shape == probable.shape
+
+
+@pytest.fixture(scope="module")
+def nnunet(tmp_path_factory):
+    """nnU-Net's layout with regions: voxels of class 2 are the core of what class 1 is the rest of."""
+    pytest.importorskip("SimpleITK")
+    data = tmp_path_factory.mktemp("regions")
+    write_nnunet(data, 4, inner=2)
+    about = json.loads((data / "dataset.json").read_text())
+    about["labels"] = {"background": 0, "whole": [1, 2], "core": [2]}
+    (data / "dataset.json").write_text(json.dumps(about | {"regions_class_order": [1, 2]}))
+    return str(data)
+
+
+def test_the_regions_of_nnunets_layout_train_as_structures(nnunet, tmp_path):
+    settings = {**SMALL, "epochs": 8, "learning_rate": 0.03, "width": 4, "crops_per_image": 4}
+    run = Run(**settings, data=nnunet, structures="regions", output=str(tmp_path))
+    assert run.task.outputs == ("whole", "core")
+    run.train()
+    scores = run.scores()
+    (name,) = scores.images.index.get_level_values("volume").unique()
+    image = read_volume(f"{nnunet}/imagesTr/{name}_0000.nii.gz")
+    predicted = run.predict(image)
+    assert predicted.values.shape == (*image.values.shape, 2)
+    for number, structure in enumerate(("whole", "core")):
+        written = read_volume(tmp_path / "test" / f"{name}_{structure}.nii.gz", labels=True, like=image)
+        assert np.array_equal(written.values, predicted.values[..., number])
+    true = read_volume(f"{nnunet}/labelsTr/{name}.nii.gz", labels=True)
+    alone = of_structures(
+        structures(true.values, REGIONS)[None], run.probabilities(image)[None], list(REGIONS), image.spacing, 3.0
+    )
+    found = scores.images.loc[name]
+    for score in ("dice", "surface_distance", "log_loss"):
+        assert found[score].to_numpy() == pytest.approx(alone[score], rel=1e-3, nan_ok=True)
+    assert found.loc["whole", "dice"] > 0.5
+
+
+def test_the_bias_of_a_structure_is_taken_out_of_volumes(nnunet, tmp_path):
+    run = Run(**{**SMALL, "objective": "forward"}, data=nnunet, structures="regions", prior_sigma=1.0, prior_mean=2.0,
+              prior="measured", output=str(tmp_path))  # fmt: skip
+    task = run.task
+    for part in task.parts.values():
+        part.__dict__["biases"] = {"": 2.0}  # mm, as measured against a judge
+    training, _ = task.batches()
+    mask = task.splits.train.mask(0)
+    moved = training.volumes.mask(0, "").values
+    whole = (mask.values > 0).astype(np.uint8)
+    assert np.array_equal(moved[..., 0], shift_boundaries(whole[None], -2.0, 0, mask.spacing)[0])
+    assert training[0][1].shape[1:] == (8, 8, 8, 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"structures": {}}, "structures must be 'regions' or a mapping"),
+        ({"structures": {"whole": []}}, "got no class of 'whole'"),
+        ({"structures": {"a/b": [1]}}, "structures must have names that files can have; got 'a/b'"),
+        ({"structures": {"whole": [1.5]}}, "got 1.5 as a class of 'whole'"),
+        (
+            {"structures": REGIONS, "method": "mean_teacher", "labelled": 2},
+            "method must be supervised where structures",
+        ),
+        ({"structures": REGIONS, "data": "sample"}, "structures must be left at None where the data are scenes"),
+    ],
+)
+def test_settings_that_do_not_fit_structures_are_refused(folder, wrong, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Run(**{**TINY, "data": folder, **wrong})
+
+
+def test_classes_that_the_data_lack_are_refused(folder, tmp_path):
+    for given, message in (
+        ({"whole": [1, 7]}, "structures['whole'] must be one of 0, 1, 2; got '7'"),
+        ("regions", "structures must be a mapping"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            Run(**TINY, data=folder, structures=given, output=str(tmp_path)).loss()
+
+
+def test_a_known_prior_serves_all_structures(folder, tmp_path):
+    run = Run(**TINY, data=folder, structures=REGIONS, prior_sigma=1.5, output=str(tmp_path))
+    assert run.boundary_prior == dict.fromkeys(REGIONS, BoundaryPrior.known(1.5))
