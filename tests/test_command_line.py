@@ -1,5 +1,9 @@
 """The command `thesis`, as a person types it: output, errors of a line, exit codes."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +12,7 @@ from own_cases import SIDE, save, write_discs
 from PIL import Image
 
 from thesis_lib.command_line import main
+from thesis_lib.paths import REPOSITORY
 
 
 def typed(*words):
@@ -45,7 +50,8 @@ def test_annotators_are_measured_and_advised(folder):
 
 def test_training_prints_scores_and_the_files_it_wrote(trained):
     (code, out, _), output = trained
-    assert code == 0 and "one_hot_dice" in out and "surface Dice" in out
+    assert code == 0 and "one_hot_dice" in out and "surface Dice at 3 px" in out
+    assert "compared with the masks of bob" in out and "annotator ann " in out
     assert (output / "one_hot_dice" / "best.keras").is_file() and str(output / "scores.csv") in out
 
 
@@ -54,7 +60,8 @@ def test_predictions_are_as_large_as_their_images_and_a_damaged_file_is_a_line(t
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(b"no image")
     image = folder / "images" / "scan00.png"
-    code, _, err = typed("predict", model, damaged, image, "--output", tmp_path / "out", "--tile", 96)
+    code, out, err = typed("predict", model, damaged, image, "--output", tmp_path / "out", "--tile", 96)
+    assert out == f"Predictions lie in {tmp_path / 'out'}/\n"
     errors = [line for line in err.splitlines() if line.startswith("error:")]
     assert code == 1 and len(errors) == 1 and "damaged.png" in errors[0]
     classes, probability = (
@@ -101,6 +108,14 @@ def test_of_a_fault_that_many_files_have_the_first_are_named_and_the_others_coun
 def test_what_is_not_there_is_one_line(words, sentence):
     code, out, err = typed(*words)
     assert (code, out) == (1, "") and err.startswith("error: ") and sentence in err and len(err.splitlines()) == 1
+
+
+def test_what_tensorflow_prints_while_it_is_imported_is_not_shown():
+    words = ["-m", "thesis_lib.command_line", "predict", "nowhere.keras", "a.png"]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, *words], env=environment, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("error: MODEL must be") and len(done.stderr.splitlines()) == 1
 
 
 def test_a_sweep_must_be_one_of_the_experiments(tmp_path):

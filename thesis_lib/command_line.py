@@ -97,8 +97,12 @@ def train(folder, output, epochs, objectives, settings):
     """Train on FOLDER, and score the network on test images that it has not seen.
 
     Without --objective it trains with one-hot + soft Dice and, where the annotators' error asks for it, with the
-    target that the advice names. A training that was killed goes on when the command is typed again; a finished one is
-    taken as it is. The network is OUTPUT/OBJECTIVE/best.keras.
+    target that the advice names. A training that was killed goes on when the same command is typed again; a finished
+    one is taken as it is. With other settings it is trained anew, and the new network replaces the former one: give
+    another --output to keep both. The network is OUTPUT/OBJECTIVE/best.keras.
+
+    \b
+    All fields for --set: python -c "from thesis_lib.segmentation import Run; help(Run)"
 
     \b
     Example: thesis train sample_data/drawn_nuclei --epochs 5 --output /tmp/nuclei
@@ -117,8 +121,11 @@ def train(folder, output, epochs, objectives, settings):
     click.echo(f"Training on {len(run.task.splits.train)} images of {folder}.")
     trained = own_images.train(run, objectives or own_images.objectives_for(measured), watch=_bar, reuse=True)
     table = own_images.score_table(trained)
-    shown = table.drop(columns="person").round(3).replace({"score": own_images.SCORES})
-    click.echo(f"Means over {len(run.task.splits.test)} test images, with 95% intervals:")
+    judge, names = run.task.judge, {**own_images.SCORES, "surface_dice": f"surface Dice at {run.tolerance:g} px"}
+    shown = table.drop(columns="person").round(3).replace({"score": names})
+    shown["who"] = shown["who"].where(~table["person"] | (table["who"] == "plain masks"), "annotator " + table["who"])
+    judged_by = f"the masks of {judge}" if judge else "the plain masks"
+    click.echo(f"Means over {len(run.task.splits.test)} test images, compared with {judged_by}, with 95% intervals:")
     click.echo(shown.to_string(index=False))
     for row in own_images.take_away(run, trained, measured, wrong, table).itertuples(index=False):
         click.echo(f"{output / row[0]}: {row[1]}")
@@ -144,9 +151,8 @@ def predict(model, files, output, background, classes, structures, tile):
     Example: thesis predict /tmp/nuclei/one_hot_dice/best.keras sample_data/drawn_nuclei/images/*.png \\
       --output /tmp/out
     """
-    import keras
-
     from thesis_lib import segmentation  # noqa: F401, registers the layers of its networks
+    from thesis_lib.backend import keras  # without what TensorFlow prints while it is imported
     from thesis_lib.data import read_class_table
     from thesis_lib.files import writable_folder
     from thesis_lib.study import predicted_files
@@ -178,6 +184,7 @@ def predict(model, files, output, background, classes, structures, tile):
             except (ValueError, OSError) as error:
                 say_error(error)
                 failed = True
+    click.echo(f"Predictions lie in {output.resolve()}/")
     sys.exit(1 if failed else 0)
 
 
