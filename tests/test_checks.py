@@ -34,6 +34,14 @@ def test_what_cannot_name_a_file_is_no_path(value):
     assert checks.path("folder", "a/b") == Path("a/b")
 
 
+def test_a_misspelt_name_is_answered_by_the_one_that_is_like_it():
+    with pytest.raises(ValueError, match=r"must be one of mean, median; got 'meen'; did you mean 'mean'\?$"):
+        checks.one_of("of", "meen", ("median", "mean"))
+    for unlike in ("zzz", 3, None):
+        with pytest.raises(ValueError, match=f"got {unlike!r}$"):
+            checks.one_of("of", unlike, ("median", "mean"))
+
+
 def test_tables_lists_and_lengths_are_named():
     rows = pd.DataFrame({"case": [1]})
     assert checks.table("rows", rows, ["case"]) is rows

@@ -1,5 +1,6 @@
 """Checks of what a user passes in: each raises a ValueError that names the argument, its value and what is accepted."""
 
+import difflib
 import math
 import numbers
 import os
@@ -63,10 +64,17 @@ def boolean(name, value):
     return bool(value)
 
 
+def nearest(value, known):
+    """What to add to an error about an unknown name: which of the `known` ones may be meant; "" if none is like it."""
+    near = difflib.get_close_matches(value, known, 1) if isinstance(value, str) else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def one_of(name, value, known):
     """`value`, if it is among the `known` names."""
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(sorted(known))}; got {shown(value)}")
+        text = f"{name} must be one of {', '.join(sorted(known))}; got {shown(value)}"
+        raise ValueError(text + nearest(value, known))
     return value
 
 

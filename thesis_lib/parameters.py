@@ -109,10 +109,13 @@ def create(cls, *given):
     known = [one.name for one in fields(cls)]
     for mapping in given:
         if not isinstance(mapping, dict):
-            raise ValueError(f"settings must be a mapping from fields of {cls.__name__} to values; got {mapping!r}")
+            hint = "; papermill takes a mapping by -y, not -p: -y 'settings: {NAME: VALUE}'" * isinstance(mapping, str)
+            text = f"settings must be a mapping from fields of {cls.__name__} to values; got {mapping!r}"
+            raise ValueError(text + hint)
         for name, value in mapping.items():
             if name not in known:
-                raise ValueError(f"settings must be fields of {cls.__name__}, one of {', '.join(known)}; got {name!r}")
+                text = f"settings must be fields of {cls.__name__}, one of {', '.join(known)}; got {name!r}"
+                raise ValueError(text + checks.nearest(name, known))
             if name in values:
                 raise ValueError(f"{name} must be given once; it is a parameter and in settings")
             values[name] = value

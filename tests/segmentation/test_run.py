@@ -185,8 +185,12 @@ def test_a_wrong_value_is_named(wrong, message):
 
 
 def test_settings_that_are_no_fields_are_named():
-    with pytest.raises(ValueError, match="settings must be fields of Run, one of data, .*; got 'epoch'"):
+    with pytest.raises(
+        ValueError, match=r"settings must be fields of Run, one of data, .*; got 'epoch'; did you mean 'epochs'\?"
+    ):
         parameters.create(Run, {"epochs": 3}, {"epoch": 4})
+    with pytest.raises(ValueError, match=r"settings must be a mapping .*; got '\{depth: 2\}'; papermill takes .* -y"):
+        parameters.create(Run, {"epochs": 3}, "{depth: 2}")
     with pytest.raises(ValueError, match="epochs must be given once; it is a parameter and in settings"):
         parameters.create(Run, {"epochs": 3}, {"epochs": 4})
     assert parameters.create(Run, {"epochs": 3}, {"depth": 2}).depth == 2
