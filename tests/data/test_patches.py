@@ -86,6 +86,11 @@ def test_an_epoch_is_the_same_again_and_another_one_is_not(tmp_path):
             np.testing.assert_array_equal(masks, batch[1])
 
 
+def test_a_list_of_volumes_is_refused():
+    with pytest.raises(ValueError, match=r"volumes must be what data.unpack returns; got \["):
+        VolumePatches([Volume(np.zeros((4, 4, 4), np.float32), (1.0, 1.0, 1.0))], size=4, batch_size=1)
+
+
 def test_what_was_unpacked_is_read_again_only_when_a_file_changes(tmp_path):
     files = folders(tmp_path)
     before = unpack(files, tmp_path / "unpacked")

@@ -43,10 +43,10 @@ def test_the_plain_layout_with_class_numbers_is_read(tmp_path, mode):
 
 def test_what_does_not_fit_together_is_named(folder):
     (folder / "train_labels" / "scene1.tiff").rename(folder / "train_labels" / "other.tiff")
-    with pytest.raises(ValueError, match="train_labels/other has no partner in train/"):
+    with pytest.raises(ValueError, match="train_labels/other.tiff has no image in train/"):
         load_segmentation_folder(folder)
     (folder / "train_labels" / "other.tiff").unlink()
-    with pytest.raises(ValueError, match="train/scene1 has no partner in train_labels/"):
+    with pytest.raises(ValueError, match="train/scene1.tiff has no mask in train_labels/$"):
         load_segmentation_folder(folder)
     Image.new("RGB", (5, 5)).save(folder / "train_labels" / "scene1.png")
     with pytest.raises(

@@ -148,7 +148,8 @@ def load_images(data="digits", seed=0, size=(32, 32), mode="RGB", **columns):
     if not os.path.exists(path):
         raise FileNotFoundError(
             f"data must be one of {', '.join(NAMES)}, or a folder or zip file of images; "
-            f"got {str(data)!r}, which is none of these{hint_of_papermill(str(data))}"
+            f"got {str(data)!r}, which is none of these and does not exist in {paths.REPOSITORY}"
+            + hint_of_papermill(str(data))
         )
     path = archive.folder_or_zip("data", path)
     return _split_table(load_image_table(path, size=size, mode=mode, **columns), seed)

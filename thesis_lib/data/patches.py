@@ -66,7 +66,7 @@ class VolumePatches(keras.utils.PyDataset):
     ):
         super().__init__(**options)
         if not all(hasattr(volumes, name) for name in ("image", "mask", "masks", "__len__")):
-            raise ValueError(f"volumes must be such as UnpackedVolumes; got {checks.shown(volumes)}")
+            raise ValueError(f"volumes must be what data.unpack returns; got {checks.shown(volumes)}")
         self.volumes = volumes
         self.size = sides("size", size, 1)
         self.batch_size = checks.integer("batch_size", batch_size, 1)

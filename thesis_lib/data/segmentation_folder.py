@@ -114,8 +114,11 @@ def _pairs(root, images, masks):
         drawn = _image_files(root, folder)
         unpaired = sorted(set(image_paths) ^ set(drawn))
         if unpaired:
-            here, there = (images, folder) if unpaired[0] in image_paths else (folder, images)
-            raise ValueError(f"{root}: {here}/{unpaired[0]} has no partner in {there}/ ({len(unpaired)} such files)")
+            path, lacks = image_paths.get(unpaired[0]), f"mask in {folder}/"
+            if path is None:
+                path, lacks = drawn[unpaired[0]], f"image in {images}/"
+            others = f"; {len(unpaired)} files have no partner" if len(unpaired) > 1 else ""
+            raise ValueError(f"{root}: {path.parent.name}/{path.name} has no {lacks}{others}")
         mask_paths[annotator] = tuple(drawn[name] for name in image_paths)
     return tuple(image_paths.values()), mask_paths
 
