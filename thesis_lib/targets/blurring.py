@@ -63,23 +63,23 @@ def blur_of_class(maps, labels, prior, spacing=None):
 def _blur_of_class_by_image(maps, labels, terms):
     """`blur_of_class` on PyTorch's CPU: image by image, whose maps then stay in the processor's cache."""
 
+    pickings = [backend.picking(drawn, maps.shape[-1]) for drawn in labels.split(1)]
+
     def blurred(maps):
         import torch
 
         images = []
-        for image, drawn in zip(maps.split(1), labels.split(1)):
+        for image, (pick, _) in zip(maps.split(1), pickings):
             image = image.contiguous()
-            parts = [backend.of_class(_spread(image, taps), drawn) * share[..., 0] for share, taps in terms]
+            parts = [pick(_spread(image, taps)) * share[..., 0] for share, taps in terms]
             images.append(functools.reduce(operator.add, parts))
         return torch.cat(images)
 
     def transposed(upstream):
         # Where the gradient of `backend.softmax` is fastest: the classes are the second axis in memory.
         result = upstream.new_empty((maps.shape[0], maps.shape[-1], *maps.shape[1:-1])).movedim(1, -1)
-        for image, drawn, values in zip(result.split(1), labels.split(1), upstream.split(1)):
-            parts = [
-                _spread(backend.to_class(values * share[..., 0], drawn, maps.shape[-1]), taps) for share, taps in terms
-            ]
+        for image, (_, put), values in zip(result.split(1), pickings, upstream.split(1)):
+            parts = [_spread(put(values * share[..., 0]), taps) for share, taps in terms]
             image.copy_(functools.reduce(operator.add, parts))
         return result
 
@@ -118,9 +118,18 @@ def _gaussians(maps, prior, spacing):
             taps = gaussian_taps(sigma, radius)
             if np.float32(taps[radius]) < 1.0:
                 line = maps[tuple(slice(None) if a == axis else slice(1) for a in range(len(maps.shape)))]
-                inside, of_axes[axis] = inside * filtered(ops.ones_like(line), taps, axis), taps
+                inside, of_axes[axis] = inside * _mass(line, taps, axis), taps
         terms.append((weight / inside, of_axes))
     return terms
+
+
+def _mass(line, taps, axis):
+    """The sum of the taps that lie inside an image, at each of its pixels along an axis."""
+    if line.shape[axis] is None:
+        return filtered(ops.ones_like(line), taps, axis)
+    radius = len(taps) // 2
+    mass = np.convolve(np.ones(line.shape[axis]), taps)[radius : radius + line.shape[axis]]
+    return ops.reshape(ops.convert_to_tensor(mass, line.dtype), line.shape)
 
 
 def _spread(maps, taps):
