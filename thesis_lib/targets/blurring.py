@@ -129,7 +129,7 @@ def _mass(line, taps, axis):
         return filtered(ops.ones_like(line), taps, axis)
     radius = len(taps) // 2
     mass = np.convolve(np.ones(line.shape[axis]), taps)[radius : radius + line.shape[axis]]
-    return ops.reshape(ops.convert_to_tensor(mass, line.dtype), line.shape)
+    return ops.convert_to_tensor(np.expand_dims(mass, [a for a in range(len(line.shape)) if a != axis]), line.dtype)
 
 
 def _spread(maps, taps):
