@@ -421,3 +421,15 @@ def test_class_weights_and_ignored_pixels(example):
     np.testing.assert_allclose(weights, expected)
     loss = SmoothedLoss(smoothing.OneHot(), class_weights=[1.0, 2.0, 3.0])
     np.testing.assert_allclose(float(loss(labels, logits)), float(loss(labels[:, :4], logits[:, :4])), rtol=1e-5)
+
+
+def test_a_training_does_not_need_to_know_the_size_of_a_batch_or_of_an_image():
+    import tensorflow
+
+    loss = ForwardLikelihood(BoundaryPrior.known(1.5))
+    generator = np.random.default_rng(0)
+    labels, logits = generator.integers(0, 3, (2, 6, 9)), generator.normal(size=(2, 6, 9, 3)).astype("float32")
+    for sides in ((6, 9), (None, None)):
+        given = [tensorflow.TensorSpec((None, *sides), "int64"), tensorflow.TensorSpec((None, *sides, 3), "float32")]
+        traced = tensorflow.function(loss, input_signature=given)
+        np.testing.assert_allclose(traced(labels, logits), loss(labels, logits), rtol=1e-6)
