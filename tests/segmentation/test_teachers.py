@@ -188,7 +188,7 @@ def test_the_annotators_of_a_folder_are_measured_on_labelled_images_alone():
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        ({"method": "mean_teacher"}, "labelled must be given for the method mean_teacher: .* got None"),
+        ({"method": "mean_teacher"}, "labelled must be given for the method mean_teacher, .* got None"),
         ({"decay": 0.9}, "decay must be left at 0.99 for the method supervised, which does not have it; got 0.9"),
         ({"method": "cross_pseudo", "labelled": 2, "decay": 0.9}, "decay must be left at 0.99 for the method cross_ps"),
         ({"method": "fix_match", "labelled": 2, "augment": True}, "augment must be left at False for the method fix_m"),

@@ -189,7 +189,6 @@ def test_every_objective_whose_loss_takes_volumes_has_a_finite_one_in_mm(nnunet,
     [
         ({"tile": 128}, "tile must be left at 224 where the data are volumes; got 128"),
         ({"network": "deeplab"}, "network must be left at 'unet' where the data are volumes; got 'deeplab'"),
-        ({"method": "mean_teacher"}, "method must be left at 'supervised' where the data are volumes"),
         ({"folds": 3}, "folds must be left at None where the data are volumes; got 3"),
         ({"crop": 3}, "crop where the data are volumes must be a whole number from 4; got 3"),
         ({"crop": [8, 8]}, "crop must be a number, or voxels along depth, height and width"),
@@ -222,7 +221,7 @@ def test_data_that_cannot_be_split_or_told_apart_are_refused(nnunet, tmp_path):
     (folder / "dataset.json").write_text(
         json.dumps(about | {"labels": {"background": 0, "whole": [1, 2], "core": [2]}})
     )
-    with pytest.raises(ValueError, match="structures that overlap, whole; core: see VolumePatches"):
+    with pytest.raises(ValueError, match="structures that overlap, whole; core: see `structures` of segmentation.Run"):
         splits(str(folder))
     run = Run(**SMALL, data=nnunet, output=str(tmp_path / "run"))
     with pytest.raises(ValueError, match="image where the data are volumes must be a data.Volume"):

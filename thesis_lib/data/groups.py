@@ -218,15 +218,17 @@ def check_spelling(name, head, column, hint=""):
         raise ValueError(f"{name} must call the column {column!r}{hint}; got {other[0]!r}")
 
 
-def read_groups(name, content, known):
+def read_groups(name, content, known, needed=None):
     """A table groups.csv with a row for each image: columns file, and group or split or both.
 
     Args:
         name, content: of the table.
         known: for each image, a list of the names that it may have in the table.
+        needed: so many of the images, the first ones, need a row; None: all.
 
     Returns:
-        (groups, parts): lists of text (N,), None without such a column. A part is "train", "validation" or "test".
+        (groups, parts): lists of text (N,), None without such a column. A part is "train", "validation" or "test". An
+        image without a row has None for both.
 
     Raises:
         ValueError: naming the table, for other columns, an image without a row, a row without an image, or two.
@@ -252,9 +254,14 @@ def read_groups(name, content, known):
             number = "twice" if len(found) == 1 else f"{len(found)} images"
             raise ValueError(f"{name}, row {line}: file must name one image, once; got {file!r}, {number}")
         row_of[found[0]] = line
-    missing = [names[0] for i, names in enumerate(known) if i not in row_of]
+    missing = [names[0] for i, names in enumerate(known[:needed]) if i not in row_of]
     if missing:
         raise ValueError(f"{name} must have a row for each image; got none of {missing[0]} ({len(missing)} such)")
-    rows = rows.loc[[row_of[i] for i in range(len(known))]]
-    parts = parts_of(name, rows["split"]).tolist() if "split" in head else None
-    return rows["group"].tolist() if "group" in head else None, parts
+    found = {"group": rows["group"]} if "group" in head else {}
+    if "split" in head:
+        found["split"] = parts_of(name, rows["split"].loc[[row_of[i] for i in range(len(known[:needed]))]])
+    columns = {
+        column: [values.get(row_of[i]) if i in row_of else None for i in range(len(known))]
+        for column, values in found.items()
+    }
+    return columns.get("group"), columns.get("split")

@@ -86,6 +86,12 @@ def load_nnunet(folder):
     return NnUNet(*parts, classes, regions, channels, ending)
 
 
+def cases_without_masks(folder, data):
+    """VolumeFiles of a further folder of an `NnUNet`, with a file for each channel of a case, and no masks."""
+    cases = _cases(folder, data.ending, data.channels)
+    return VolumeFiles(tuple(sorted(cases)), tuple(cases[case] for case in sorted(cases)), {})
+
+
 def _described(path, about):
     """Channels, labels and file ending that dataset.json gives, of either version."""
     if not isinstance(about, dict):

@@ -1,6 +1,7 @@
 """Batches from volumes: random patches (D, H, W) for training, of one spacing each."""
 
 import itertools
+from dataclasses import dataclass
 from numbers import Integral
 
 import keras
@@ -10,10 +11,32 @@ from scipy import ndimage
 from thesis_lib import checks
 from thesis_lib.data.crops import annotators_of
 from thesis_lib.data.structures import checked_regions, structures
+from thesis_lib.data.volume_files import UnpackedVolumes
 from thesis_lib.data.volumes import SPACING_TOLERANCE, checked_spacing
 from thesis_lib.labels import IGNORE
 
 POSITIONS = 10_000  # voxels of objects that are remembered of a volume
+
+
+@dataclass(frozen=True)
+class UnlabelledVolumes:
+    """`UnpackedVolumes` whose masks are not read: every voxel's class is IGNORE."""
+
+    volumes: UnpackedVolumes
+
+    def __len__(self):
+        return len(self.volumes)
+
+    @property
+    def masks(self):
+        return ("",)
+
+    def image(self, i):
+        return self.volumes.image(i)
+
+    def mask(self, i, annotator=""):
+        image = self.volumes.image(i)
+        return image.with_values(np.broadcast_to(np.uint8(IGNORE), image.shape))
 
 
 class VolumePatches(keras.utils.PyDataset):

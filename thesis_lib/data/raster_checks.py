@@ -91,7 +91,7 @@ def warn_of_absent_classes(splits, annotators=("",), labelled=None):
     checks.listed("annotators", annotators, str, "a list of names")
     if labelled is not None:
         checks.integer("labelled", labelled, 1)
-    of_parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    of_parts = splits.parts
     images = [(path, name) for name, part in of_parts.items() for path in part.images]
     jobs = [partial(_look, path) for path, _ in images]
     for part in of_parts.values():

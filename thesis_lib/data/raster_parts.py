@@ -14,6 +14,26 @@ from thesis_lib.data.reading import regular, same_form, table_bytes, within
 from thesis_lib.data.splits import HELD, counts
 
 PARTS = ("train", "validation", "test")
+ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
+UNLABELLED = "unlabelled"  # the folder of images without a mask
+
+
+def image_files(root, folder):
+    """{name without its ending: path} of the image files of a folder, in the order of the names."""
+    if not (root / folder).is_dir():
+        raise FileNotFoundError(f"{root} must hold the folder {folder}/")
+    files = {}
+    for path in sorted((root / folder).iterdir()):
+        if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
+            continue
+        within(root, path)
+        name = same_form(path.stem)
+        if name in files:
+            raise ValueError(f"{root / folder} must hold each name once; got {files[name].name} and {path.name}")
+        files[name] = path
+    if not files:
+        raise FileNotFoundError(f"{root / folder} must hold images ({', '.join(ENDINGS)})")
+    return files
 
 
 def at_random(root, images, masks, seed):
@@ -44,16 +64,46 @@ def without_copies(root, files):
     return kept
 
 
+def unlabelled_images(root, files):
+    """Paths of the images in `unlabelled/` that are no copy of a validation or test image, nor of the group of one."""
+    known = [path for part, _ in files.values() for path in part]
+    held = [path for part in PARTS[1:] for path in files[part][0]]
+    others = _without_masks(root)
+    digests = dict(zip([*held, *others], _digests([*held, *others])))
+    groups = dict(zip([*known, *others], _table(root, known, others)[0] or [None] * len([*known, *others])))
+    taken = {of[path] for of in (digests, groups) for path in held} - {None, ""}
+    free = tuple(path for path in others if not {digests[path], groups[path]} & taken)
+    if len(free) < len(others):
+        warnings.warn(
+            f"{len(others) - len(free)} images in {root / UNLABELLED} are left out: validation or test has them, or "
+            "images of their group",
+            stacklevel=3,
+        )
+    return free
+
+
+def _without_masks(root):
+    """Paths of the images in `unlabelled/`, if there is such a folder."""
+    return tuple(image_files(root, UNLABELLED).values()) if (root / UNLABELLED).is_dir() else ()
+
+
 def _groups(root, images):
     """(groups, parts) that groups.csv gives the images, lists of text; None without such a column, or the file."""
+    groups, parts = _table(root, images, _without_masks(root))
+    return groups and groups[: len(images)], parts and parts[: len(images)]
+
+
+def _table(root, images, others):
+    """(groups, parts) that groups.csv gives images and, where it has rows for them, others; None likewise."""
     path = root / grouping.TABLE
     if not path.exists() and not path.is_symlink():
         return None, None
     known = []
-    for image in images:
+    for i, image in enumerate([*images, *others]):
         below = PurePosixPath(same_form(image.relative_to(root).as_posix()))
-        known.append([str(below), str(below.with_suffix("")), below.name, below.stem])
-    return grouping.read_groups(path, table_bytes(within(root, path)), known)
+        short = [below.name, below.stem] if i < len(images) else []
+        known.append([str(below), str(below.with_suffix("")), *short])
+    return grouping.read_groups(path, table_bytes(within(root, path)), known, len(images))
 
 
 def _digests(images):

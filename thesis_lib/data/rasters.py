@@ -73,12 +73,22 @@ class _Masks:
 
 @dataclass(frozen=True)
 class RasterSplits:
-    """Disjoint training, validation and test rasters, and the classes that are told apart."""
+    """Disjoint training, validation and test rasters, and the classes that are told apart.
+
+    `unlabelled` are images without a mask, to train on as well; None where they are not wanted.
+    """
 
     train: Rasters
     validation: Rasters
     test: Rasters
     classes: ClassTable
+    unlabelled: Rasters | None = None
+
+    @property
+    def parts(self):
+        """{name: Rasters}, the images without a mask last, if they are wanted."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return parts if self.unlabelled is None else {**parts, "unlabelled": self.unlabelled}
 
     @property
     def num_classes(self):
@@ -88,7 +98,7 @@ class RasterSplits:
     def fingerprint(self):
         """A digest of the classes and of all files' names and contents, in hexadecimal: the same for the same data."""
         paths = []
-        for part in (self.train, self.validation, self.test):
+        for part in self.parts.values():
             paths += part.images
             for masks in part.masks.values():
                 paths += masks

@@ -8,18 +8,17 @@ from thesis_lib import checks
 from thesis_lib.data import image_io
 from thesis_lib.data.class_table import ClassTable, numbered_classes, read_class_table
 from thesis_lib.data.raster_checks import check_heads, is_binary, occurring
-from thesis_lib.data.raster_parts import all_parts, at_random, in_folds, without_copies
+from thesis_lib.data.raster_parts import all_parts, at_random, image_files, in_folds, unlabelled_images, without_copies
 from thesis_lib.data.rasters import Rasters, RasterSplits
 from thesis_lib.data.reading import existing_folder, read_all, same_form, within
 from thesis_lib.labels import IGNORE
 
-ENDINGS = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 TABLE = "label_class_dict.csv"
 BINARY = ClassTable(("background", "object"), ((0, 0, 0), (255, 255, 255)))
 
 
-def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=None, fold=0):
+def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=None, fold=0, unlabelled=False):
     """Read a folder of images and masks in one of two layouts.
 
     With parts: `train/`, `train_labels/`, `val/`, `val_labels/`, `test/`, `test_labels/`, as in the Massachusetts
@@ -39,6 +38,9 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
 
     Images that EXIF data turn are read upright; where their masks are not turned, a warning says so.
 
+    Images without a mask lie in `unlabelled/`, whatever the layout. Copies of validation or test images, and images of
+    their groups, are left out. In `groups.csv` they may have rows.
+
     For cross-validation, `folds` disjoint test sets take up all images of the folder, whatever its layout. 15% of the
     images outside the test set validate. Training images are then in random order, so the first ones are a sample.
 
@@ -50,6 +52,7 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
         seed: of the random split, and of the folds.
         folds: number of test sets, 2 or more; None for the split above.
         fold: which of them is the test set, from 0.
+        unlabelled: whether the images of `unlabelled/` are wanted, if there are any.
 
     Returns:
         RasterSplits.
@@ -67,6 +70,7 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
     root = existing_folder("root", root, "images and masks")
     checks.one_of("unknown", unknown, ("error", "ignore"))
     checks.integer("seed", seed, 0)
+    unlabelled = checks.boolean("unlabelled", unlabelled)
     has_table = (root / TABLE).exists() or (root / TABLE).is_symlink()
     table = read_class_table(within(root, root / TABLE)) if has_table else None
     if (root / "train").is_dir():
@@ -82,6 +86,8 @@ def load_segmentation_folder(root, classes=None, unknown="error", seed=0, folds=
         )
     else:
         raise FileNotFoundError(f"{root} must hold train/ and train_labels/ (and val, test), or images/ and masks/")
+    if unlabelled:
+        files["unlabelled"] = unlabelled_images(root, files), {}
     check_heads(files, "colours" if table and table.colours else "index")
     if table is None:
         table = _numbered_classes(root, files)
@@ -102,7 +108,7 @@ def _layout_with_parts(root):
 
 def _pairs(root, images, masks):
     """(images, {annotator: masks}) of two folders: paths in the order of their names."""
-    image_paths = _image_files(root, images)
+    image_paths = image_files(root, images)
     folders = {"": masks}
     for path in sorted(root.glob(f"{masks}_?*")):
         if path.is_dir():
@@ -111,7 +117,7 @@ def _pairs(root, images, masks):
         del folders[""]
     mask_paths = {}
     for annotator, folder in folders.items():
-        drawn = _image_files(root, folder)
+        drawn = image_files(root, folder)
         unpaired = sorted(set(image_paths) ^ set(drawn))
         if unpaired:
             path, lacks = image_paths.get(unpaired[0]), f"mask in {folder}/"
@@ -121,24 +127,6 @@ def _pairs(root, images, masks):
             raise ValueError(f"{root}: {path.parent.name}/{path.name} has no {lacks}{others}")
         mask_paths[annotator] = tuple(drawn[name] for name in image_paths)
     return tuple(image_paths.values()), mask_paths
-
-
-def _image_files(root, folder):
-    """Image files of a folder by their names without endings, in the order of these."""
-    if not (root / folder).is_dir():
-        raise FileNotFoundError(f"{root} must hold the folder {folder}/")
-    files = {}
-    for path in sorted((root / folder).iterdir()):
-        if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
-            continue
-        within(root, path)
-        name = same_form(path.stem)
-        if name in files:
-            raise ValueError(f"{root / folder} must hold each name once; got {files[name].name} and {path.name}")
-        files[name] = path
-    if not files:
-        raise FileNotFoundError(f"{root / folder} must hold images ({', '.join(ENDINGS)})")
-    return files
 
 
 def _numbered_classes(root, files):

@@ -123,6 +123,12 @@ def volume_folders(images, masks, **options):
     return VolumeFiles(names, tuple((found[name],) for name in names), of_annotators, **options)
 
 
+def volumes_without_masks(folder):
+    """VolumeFiles of the volumes in a folder, by `by_name`, of which there are no masks."""
+    found = by_name(folder)
+    return VolumeFiles(tuple(found), tuple((path,) for path in found.values()), {})
+
+
 def by_name(folder):
     """The volumes in a folder, by their name without its ending: files, and folders for DICOM series."""
     folder = Path(folder)

@@ -3,7 +3,7 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data.itk_files import KINDS
-from thesis_lib.data.nnunet import load_nnunet
+from thesis_lib.data.nnunet import cases_without_masks, load_nnunet
+from thesis_lib.data.raster_parts import ENDINGS, UNLABELLED
 from thesis_lib.data.rasters import digest_of_file
 from thesis_lib.data.reading import in_words, same_form
-from thesis_lib.data.segmentation_folder import ENDINGS
 from thesis_lib.data.splits import HELD, counts
-from thesis_lib.data.volume_files import UnpackedVolumes, unpack, volume_folders
+from thesis_lib.data.volume_files import UnpackedVolumes, unpack, volume_folders, volumes_without_masks
 from thesis_lib.data.volumes import volume_ending
 from thesis_lib.labels import IGNORE
 
@@ -37,10 +37,12 @@ class VolumeSplits:
 
     Args:
         train, validation, test: UnpackedVolumes.
-        files: dict from "train", "validation" and "test" to the VolumeFiles that they were read from.
+        files: dict from "train", "validation" and "test", and "unlabelled" where there are such, to the VolumeFiles
+            that they were read from.
         class_names: the background's and the objects', in the order of the network's classes.
         rule: how the cases were split, in words.
         regions: {name: class numbers} of the structures that nnU-Net's dataset.json names, if they overlap.
+        unlabelled: volumes without a mask, to train on as well; None where they are not wanted.
     """
 
     train: UnpackedVolumes
@@ -50,6 +52,7 @@ class VolumeSplits:
     class_names: tuple
     rule: str
     regions: dict = field(default_factory=dict)
+    unlabelled: UnpackedVolumes | None = None
 
     @property
     def num_classes(self):
@@ -95,7 +98,7 @@ def holds_volumes(root):
     return not endings & set(ENDINGS) and any(path.is_dir() for path in visible)
 
 
-def load_volume_splits(root, into, overlapping=False):
+def load_volume_splits(root, into, overlapping=False, unlabelled=False):
     """Read a data set of nnU-Net's layout, or a folder with images/ and masks/ that hold volumes, and unpack it.
 
     Masks of further annotators lie in `masks_NAME/`; the plain ones may then be missing. They hold class numbers, and
@@ -106,6 +109,8 @@ def load_volume_splits(root, into, overlapping=False):
         root: the folder.
         into: folder of the unpacked arrays, see `unpack`.
         overlapping: whether structures of nnU-Net's dataset.json may overlap.
+        unlabelled: whether the volumes of `unlabelled/` are wanted, which have no mask; in nnU-Net's layout each
+            channel is a file there, too.
 
     Returns:
         VolumeSplits.
@@ -115,9 +120,9 @@ def load_volume_splits(root, into, overlapping=False):
             or if there are fewer than three volumes, two classes, or structures that overlap and must not.
     """
     root = checks.path("root", root)
-    overlapping = checks.boolean("overlapping", overlapping)
+    overlapping, unlabelled = checks.boolean("overlapping", overlapping), checks.boolean("unlabelled", unlabelled)
     if (root / "images").is_dir():
-        test, class_names, regions = None, None, {}
+        test, class_names, regions, others = None, None, {}, volumes_without_masks
         train = volume_folders(root / "images", _mask_folders(root), ignore=IGNORE)
     else:
         data = load_nnunet(root)
@@ -127,6 +132,7 @@ def load_volume_splits(root, into, overlapping=False):
                 f"{in_words(list(data.regions))}: see `structures` of segmentation.Run, and VolumePatches(regions=...)"
             )
         train, class_names, regions = data.train, data.classes, data.regions
+        others = partial(cases_without_masks, data=data)
         test = data.test if data.test.masks else None
     least = 3 if test is None else 2
     if len(train) < least:
@@ -144,6 +150,9 @@ def load_volume_splits(root, into, overlapping=False):
     files = dict(zip(("train", "validation", "test"), parts if test is None else [*parts, test]))
     unpacked = {part: unpack(several, into) for part, several in files.items()}
     class_names = class_names or _numbers(root, unpacked)
+    if unlabelled:
+        files["unlabelled"] = others(root / UNLABELLED)
+        unpacked["unlabelled"] = unpack(files["unlabelled"], into)
     return VolumeSplits(**unpacked, files=files, class_names=class_names, rule=rule, regions=regions)
 
 

@@ -44,7 +44,8 @@ class DrawnRasters:
     def read(self):
         """The folder's `RasterSplits`."""
         run = self.run
-        return load_segmentation_folder(run.data_path, run.classes, run.unknown, 0, run.folds, run.fold)
+        given = run.classes, run.unknown, 0, run.folds, run.fold
+        return load_segmentation_folder(run.data_path, *given, run.uses_unlabelled and run.has_unlabelled)
 
     def spacings(self, rasters):
         """The spacing of each image, mm; None where lengths are in px."""

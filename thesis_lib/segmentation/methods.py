@@ -87,8 +87,11 @@ def check(run):
     parameters.refuse(run, set(METHOD_SETTINGS) - set(method.settings), f"{named}, which does not have it")
     if not run.uses_unlabelled:
         return
-    if run.labelled is None:
-        raise ValueError(f"labelled must be given {named}: it needs images that carry no label; got None")
+    if run.labelled is None and not run.has_unlabelled:
+        raise ValueError(
+            f"labelled must be given {named}, which needs images that carry no label, unless they lie in the folder "
+            "unlabelled/ of the data; got None"
+        )
     parameters.refuse(run, ["augment"], f"{named}; scenes are mirrored and turned where there is a crop")
     if method.objectives is not None:
         parameters.refuse(run, ["class_weights"], f"{named}, whose votes count alike")

@@ -3,7 +3,7 @@
 import math
 import os
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ class RasterTask(DrawnRasters):
     def prepare(self):
         """Check what a training would end by: the background, the dilation rates, damaged files."""
         checks.integer("background", self.background, 0, self.splits.num_classes - 1)
-        check_labelled(self.run, len(self.splits.train))
+        check_labelled(self.run, len(self.splits.train), len(self.splits.unlabelled or ()))
         self.check_files()
         run, rate = self.run, max(self.run.dilation_rates)
         if run.network == "deeplab" and 32 * rate >= min(self.crop, run.tile):
@@ -112,7 +112,7 @@ class RasterTask(DrawnRasters):
         if not run.uses_unlabelled:
             rasters = self._to_crop(labelled, self.annotators)
             return Crops(rasters, *sizes, run.seed, run.crops_per_image, *drawn, **workers)
-        others = self.splits.train[len(labelled) :]
+        others = self.others
         times = run.crops_per_image * repeats(len(labelled), len(others))
         unlabelled = UnlabelledRasters(self._to_crop(others, []))
         return PartlyLabelledBatches(
@@ -120,6 +120,12 @@ class RasterTask(DrawnRasters):
             Crops(unlabelled, *sizes, run.seed + OF_UNLABELLED, run.crops_per_image),
             **workers,
         )
+
+    @property
+    def others(self):
+        """The training images without a label, as `Rasters`."""
+        rest, unlabelled = self.splits.train[len(self.labelled) :], self.splits.unlabelled
+        return replace(rest, images=(*rest.images, *(unlabelled.images if unlabelled else ())), masks={})
 
     def _to_crop(self, rasters, annotators):
         """The rasters, with the masks of these annotators, in memory, if there is room."""

@@ -25,7 +25,7 @@ OF_SCENES = (
 OF_FOLDER = ("classes", "structures", "background", "unknown", "folds", "fold", "annotators", "judge", "gold_images")
 OF_RASTERS = (*OF_FOLDER, "workers", "tile", "margin", "tolerance")
 OF_VOLUMES = ("spacing", "scale")
-NOT_OF_VOLUMES = (*OF_SCENES, "classes", "unknown", "folds", "fold", "tile", "margin", "method", "network")
+NOT_OF_VOLUMES = (*OF_SCENES, "classes", "unknown", "folds", "fold", "tile", "margin", "network")
 VOLUME_OBJECTIVES = tuple(name for name in OBJECTIVES if name not in (*IN_PIXELS, "spatially_varying"))
 # What is read and measured depends on these.
 OF_DATA = ("data", *OF_SCENES[:3], *OF_FOLDER, "labelled", "search_radius")

@@ -46,8 +46,9 @@ class Run(Settings):
     one annotator or several. Either kind trains a U-Net or DeepLabV3+. A folder of volumes, with images/ and masks/ or
     in nnU-Net's layout, trains a 3-D U-Net; its lengths are in mm, and the run's folder keeps the volumes unpacked.
     Where `structures` of a folder may overlap, the network has a sigmoid for each, and labels, probabilities and
-    predictions a channel. Where only the first `labelled` training images carry labels, a `method` such as mean_teacher
-    learns from the others, too. All files of a run lie in its `output` folder.
+    predictions a channel. Images without a mask lie in the folder's `unlabelled/`; of those with one, the first
+    `labelled` may be taken as labelled. A `method` such as mean_teacher learns from the others, too. All files of a run
+    lie in its `output` folder.
 
     Example:
         >>> run = Run(data="data/mine", network="unet", objective="forward_dice", prior_sigma=1.5)
@@ -71,7 +72,8 @@ class Run(Settings):
         Where a field of the data changes, nothing is shared.
         """
         changed = replace(self, **changes)
-        if not set(changes) & set(OF_DATA):
+        are_read = self.has_unlabelled and changed.uses_unlabelled != self.uses_unlabelled  # other images
+        if not are_read and not set(changes) & set(OF_DATA):
             changed.__dict__["task"] = type(self.task)(changed, self.task)
         return changed
 

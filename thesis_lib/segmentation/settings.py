@@ -6,6 +6,7 @@ import numpy as np
 
 from thesis_lib import parameters
 from thesis_lib.annotation.simulated import ANNOTATORS
+from thesis_lib.data.raster_parts import UNLABELLED
 from thesis_lib.data.reading import path_name
 from thesis_lib.data.splits import NUCLEI
 from thesis_lib.data.volume_splits import holds_volumes
@@ -125,7 +126,11 @@ class Settings:
     # Training images without a label.
     method: str = choice("supervised", "how training images without a label are used, if at all", METHODS)
     labelled: int | None = whole(
-        None, "the first so many training images carry labels, the others none; None: all do", 1, optional=True
+        None,
+        "the first so many training images carry labels, the others none; None: all do. Images in the folder's "
+        "unlabelled/ are learned from, too, where there is a method for them",
+        1,
+        optional=True,
     )
     consistency_weight: float | None = real(
         None,
@@ -245,6 +250,11 @@ class Settings:
     def has_volumes(self):
         """Whether the data are a folder of volumes and masks; see `holds_volumes`."""
         return self.is_folder and holds_volumes(self.data_path)
+
+    @property
+    def has_unlabelled(self):
+        """Whether the folder of the data holds images or volumes without a mask."""
+        return self.is_folder and (self.data_path / UNLABELLED).is_dir()
 
     @property
     def folder(self):

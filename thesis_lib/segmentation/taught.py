@@ -18,7 +18,8 @@ class Taught(TwoLosses):
     """What the methods share: one pass of the network over labelled and unlabelled images together.
 
     Args:
-        network: functional keras.Model from images (N, H, W, C) to logits (N, H, W, K) of two classes or more.
+        network: functional keras.Model from images (N, H, W, C) to logits (N, H, W, K) of two classes or more, or from
+            volumes (N, D, H, W, C) to (N, D, H, W, K).
         strong: a Keras layer that draws other colours for unlabelled images, such as `OtherColours()`; None: none.
         weight: of the unsupervised loss: a number from 0 to 1e30, or a ramp of `thesis_lib.semi_supervised`.
     """
@@ -83,7 +84,7 @@ class TaughtByAverage(Taught):
 
 
 def pixels(maps):
-    """Maps (N, H, W, K) as rows (N * H * W, K)."""
+    """Maps (N, H, W, K), or of volumes, as rows (N * H * W, K)."""
     return ops.reshape(maps, (-1, maps.shape[-1]))
 
 
@@ -93,17 +94,17 @@ def predicted(network, images):
 
 
 def maps_like(images, rows):
-    """Rows (N * H * W, K) as maps (N, H, W, K) of images (N, H, W, C)."""
+    """Rows (N * H * W, K) as maps (N, H, W, K) of images (N, H, W, C), or of volumes."""
     return ops.reshape(rows, (*ops.shape(images)[:-1], rows.shape[-1]))
 
 
 def checked_network(name, network):
-    """A keras.Model from images to logits of two classes or more."""
+    """A keras.Model from images, or volumes, to logits of two classes or more."""
     shape = getattr(network, "output_shape", None)
-    one_output = isinstance(shape, tuple) and len(shape) == 4 and isinstance(shape[3], int)
-    if not isinstance(network, keras.Model) or not one_output or shape[3] < 2:
+    one_output = isinstance(shape, tuple) and len(shape) in (4, 5) and isinstance(shape[-1], int)
+    if not isinstance(network, keras.Model) or not one_output or shape[-1] < 2:
         raise ValueError(
             f"{name} must be a keras.Model, functional and built, from images to logits (N, H, W, K) of two classes or "
-            f"more; got {checks.shown(network)}"
+            f"more, or from volumes to (N, D, H, W, K); got {checks.shown(network)}"
         )
     return network

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib import checks
-from thesis_lib.data.partly_labelled import check_labelled
-from thesis_lib.data.patches import VolumePatches, sides
+from thesis_lib.data.partly_labelled import OF_UNLABELLED, PartlyLabelledBatches, check_labelled, repeats
+from thesis_lib.data.patches import UnlabelledVolumes, VolumePatches, sides
 from thesis_lib.data.volume_files import UnpackedVolumes
 from thesis_lib.data.volume_splits import load_volume_splits
 from thesis_lib.data.volumes import SPACING_TOLERANCE, Volume
@@ -89,7 +89,9 @@ class VolumeTask(DrawnRasters):
     """
 
     def read(self):
-        return load_volume_splits(self.run.data_path, self.run.folder / "unpacked", self.run.structures is not None)
+        run = self.run
+        of_folder = run.data_path, run.folder / "unpacked", run.structures is not None
+        return load_volume_splits(*of_folder, run.uses_unlabelled and run.has_unlabelled)
 
     @property
     def class_names(self):
@@ -140,16 +142,16 @@ class VolumeTask(DrawnRasters):
     def prepare(self):
         """Check what a training would end by: the background, the number of labelled volumes; all files were read."""
         checks.integer("background", self.background, 0, self.splits.num_classes - 1)
-        check_labelled(self.run, len(self.splits.train))
+        check_labelled(self.run, len(self.splits.train), len(self.splits.unlabelled or ()))
 
     def batches(self):
         """(training batches, validation batches)."""
-        run, validation = self.run, self.splits.validation
+        validation = self.splits.validation
         parts = [math.prod(-(-self._extent(validation.image(i)) // self.size)) for i in range(len(validation))]
         count = min(max(parts), VALIDATING)
-        by_judge = run.judge is None  # by the plain masks
+        by_judge = self.run.judge is None  # by the plain masks
         return (
-            self.patches(VolumePatches, self.moved(self.labelled), self.annotators, run.crops_per_image),
+            self.training_patches(),
             self.patches(
                 SamePatches,
                 validation if by_judge else self.moved(validation),
@@ -157,6 +159,21 @@ class VolumeTask(DrawnRasters):
                 count,
                 mirror=(),
             ),
+        )
+
+    def training_patches(self):
+        """Patches of the labelled volumes, and beside them of the others, where the method learns from them."""
+        run, labelled = self.run, self.moved(self.labelled)
+        if not run.uses_unlabelled:
+            return self.patches(VolumePatches, labelled, self.annotators, run.crops_per_image)
+        several = [self.splits.train[len(labelled) :], *filter(None, [self.splits.unlabelled])]
+        folders, grids = (sum((getattr(one, name) for one in several), ()) for name in ("folders", "grids"))
+        others = UnlabelledVolumes(UnpackedVolumes(folders, grids, ()))
+        times = run.crops_per_image * repeats(len(labelled), len(others))
+        return PartlyLabelledBatches(
+            self.patches(VolumePatches, labelled, self.annotators, times, workers=1),
+            self.patches(VolumePatches, others, [""], run.crops_per_image, workers=1, seed=run.seed + OF_UNLABELLED),
+            workers=run.workers or os.cpu_count(),
         )
 
     def moved(self, volumes):
@@ -168,9 +185,9 @@ class VolumeTask(DrawnRasters):
 
     def patches(self, kind, volumes, annotators, count, **options):
         run = self.run
-        options |= {"spacing": self.spacing, "scale": self.scale, "background": self.background}
-        options["workers"] = run.workers or os.cpu_count()
-        return kind(volumes, self.size, run.batch_size, run.seed, count, annotators, **options)
+        given = {"spacing": self.spacing, "scale": self.scale, "background": self.background, "seed": run.seed}
+        given |= {"workers": run.workers or os.cpu_count(), "patches_per_volume": count, "annotator": annotators}
+        return kind(volumes, self.size, run.batch_size, **given | options)
 
     @property
     def prediction(self):

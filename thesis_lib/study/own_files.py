@@ -14,8 +14,9 @@ import pandas as pd
 from thesis_lib import paths
 from thesis_lib.data.class_table import read_class_table
 from thesis_lib.data.image_io import read_image
+from thesis_lib.data.raster_parts import ENDINGS
 from thesis_lib.data.reading import attempt, same_form, within
-from thesis_lib.data.segmentation_folder import ENDINGS, PARTS, TABLE
+from thesis_lib.data.segmentation_folder import PARTS, TABLE
 
 LAYOUT = "images/ and masks_NAME/ for each annotator, or masks/"
 

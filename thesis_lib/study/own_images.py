@@ -17,7 +17,7 @@ from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.annotation.variation import variation
 from thesis_lib.annotation.widths import object_widths, typical_error
 from thesis_lib.data.image_io import image_shape, read_image
-from thesis_lib.data.segmentation_folder import ENDINGS
+from thesis_lib.data.raster_parts import ENDINGS
 from thesis_lib.files import writable_folder, write_csv, write_text
 from thesis_lib.labels import IGNORE
 from thesis_lib.polling import polled

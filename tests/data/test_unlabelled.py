@@ -1,0 +1,54 @@
+"""Images without a mask, in `unlabelled/` beside the others: which are read, which are left out."""
+
+import numpy as np
+import pytest
+from own_cases import SIDE, save, write_discs
+
+from thesis_lib.data import load_segmentation_folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten images with masks and four without, of which one is a copy of the first test image."""
+    write_discs(tmp_path, people=("",))
+    generator = np.random.default_rng(1)
+    for i in range(3):
+        save(tmp_path / "unlabelled" / f"other{i}.png", generator.integers(0, 256, (SIDE, SIDE)))
+    copied = load_segmentation_folder(tmp_path).test.images[0]
+    (tmp_path / "unlabelled" / "copy.png").write_bytes(copied.read_bytes())
+    return tmp_path
+
+
+def names(rasters):
+    return [path.stem for path in rasters.images]
+
+
+def test_images_without_a_mask_train_and_copies_of_test_images_do_not(folder):
+    with pytest.warns(UserWarning, match="1 images in .*unlabelled are left out: validation or test has them"):
+        splits = load_segmentation_folder(folder, unlabelled=True)
+    assert names(splits.unlabelled) == ["other0", "other1", "other2"] and splits.unlabelled.masks == {}
+    without = load_segmentation_folder(folder)
+    assert without.unlabelled is None and without.train.images == splits.train.images
+    before = splits.fingerprint
+    assert before != without.fingerprint
+    (folder / "unlabelled" / "other2.png").unlink()
+    (folder / "unlabelled" / "copy.png").unlink()
+    assert load_segmentation_folder(folder, unlabelled=True).fingerprint != before
+
+
+def test_images_of_a_test_images_group_are_left_out_and_need_no_row(folder):
+    (folder / "unlabelled" / "copy.png").unlink()
+    rows = ["file,group", *(f"{path.stem},{path.stem}" for path in (folder / "images").iterdir())]
+    (folder / "groups.csv").write_text("\n".join(rows))
+    test = load_segmentation_folder(folder).test.images
+    (folder / "groups.csv").write_text("\n".join([*rows, f"unlabelled/other1.png,{test[0].stem}"]))
+    assert load_segmentation_folder(folder).test.images == test
+    with pytest.warns(UserWarning, match="1 images in"):
+        assert names(load_segmentation_folder(folder, unlabelled=True).unlabelled) == ["other0", "other2"]
+
+
+def test_a_damaged_image_without_a_mask_is_named(folder):
+    (folder / "unlabelled" / "copy.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"unlabelled/copy\.png"):
+        load_segmentation_folder(folder, unlabelled=True)
+    assert load_segmentation_folder(folder).unlabelled is None
