@@ -59,7 +59,7 @@ def main():
     }
     for name, criterion in criteria.items():
         distance = boundary_distance(train(network, criterion, images, drawn), new_images, new_true)
-        print(f"{name}: {distance:.3f}")
+        print(f"{name}: {distance:.3f} px")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main():
     }
     for name, criterion in criteria.items():
         model = train(network, criterion, images, drawn, epochs=6)
-        print(f"{name}: {boundary_distance(model, new_images, new_true):.3f}")
+        print(f"{name}: {boundary_distance(model, new_images, new_true):.3f} px")
 
 
 if __name__ == "__main__":

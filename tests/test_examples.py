@@ -37,7 +37,9 @@ def test_nnunet_trains_with_the_forward_likelihood():
 
 def distances(name):
     """The boundary distances (px) that an example prints for each loss."""
-    return {loss: float(distance) for loss, distance in (line.split(": ") for line in run(name)[-2:])}
+    return {
+        loss: float(distance.removesuffix(" px")) for loss, distance in (line.split(": ") for line in run(name)[-2:])
+    }
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")

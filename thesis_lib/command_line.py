@@ -82,7 +82,8 @@ def annotators(folder, settings):
         f"Typical error: {measured.advice.error:.2f} px (95% interval {measured.low:.2f} to {measured.high:.2f})."
     )
     click.echo(measured.advice)
-    click.echo(f"Next: thesis train {folder}")
+    program = sys.argv[0] if Path(sys.argv[0]).name == "thesis" else "thesis"  # as it was typed
+    click.echo(f"Next: {program} train {folder}")
 
 
 @main.command()

@@ -207,8 +207,8 @@ def test_a_folder_may_lie_among_the_full_data_sets(folder, monkeypatch):
         ({"fold": 3}, "fold must be a whole number from 0 to 2; got 3"),
         ({"folds": None, "fold": 1}, "fold must be left at 0 without folds; got 1"),
         ({"folds": 10}, "folds must be a whole number from 2 to 9, the number of images; got 10"),
-        ({"judge": "c"}, "judge must be who drew the test images, 'a', 'b'; got 'c'"),
-        ({"judge": None}, "judge must be who drew the test images, 'a', 'b'; got None"),
+        ({"judge": "c"}, "judge must be who drew the test images: 'a' or 'b'; got 'c'"),
+        ({"judge": None}, "judge must be who drew the test images: 'a' or 'b'; got None"),
         ({"judge": ""}, "judge must be the name of an annotator's mask folder; got ''"),
         ({"annotators": ["c"]}, "annotators must be one of a, b; got 'c'"),
         ({"bias_against": "truth"}, "bias_against must be one of consensus, judge, none; got 'truth'"),
@@ -227,7 +227,7 @@ def test_annotators_may_be_called_by_numbers(folder, tmp_path):
     hint = "papermill's -r, not -p, keeps a number such as 01 as it is written"
     with pytest.raises(ValueError, match=f"annotators must be one of 01, 2; got '1'; {hint}"):
         run_on(tmp_path, annotators=1, judge=2).task.annotators  # noqa: B018
-    with pytest.raises(ValueError, match=f"judge must be who drew the test images, '01', '2'; got '1'; {hint}"):
+    with pytest.raises(ValueError, match=f"judge must be who drew the test images: '01' or '2'; got '1'; {hint}"):
         run_on(tmp_path, judge=1).task.splits  # noqa: B018
     with pytest.raises(ValueError, match=f"annotators must be a list of names; got 1.0; {hint}"):
         run_on(tmp_path, annotators=1.0)

@@ -57,10 +57,9 @@ class DrawnRasters:
             return self.base.splits
         run, splits = self.run, self.read()
         if self.judge not in splits.test.masks:
-            known = ", ".join(repr(name) for name in sorted(splits.test.masks) if name)
-            plain = " or None, the plain masks" if "" in splits.test.masks else ""
+            known = [repr(name) if name else "None (the plain masks)" for name in sorted(splits.test.masks)]
             raise ValueError(
-                f"judge must be who drew the test images, {known or 'nobody of a name'}{plain}; got {run.judge!r}"
+                f"judge must be who drew the test images: {' or '.join(known)}; got {run.judge!r}"
                 + hint_of_papermill(run.judge)
             )
         return splits

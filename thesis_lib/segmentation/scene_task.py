@@ -22,7 +22,7 @@ from thesis_lib.data.partly_labelled import (
 from thesis_lib.data.splits import load_scenes
 from thesis_lib.files import write_arrays
 from thesis_lib.metrics import calibration, summary
-from thesis_lib.paths import REPOSITORY
+from thesis_lib.paths import REPOSITORY, data_folder
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.targets.class_matrices import adjacency
 from thesis_lib.targets.losses import class_weights
@@ -52,8 +52,8 @@ class SceneTask:
         run = self.run
         if not run.is_named and not (REPOSITORY / str(run.data)).exists():
             raise FileNotFoundError(
-                "data must be 'sample', a number of scenes, an .npz file, or a folder of images and masks; "
-                f"got {run.data!r}, which is none of these"
+                "data must be 'sample', a number of scenes, an .npz file, or a folder of images and masks; got "
+                f"{run.data!r}, and there is no {REPOSITORY / str(run.data)} nor {data_folder() / str(run.data)}"
             )
         return load_scenes(run.data, 0, run.train_scenes, run.validation_scenes, run.test_scenes)
 
