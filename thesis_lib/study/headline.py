@@ -31,9 +31,10 @@ def sentences(gains=None, differences=None, cases=None):
         if not real_images.REFERENCE.is_dir():
             return said
         _, differences, cases = real_images.committed()
+    no_dice = _of_no_dice(differences, cases)
     more = _of_more_images(real_images.committed_by_images())
     rival = _of_thresholds(thresholds.read(real_images.REFERENCE), cases)
-    return [*said, more, rival, _of_bias(differences, cases), _of_people(two_observers.committed()[1])]
+    return [*said, no_dice, more, rival, _of_bias(differences, cases), _of_people(two_observers.committed()[1])]
 
 
 def table(gains=None):
@@ -90,14 +91,34 @@ def _where_it_does_not(gains):
 
 
 def _where_it_does(gains):
-    """The largest gain that is significant."""
+    """The largest gain that is significant, for each error over width at which there is one."""
     better = gains[gains["verdict"] == "better"]
     if better.empty:
         return "No training target had a significantly higher Dice on any data."
-    best = better.loc[better["gain"].idxmax()]
+    best = better.loc[better.groupby("error_over_width")["gain"].idxmax()]
+    said = []
+    for target, rows in best.groupby("target", sort=False):
+        first, *others = (row for _, row in rows.iterrows())
+        by = [f"by {_interval(first)} at an error of {first['error_over_width']:.2f} of the width"]
+        by += [
+            f"by {100 * row['gain']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f}) at "
+            f"{row['error_over_width']:.2f}"
+            for row in others
+        ]
+        said.append(f"The {_title(target)} raised Dice significantly: {', '.join(by)}.")
+    return " ".join(said)
+
+
+def _of_no_dice(differences, cases):
+    """How much of the gain one-hot alone has where errors are largest, and which targets have a lower log loss, too."""
+    case = cases.loc[cases["error_over_width"].idxmax()]
+    against = differences[(differences["case"] == case["case"]) & (differences["baseline"] == USUAL)]
+    one_hot = against[(against["metric"] == DICE) & (against["target"] == "one_hot")].iloc[0]
+    lower = against[(against["metric"] == "log_loss") & (against["verdict"] == "better")]["target"]
+    likelihoods = ", ".join(f"the {_title(target)}" for target in lower) or "no target"
     return (
-        f"Where the error is {best['error_over_width']:.2f} of the width ({best['data']}), "
-        f"“{_title(best['target'])}” raised Dice by {_interval(best)}, significantly."
+        f"One-hot cross-entropy gains {100 * one_hot['difference']:+.1f} at {case['error_over_width']:.2f}; only "
+        f"{likelihoods} lowers log loss, too (significantly)."
     )
 
 
@@ -138,7 +159,7 @@ def _of_bias(differences, cases):
     side = "outside" if bias > 0 else "inside"
     return (
         f"Where annotators drew {abs(bias):g} px too far {side}, taking this bias out of the labels changed Dice by "
-        f"{_interval(row)}, {VERDICTS[row['verdict']]}."
+        f"{100 * row['gain']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f}), {VERDICTS[row['verdict']]}."
     )
 
 

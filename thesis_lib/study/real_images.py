@@ -226,6 +226,35 @@ def findings(rows, differences, cases):
     return sentences
 
 
+def without_dice(rows, differences, cases):
+    """What leaving the Dice loss out brings, a sentence for each case where one-hot is better than one-hot + Dice.
+
+    Args:
+        rows, differences, cases: as for `findings`.
+
+    Returns:
+        list of Markdown texts, the smallest error over width first.
+    """
+    titles, usual = dict(zip(rows["target"], rows["title"])), BASELINES[0]
+    against = differences[differences["baseline"].eq(usual) & ~differences["target"].str.contains("dice|,")]
+    sentences = []
+    for case in cases.sort_values("error_over_width")["case"]:
+        of_case = against[against["case"] == case].set_index(["metric", "target"])
+        dice, log_loss = of_case.loc[HEADLINE[0]], of_case.loc["log_loss"]
+        if dice.loc["one_hot", "verdict"] != "better":
+            continue
+        gains = (
+            f"{titles[target]} {100 * row['difference']:+.1f}{'' if row['verdict'] else ' (not significant)'}"
+            for target, row in dice.sort_values("difference", ascending=False).iterrows()
+        )
+        lower = [titles[target] for target in log_loss.index[log_loss["verdict"] == "better"]]
+        sentences.append(
+            f"**{case}**: points of Dice more than {titles[usual]}, of the targets without a Dice loss: "
+            f"{', '.join(gains)}. Log loss is significantly lower for {', '.join(lower) or 'none of them'}."
+        )
+    return sentences
+
+
 def _words(row):
     """A difference in words: its metric, interval and verdict."""
     return f"{METRICS[row.metric].label.removesuffix(' without background')} {in_words(row)}"
@@ -269,5 +298,6 @@ def section():
     title = "## Real images, drawn by simulated radiologists"
     table = f"Means over seeds. {MARKS}\n\n{score_table(rows, differences, cases)}"
     by_images = sentences_by_images(committed_by_images())
-    found = markdown.bullets([*findings(rows, differences, cases), *by_images, link])
+    of_cases = [*findings(rows, differences, cases), *without_dice(rows, differences, cases)]
+    found = markdown.bullets([*of_cases, *by_images, link])
     return "\n\n".join([title, head, table, found]) + "\n"
