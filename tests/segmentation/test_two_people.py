@@ -196,7 +196,7 @@ def test_a_folder_may_lie_among_the_full_data_sets(folder, monkeypatch):
     run = run_on(folder.name)
     assert run.is_folder and run.data_path == folder and len(run.task.splits.test) == 3
     monkeypatch.setenv("THESIS_DATA", str(folder / "nowhere"))
-    with pytest.raises(FileNotFoundError, match=f"data must be 'sample'.*got '{folder.name}', which is none"):
+    with pytest.raises(FileNotFoundError, match=f"data must be 'sample'.*got '{folder.name}', and there is no"):
         run_on(folder.name).task.splits  # noqa: B018
 
 

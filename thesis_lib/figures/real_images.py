@@ -63,17 +63,21 @@ def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' err
 
 
 def _leave_out_far_losses(axis, highest):
-    """End the y axis below as far from 0 as gains reach above, if losses go on; those outside are written there."""
+    """End the y axis below as far from 0 as gains reach above, if losses go on; those outside are written there.
+
+    Those that are as good as at one place along x are written above each other.
+    """
     floor = -1.15 * highest
     lines = {line: line.get_ydata() for bars in axis.containers for line in bars.lines[:1]}
     if not highest > 0 or min(np.min(y) for y in lines.values()) > 2 * floor:
         return
     axis.set_ylim(floor, -floor)
-    for line, y in lines.items():
-        for at, gain in zip(line.get_xdata(), y):
-            if gain < floor:
-                options = {"color": line.get_color(), "fontsize": 8, "ha": "center", "va": "bottom"}
-                axis.text(at, 0.98 * floor, f"{gain:+.2f}\n↓", **options)
+    far = [(at, gain, line) for line, y in lines.items() for at, gain in zip(line.get_xdata(), y) if gain < floor]
+    start, level = 0.0, 0
+    for at, gain, line in sorted(far, key=lambda one: one[:2]):
+        start, level = (start, level + 1) if at < 1.2 * start else (at, 0)
+        options = {"color": line.get_color(), "fontsize": 8, "ha": "center", "va": "bottom"}
+        axis.text(at, (0.98 - 0.13 * level) * floor, f"↓ {gain:+.2f}", **options)
 
 
 def _name_data(axis, table):
