@@ -119,7 +119,9 @@ def train(folder, output, epochs, objectives, settings):
     except own_images.Unusable as missing:
         measured = None
         click.echo(f"Not measured: {missing}.")
-    click.echo(f"Training on {len(run.task.splits.train)} images of {folder}.")
+    splits = run.task.splits
+    others = f", and on {len(splits.unlabelled)} without a mask" if splits.unlabelled else ""
+    click.echo(f"Training on {len(splits.train)} images of {folder}{others}.")
     trained = own_images.train(run, objectives or own_images.objectives_for(measured), watch=_bar, reuse=True)
     table = own_images.score_table(trained)
     judge, names = run.task.judge, {**own_images.SCORES, "surface_dice": f"surface Dice at {run.tolerance:g} px"}
