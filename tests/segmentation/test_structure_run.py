@@ -180,6 +180,7 @@ def test_classes_that_the_data_lack_are_refused(folder, tmp_path):
     for given, message in (
         ({"whole": [1, 7]}, "structures['whole'] must be one of 0, 1, 2; got '7'"),
         ("regions", "structures must be a mapping"),
+        ({"whole": [1, 2]}, "structures must be two or more, as two classes need none; got whole alone"),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             Run(**TINY, data=folder, structures=given, output=str(tmp_path)).loss()

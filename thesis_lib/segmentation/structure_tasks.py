@@ -80,19 +80,18 @@ class OfStructures:
         """{name of a structure: list of the numbers of its classes}."""
         given, names = self.run.structures, list(self.class_names)
         if given == REGIONS:
-            known = getattr(self.splits, "regions", {})
-            if not known:
+            found = {name: list(numbers) for name, numbers in getattr(self.splits, "regions", {}).items()}
+            if not found:
                 raise ValueError(
                     f"structures must be a mapping from names to classes; got {REGIONS!r}, and {self.run.data} names "
                     "none, as dataset.json of nnU-Net can"
                 )
-            return {name: list(numbers) for name, numbers in known.items()}
-        found = {}
-        for structure, classes in given.items():
-            for one in classes:
-                is_number = isinstance(one, int) and one < len(names)
-                number = one if is_number else names.index(known_name(f"structures[{structure!r}]", one, names))
-                found.setdefault(structure, []).append(number)
+        else:
+            found = {
+                structure: [_number(one, structure, names) for one in several] for structure, several in given.items()
+            }
+        if len(found) < 2:
+            raise ValueError(f"structures must be two or more, as two classes need none; got {', '.join(found)} alone")
         return found
 
     @cached_property
@@ -284,6 +283,13 @@ def of_bands(bands, true):
             one = probabilities[..., number]
             found.append(calibration.scores(true[None, part, ..., number], np.stack([1 - one, one], -1)[None]))
     return inside, [together(found) for found in scores]
+
+
+def _number(one, structure, names):
+    """The number of a class of a structure, given by its number or its name."""
+    if isinstance(one, int) and one < len(names):
+        return one
+    return names.index(known_name(f"structures[{structure!r}]", one, names))
 
 
 def _table(rows, kind):
