@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from thesis_lib.data import read_image, read_volume, structures, write_image
 from thesis_lib.metrics import of_structures
 from thesis_lib.segmentation import Run
 from thesis_lib.targets import ForwardLikelihood, Overlapping, blur
+from thesis_lib.training.callbacks import ended
 
 REGIONS = {"whole": [1, 2], "core": [2]}
 TINY = {"width": 4, "depth": 1, "crop": 32, "tile": 32, "margin": 4, "batch_size": 4, "workers": 1, "epochs": 1}
@@ -178,12 +181,39 @@ def test_settings_that_do_not_fit_structures_are_refused(folder, wrong, message)
 
 def test_classes_that_the_data_lack_are_refused(folder, tmp_path):
     for given, message in (
-        ({"whole": [1, 7]}, "structures['whole'] must be one of 0, 1, 2; got '7'"),
+        ({"whole": [1, 7], "core": [2]}, "a class of structures['whole'] must be a whole number from 0 to 2; got 7"),
         ("regions", "structures must be a mapping"),
         ({"whole": [1, 2]}, "structures must be two or more, as two classes need none; got whole alone"),
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             Run(**TINY, data=folder, structures=given, output=str(tmp_path)).loss()
+
+
+def test_structures_in_another_order_are_another_training(folder, tmp_path):
+    """Channels are in the order of the structures, so the trained network of another order has others."""
+    runs = [Run(**TINY, data=folder, structures=dict(some), objective="one_hot", output=str(tmp_path))
+            for some in (REGIONS.items(), reversed(REGIONS.items()))]  # fmt: skip
+    runs[0].train()
+    assert ended(tmp_path, runs[0].identity) and not ended(tmp_path, runs[1].identity)
+
+
+def test_numbers_of_numpy_are_numbers_of_classes(folder):
+    run = Run(**TINY, data=folder, structures={"whole": np.array([1, 2]), "core": [np.int64(2)], "rim": np.uint8(1)})
+    assert run.structures == {**REGIONS, "rim": [1]}
+    json.dumps(run.identity)
+
+
+def test_a_structure_that_no_test_image_shows_is_named(folder, tmp_path):
+    data = Path(shutil.copytree(folder, tmp_path / "data"))
+    run = Run(**TINY, data=str(data), structures=REGIONS, objective="one_hot", output=str(tmp_path / "run"))
+    test = run.task.splits.test
+    write_image(np.minimum(test.mask(0), 1), test.masks[""][0])
+    network = run.untrained_network()
+    network.weights[-1].assign([9.0, -9.0])  # biases of the logits: the whole everywhere, the core nowhere
+    with pytest.warns(UserWarning, match="no test mask and no prediction shows core: without a Dice of it"):
+        scores = run.task.score(network, run.folder)
+    assert np.isnan(scores.classes.loc["core", "dice"])
+    assert scores.row["dice"] == scores.classes.loc["whole", "dice"]
 
 
 def test_a_known_prior_serves_all_structures(folder, tmp_path):

@@ -59,7 +59,9 @@ def structures(name, value):
         title = as_name(f"{name}, a name in it,", structure)
         if set(title) & set("/\\\0") or not title.strip(" ."):
             raise ValueError(f"{name} must have names that files can have; got {title!r}")
-        found[title] = list(several) if isinstance(several, (list, tuple)) else [several]
+        plain = several.tolist() if isinstance(several, (np.ndarray, np.generic)) else several
+        plain = plain if isinstance(plain, (list, tuple)) else [plain]
+        found[title] = [int(one) if isinstance(one, np.integer) else one for one in plain]
         for one in found[title]:
             if isinstance(one, str) and one:
                 continue

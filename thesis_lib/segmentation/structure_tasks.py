@@ -1,5 +1,6 @@
 """Structures that overlap as a segmentation task: a channel, a prior and scores for each, of images or of volumes."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from thesis_lib import checks
 from thesis_lib.data.crops import RasterTiles
 from thesis_lib.data.image_io import write_image
 from thesis_lib.data.reading import known_name
@@ -105,6 +107,11 @@ class OfStructures:
         return tuple(self.regions)
 
     @property
+    def identity(self):
+        """The classes of each structure and the structures' order, which is that of the network's channels, too."""
+        return {**super().identity, "structures": [[name, numbers] for name, numbers in self.regions.items()]}
+
+    @property
     def biases(self):
         """Dict from the name of each structure to the bias of each annotator that is taken out of its masks."""
         return {name: part.biases for name, part in self.parts.items()}
@@ -165,6 +172,13 @@ class OfStructures:
                 self.write(i, f"{name}_{structure}", structure, inside[..., number], into)
         images = _table(rows, self.kind)
         of_structures = images.groupby(level="structure", sort=False).mean()
+        absent = of_structures.index[of_structures["dice"].isna()]
+        if len(absent):
+            warnings.warn(
+                f"no test mask and no prediction shows {', '.join(absent)}: without a Dice of it, means are of the "
+                "other structures",
+                stacklevel=3,
+            )
         row = {**of_structures.mean().to_dict(), "structures": self.regions, "biases": self.biases, **self.about}
         if self.run.judge is not None:
             others = [name for name in test.masks if name != self.judge]
@@ -287,8 +301,8 @@ def of_bands(bands, true):
 
 def _number(one, structure, names):
     """The number of a class of a structure, given by its number or its name."""
-    if isinstance(one, int) and one < len(names):
-        return one
+    if isinstance(one, int):
+        return checks.integer(f"a class of structures[{structure!r}]", one, 0, len(names) - 1)
     return names.index(known_name(f"structures[{structure!r}]", one, names))
 
 
