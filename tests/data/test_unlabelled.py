@@ -52,3 +52,15 @@ def test_a_damaged_image_without_a_mask_is_named(folder):
     with pytest.raises(ValueError, match=r"unlabelled/copy\.png"):
         load_segmentation_folder(folder, unlabelled=True)
     assert load_segmentation_folder(folder).unlabelled is None
+
+
+def test_what_lies_in_unlabelled_stops_no_training_that_does_not_use_it(folder):
+    save(folder / "unlabelled" / "other0.jpg", np.zeros((SIDE, SIDE)))
+    assert load_segmentation_folder(folder).unlabelled is None
+    with pytest.raises(ValueError, match="must hold each name once; got other0.jpg and other0.png"):
+        load_segmentation_folder(folder, unlabelled=True)
+    for path in (folder / "unlabelled").iterdir():
+        path.unlink()
+    assert len(load_segmentation_folder(folder).train) == 6
+    with pytest.raises(FileNotFoundError, match="unlabelled must hold images"):
+        load_segmentation_folder(folder, unlabelled=True)

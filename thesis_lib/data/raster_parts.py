@@ -70,7 +70,7 @@ def unlabelled_images(root, files):
     held = [path for part in PARTS[1:] for path in files[part][0]]
     others = _without_masks(root)
     digests = dict(zip([*held, *others], _digests([*held, *others])))
-    groups = dict(zip([*known, *others], _table(root, known, others)[0] or [None] * len([*known, *others])))
+    groups = dict(zip([*known, *others], _table(root, known)[0] or [None] * len([*known, *others])))
     taken = {of[path] for of in (digests, groups) for path in held} - {None, ""}
     free = tuple(path for path in others if not {digests[path], groups[path]} & taken)
     if len(free) < len(others):
@@ -89,17 +89,17 @@ def _without_masks(root):
 
 def _groups(root, images):
     """(groups, parts) that groups.csv gives the images, lists of text; None without such a column, or the file."""
-    groups, parts = _table(root, images, _without_masks(root))
+    groups, parts = _table(root, images)
     return groups and groups[: len(images)], parts and parts[: len(images)]
 
 
-def _table(root, images, others):
-    """(groups, parts) that groups.csv gives images and, where it has rows for them, others; None likewise."""
+def _table(root, images):
+    """(groups, parts) that groups.csv gives images and those in `unlabelled/`, which need no rows; None likewise."""
     path = root / grouping.TABLE
     if not path.exists() and not path.is_symlink():
         return None, None
     known = []
-    for i, image in enumerate([*images, *others]):
+    for i, image in enumerate([*images, *_without_masks(root)]):
         below = PurePosixPath(same_form(image.relative_to(root).as_posix()))
         short = [below.name, below.stem] if i < len(images) else []
         known.append([str(below), str(below.with_suffix("")), *short])
