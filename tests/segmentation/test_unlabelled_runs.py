@@ -1,6 +1,8 @@
 """Trainings on images and volumes of which some have no mask: each method, resumed, and what is refused."""
 
 import re
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ from own_cases import SIDE, save, write_discs
 from tests.segmentation.test_volume_run import SMALL, SPACING, case, write_nnunet, write_plain
 from thesis_lib.annotation import BoundaryPrior
 from thesis_lib.data import write_volume
+from thesis_lib.data.volume_splits import load_volume_splits
 from thesis_lib.models import symmetric, unet
 from thesis_lib.segmentation import BayesianTeacher, CutMix, OtherColours, Run
 from thesis_lib.segmentation.methods import METHODS
@@ -101,6 +104,20 @@ def test_volumes_after_the_labelled_ones_are_learned_without_their_masks(tmp_pat
     assert len(run.task.labelled) == 1 and len(batches.unlabelled.volumes) == 3
     assert (batches.unlabelled[0][1] == 255).all() and (batches.labelled[0][1] != 255).any()
     assert len(batches.labelled) >= len(batches.unlabelled)
+
+
+def test_copies_of_validation_and_test_volumes_are_not_learned_from(tmp_path):
+    pytest.importorskip("SimpleITK")
+    data = Path(write_plain(tmp_path / "data", 4))
+    shutil.copytree(data / "images", data / "unlabelled")
+    with pytest.warns(UserWarning, match="2 volumes in .*unlabelled are left out: validation or test has them"):
+        splits = load_volume_splits(data, tmp_path / "unpacked", unlabelled=True)
+    assert splits.files["unlabelled"].names == splits.files["train"].names and len(splits.unlabelled) == 2
+    for name in splits.files["train"].names:
+        (data / "unlabelled" / f"{name}.nrrd").unlink()
+    run = Run(**SMALL, data=str(data), method="mean_teacher", output=str(tmp_path / "run"))
+    with pytest.warns(UserWarning, match="left out"), pytest.raises(ValueError, match="data must hold images without"):
+        run.train()
 
 
 def test_the_bayesian_teacher_learns_the_votes_of_volumes_in_mm():

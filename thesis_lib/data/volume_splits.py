@@ -1,6 +1,7 @@
 """Folders of volumes and masks for training: which cases train, validate and test, and what their classes are."""
 
 import hashlib
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -74,8 +75,7 @@ class VolumeSplits:
         paths = []
         for files in self.files.values():
             for several in (*files.images, *files.masks.values()):
-                for path in map(Path, several):
-                    paths += sorted(path.iterdir()) if path.is_dir() else [path]
+                paths += _single_files(several)
         with ThreadPoolExecutor() as pool:
             contents = list(pool.map(digest_of_file, paths))
         found = [(path.parent.name, path.name, content) for path, content in zip(paths, contents)]
@@ -110,7 +110,7 @@ def load_volume_splits(root, into, overlapping=False, unlabelled=False):
         into: folder of the unpacked arrays, see `unpack`.
         overlapping: whether structures of nnU-Net's dataset.json may overlap.
         unlabelled: whether the volumes of `unlabelled/` are wanted, which have no mask; in nnU-Net's layout each
-            channel is a file there, too.
+            channel is a file there, too. Copies of validation and test volumes are left out.
 
     Returns:
         VolumeSplits.
@@ -151,7 +151,7 @@ def load_volume_splits(root, into, overlapping=False, unlabelled=False):
     unpacked = {part: unpack(several, into) for part, several in files.items()}
     class_names = class_names or _numbers(root, unpacked)
     if unlabelled:
-        files["unlabelled"] = others(root / UNLABELLED)
+        files["unlabelled"] = _no_copies(root, others(root / UNLABELLED), [files["validation"], files["test"]])
         unpacked["unlabelled"] = unpack(files["unlabelled"], into)
     return VolumeSplits(**unpacked, files=files, class_names=class_names, rule=rule, regions=regions)
 
@@ -171,6 +171,28 @@ def _chosen(volumes, numbers):
 
     masks = {annotator: of(paths) for annotator, paths in volumes.masks.items()}
     return replace(volumes, names=of(volumes.names), images=of(volumes.images), masks=masks)
+
+
+def _single_files(paths):
+    """The files of volumes, with those in the folders of DICOM series."""
+    several = (sorted(path.iterdir()) if path.is_dir() else [path] for path in map(Path, paths))
+    return [path for some in several for path in some]
+
+
+def _no_copies(root, others, held):
+    """`others` without copies, byte for byte, of the volumes of the VolumeFiles `held`."""
+
+    def content(paths):
+        return tuple(sorted(map(digest_of_file, _single_files(paths))))
+
+    known = {content(paths) for volumes in held for paths in volumes.images}
+    free = [i for i, paths in enumerate(others.images) if content(paths) not in known]
+    if len(free) < len(others):
+        warnings.warn(
+            f"{len(others) - len(free)} volumes in {root / UNLABELLED} are left out: validation or test has them",
+            stacklevel=3,
+        )
+    return _chosen(others, free)
 
 
 def _numbers(root, parts):
