@@ -34,6 +34,8 @@ def scene(number, size=64):
 
 def write(folder, count=6, biases=None):
     """images/ and masks_NAME/; each annotator moves the outline of whole and core by px of his own."""
+    for name in ("images", *(f"masks_{person}" if person else "masks" for person in biases or {"": 0})):
+        (folder / name).mkdir(parents=True)
     for number in range(count):
         image, classes = scene(number)
         write_image(image, folder / "images" / f"{number}.png")
@@ -47,10 +49,7 @@ def write(folder, count=6, biases=None):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("discs")
-    for name in ("images", "masks"):
-        (path / name).mkdir()
-    return write(path)
+    return write(tmp_path_factory.mktemp("discs"))
 
 
 def test_a_training_predicts_and_scores_each_structure_on_its_own(folder, tmp_path):
@@ -79,8 +78,6 @@ def test_a_training_predicts_and_scores_each_structure_on_its_own(folder, tmp_pa
 
 def test_each_structure_has_the_prior_and_the_bias_of_its_own_outlines(tmp_path):
     """Ann draws the whole 2 px too large, Bob 2 px too small; they agree on the core but for a pixel."""
-    for name in ("images", "masks_ann", "masks_bob"):
-        (tmp_path / name).mkdir()
     data = write(tmp_path, biases={"ann": (2, 0), "bob": (-2, 0)})
     given = {**TINY, "data": data, "structures": REGIONS, "judge": "bob", "annotators": ["ann", "bob"]}
     run = Run(**given, objective="forward", output=str(tmp_path / "run"))
@@ -166,6 +163,10 @@ def test_the_bias_of_a_structure_is_taken_out_of_volumes(nnunet, tmp_path):
         ({"structures": {}}, "structures must be 'regions' or a mapping"),
         ({"structures": {"whole": []}}, "got no class of 'whole'"),
         ({"structures": {"a/b": [1]}}, "structures must have names that files can have; got 'a/b'"),
+        (
+            {"structures": {"core": [2], "core_probability": [1, 2]}},
+            "structures must have names whose files differ; got 'core' and 'core_probability'",
+        ),
         ({"structures": {"whole": [1.5]}}, "got 1.5 as a class of 'whole'"),
         (
             {"structures": REGIONS, "method": "mean_teacher", "labelled": 2},
@@ -214,6 +215,19 @@ def test_a_structure_that_no_test_image_shows_is_named(folder, tmp_path):
         scores = run.task.score(network, run.folder)
     assert np.isnan(scores.classes.loc["core", "dice"])
     assert scores.row["dice"] == scores.classes.loc["whole", "dice"]
+
+
+def test_a_structure_that_could_not_be_measured_is_named_and_needs_no_prior_without_a_likelihood(tmp_path):
+    data = write(tmp_path / "data", biases={"ann": (1, 0), "bob": (-1, 0)})
+    for path in tmp_path.glob("data/masks_*/*.png"):
+        write_image(np.minimum(read_image(path, "index")[..., 0], 1), path)  # nobody draws a core
+    (tmp_path / "data" / "label_class_dict.csv").write_text("name\nbackground\nrest\ncore\n")
+    given = {**TINY, "data": data, "structures": REGIONS, "judge": "bob", "output": str(tmp_path / "run")}
+    with pytest.warns(UserWarning, match="could not be measured"):
+        run = Run(**given, objective="one_hot", annotators=["ann", "bob"])
+        assert run.task.prior_of_drawings is None
+        with pytest.raises(ValueError, match="the outlines of the structure 'core' could not be measured"):
+            run.variant(objective="forward").loss()
 
 
 def test_a_known_prior_serves_all_structures(folder, tmp_path):

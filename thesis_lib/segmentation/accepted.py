@@ -69,6 +69,8 @@ def structures(name, value):
                 raise ValueError(f"{name} must be {what}; got {checks.shown(one)} as a class of {title!r}")
         if not found[title]:
             raise ValueError(f"{name} must be {what}; got no class of {title!r}")
+        if f"{title}_probability" in value:  # as the picture of its probability is called
+            raise ValueError(f"{name} must have names whose files differ; got {title!r} and '{title}_probability'")
     if not found:
         raise ValueError(f"{name} must be {what}; got {checks.shown(value)}")
     return found

@@ -67,6 +67,12 @@ class Structure(DrawnRasters):
     def believed_prior(self):
         return self.run.boundary_prior[self.name]
 
+    def prior(self, kind):
+        try:
+            return super().prior(kind)
+        except ValueError as error:
+            raise ValueError(f"{error}; the outlines of the structure {self.name!r} could not be measured") from error
+
     def drawn_by(self, rasters, annotator):
         return _Channel(super().drawn_by(rasters, annotator), self.numbers)
 
@@ -118,6 +124,9 @@ class OfStructures:
 
     @property
     def prior_of_drawings(self):
+        """Dict from the name of each structure to its prior; None where that of any is neither stated nor measured."""
+        if not self.run.states_prior and not all(part.agreement or part.gold_agreement for part in self.parts.values()):
+            return None
         priors = {name: part.prior_of_drawings for name, part in self.parts.items()}
         return None if None in priors.values() else priors
 
