@@ -64,3 +64,14 @@ def test_what_lies_in_unlabelled_stops_no_training_that_does_not_use_it(folder):
     assert len(load_segmentation_folder(folder).train) == 6
     with pytest.raises(FileNotFoundError, match="unlabelled must hold images"):
         load_segmentation_folder(folder, unlabelled=True)
+
+
+def test_a_row_names_an_image_without_a_mask_by_its_name_where_no_other_has_it(folder):
+    (folder / "unlabelled" / "copy.png").rename(folder / "unlabelled" / "scan00.png")
+    save(folder / "unlabelled" / "scan00.png", np.eye(SIDE))
+    rows = ["file,group", *(f"{path.stem},{path.stem}" for path in (folder / "images").iterdir())]
+    (folder / "groups.csv").write_text("\n".join(rows))
+    test = load_segmentation_folder(folder).test.images
+    (folder / "groups.csv").write_text("\n".join([*rows, f"other1.png,{test[0].stem}", f"other2,{test[0].stem}"]))
+    with pytest.warns(UserWarning, match="2 images in"):
+        assert names(load_segmentation_folder(folder, unlabelled=True).unlabelled) == ["other0", "scan00"]

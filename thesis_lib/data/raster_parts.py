@@ -98,10 +98,14 @@ def _table(root, images):
     path = root / grouping.TABLE
     if not path.exists() and not path.is_symlink():
         return None, None
-    known = []
+    known, taken = [], set()
     for i, image in enumerate([*images, *_without_masks(root)]):
         below = PurePosixPath(same_form(image.relative_to(root).as_posix()))
-        short = [below.name, below.stem] if i < len(images) else []
+        short = {below.name, below.stem}
+        if i < len(images):
+            taken |= short
+        else:
+            short -= taken  # a name alone is that of the image with a mask
         known.append([str(below), str(below.with_suffix("")), *short])
     return grouping.read_groups(path, table_bytes(within(root, path)), known, len(images))
 
