@@ -157,6 +157,13 @@ def test_structures_that_overlap_have_two_pictures_each(tmp_path):
     assert found == {"a_whole": [255], "a_whole_probability": [243], "a_core": [0], "a_core_probability": [12]}
     code, _, err = typed(*words, "--structures", "whole")
     assert code == 1 and "--structures must name the network's 2; got whole" in err
+    for wrong, message in (
+        ("a,a", "must be different names; got a, a"),
+        ("a,", "a name in it,"),
+        ("a/b,c", "got 'a/b'"),
+    ):
+        code, _, err = typed(*words, "--structures", wrong)
+        assert code == 1 and "--structures" in err and message in err
 
 
 def test_no_prediction_replaces_one_of_the_files(trained, tmp_path):

@@ -158,9 +158,14 @@ def predict(model, files, output, background, classes, structures, tile):
     from thesis_lib.backend import keras  # without what TensorFlow prints while it is imported
     from thesis_lib.data import read_class_table
     from thesis_lib.files import writable_folder
+    from thesis_lib.segmentation import accepted
     from thesis_lib.study import predicted_files
 
-    structures = structures and [name.strip() for name in structures.split(",")]
+    if structures is not None:
+        structures = [name.strip() for name in structures.split(",")]
+        if len(set(structures)) < len(structures):
+            raise ValueError(f"--structures must be different names; got {', '.join(structures)}")
+        accepted.structures("--structures", dict.fromkeys(structures, 0))
     given = {path.resolve() for path in files}
     written = [path for file in files for path in predicted_files.paths(file, output, structures)]
     lost = [path for path in written if path.resolve() in given]
