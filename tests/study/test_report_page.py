@@ -144,25 +144,29 @@ def test_headings_are_in_order_texts_stand_for_pictures_and_links_lead_somewhere
 
 
 def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
-    gains = pd.DataFrame({"data": ["a", "b", "c"], "error_over_width": [0.1, 0.2, 0.4], "target": "shift", "seeds": 5})
+    gains = pd.DataFrame({"data": list("abc"), "error_over_width": [0.2, 0.3, 0.4], "target": "shift", "seeds": 5})
     gains = gains.assign(
-        gain=[0.0, 0.01, 0.05], low=[-0.01, -0.01, 0.03], high=[0.01, 0.02, 0.07], verdict=["", "", "better"]
+        gain=[0.01, 0.03, 0.05], low=[-0.01, 0.01, 0.03], high=[0.02, 0.05, 0.07], verdict=["", "better", "better"]
     )
-    first, second, third, rival, fourth, people = headline.sentences(gains)
+    first, second, third, no_dice, rival, fourth, people = headline.sentences(gains)
     assert "at most 0.20 of the width of the objects, no training target" in first
-    assert "Where the error is 0.40 of the width (c)" in second and "+5.0 points (95% interval +3.0 to +7.0)" in second
+    assert second == (
+        "The likelihood of shifted boundaries raised Dice significantly: by +3.0 points (95% interval +1.0 to +5.0) at "
+        "an error of 0.30 of the width, by +5.0 (+3.0 to +7.0) at 0.40."
+    )
+    assert re.match(r"One-hot cross-entropy gains \+\d\.\d at 0\.\d\d; only the likelihood of shifted bound", no_dice)
     assert re.fullmatch(r"With 20, 60, 200 training images it is (\S+, )*\S+ points: a Dice of .*", third)
     assert re.match(r"A threshold chosen on 20 true masks .* from 0\.\d+ to 0\.\d+, one chosen on drawn", rival)
-    assert "1 px too far outside" in fourth and "points (95% interval" in fourth
+    assert "1 px too far outside" in fourth and re.search(r"by \+\d\.\d \(\+\d\.\d to", fourth)
     assert people.startswith(
         "Where a second person judged (vessels), no training target had a significantly higher Dice"
     )
     assert list(headline.short_table(gains).iloc[:, -1]) == [
-        "+0.0 [-1.0, +1.0]",
         "+1.0 [-1.0, +2.0]",
+        "**+3.0 [+1.0, +5.0]**",
         "**+5.0 [+3.0, +7.0]**",
     ]
-    assert list(headline.table(gains)["verdict"]) == ["not significant", "not significant", "significantly better"]
+    assert list(headline.table(gains)["verdict"]) == ["not significant", *["significantly better"] * 2]
     nothing, none, *_ = headline.sentences(gains.assign(verdict=""))
     monkeypatch.setattr(headline.real_images, "REFERENCE", tmp_path / "none")
     assert headline.sentences(gains) == [first, second]

@@ -34,7 +34,7 @@ def sentences(gains=None, differences=None, cases=None):
     no_dice = _of_no_dice(differences, cases)
     more = _of_more_images(real_images.committed_by_images())
     rival = _of_thresholds(thresholds.read(real_images.REFERENCE), cases)
-    return [*said, no_dice, more, rival, _of_bias(differences, cases), _of_people(two_observers.committed()[1])]
+    return [*said, more, no_dice, rival, _of_bias(differences, cases), _of_people(two_observers.committed()[1])]
 
 
 def table(gains=None):
