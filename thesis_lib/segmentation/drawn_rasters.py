@@ -115,7 +115,11 @@ class DrawnRasters:
     def adjacency(self):
         """Counts of pairs of classes that touch, along all axes."""
         maps = (mask for name in self.annotators for mask in self.drawn_by(self.labelled, name))
-        stacks = (one[None] if one.ndim == 2 else np.moveaxis(one, axis, 0) for one in maps for axis in range(one.ndim))
+        stacks = (
+            stack
+            for one in maps
+            for stack in ([one[None]] if one.ndim == 2 else [np.moveaxis(one, axis, 0) for axis in range(one.ndim)])
+        )
         return sum(adjacency(stack, self.num_classes) for stack in stacks)
 
     @cached_property

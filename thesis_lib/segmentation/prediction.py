@@ -149,6 +149,11 @@ def _with_blur(bands, prior, drawing):
         yield finished(*band)
 
 
+def pictures_of(inside):
+    """Two uint8 pictures of a probability (H, W) in 255ths: white where it is at least one half, and itself."""
+    return np.where(inside >= HALF, 255, 0).astype(np.uint8), inside
+
+
 def together(parts):
     """log_loss, brier and ece of all pixels, from `calibration.scores` of the parts of an image or volume."""
     curves = [one["reliability"] for one in parts]

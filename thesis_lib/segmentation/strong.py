@@ -72,7 +72,8 @@ class CutMix(keras.layers.Layer):
         axes, along = len(images.shape) - 2, [1] * (len(images.shape) - 1)
         drawn = keras.random.uniform((2 * axes - 1, shape[0], *along), seed=self.generator)
         # Each side is a share from 1/2 to 1, a power of 1/2; as the exponents sum to one, the shares' product is 1/2.
-        cuts = [0.0 * drawn[0], *ops.unstack(ops.sort(drawn[: axes - 1], axis=0), axes - 1), 0.0 * drawn[0] + 1.0]
+        cuts = ops.unstack(ops.sort(drawn[: axes - 1], axis=0), axes - 1)
+        cuts = [ops.zeros_like(drawn[0]), *cuts, ops.ones_like(drawn[0])]
         sides = [0.5 ** (high - low) for low, high in zip(cuts, cuts[1:])][::-1]
         inside = 1.0
         for axis, (side, length) in enumerate(zip(sides, shape[1:-1])):

@@ -1,7 +1,6 @@
 """Structures that overlap as a segmentation task: a channel, a prior and scores for each, of images or of volumes."""
 
 import warnings
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -17,64 +16,12 @@ from thesis_lib.files import writable_folder, write_arrays
 from thesis_lib.metrics import calibration
 from thesis_lib.segmentation import tiles
 from thesis_lib.segmentation.accepted import REGIONS
-from thesis_lib.segmentation.drawn_rasters import DrawnRasters
-from thesis_lib.segmentation.prediction import HALF, of_objects, together
+from thesis_lib.segmentation.drawn_structures import Structure
+from thesis_lib.segmentation.prediction import HALF, of_objects, pictures_of, together
 from thesis_lib.segmentation.raster_task import Drawn, RasterTask
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.segmentation.volume_prediction import slabs_of_volume, write_like
 from thesis_lib.segmentation.volume_task import MovedVolumes, VolumeTask
-
-
-@dataclass(frozen=True)
-class _Channel:
-    """Masks of one annotator as 1 in a structure and 0 outside, each read when it is asked for."""
-
-    maps: object
-    numbers: list
-
-    def __len__(self):
-        return len(self.maps)
-
-    def __getitem__(self, i):
-        return structures(self.maps[i], {"": self.numbers})[..., 0]
-
-
-class Structure(DrawnRasters):
-    """One structure of a task, and all that is outside it as the background: how far off its annotators are.
-
-    Args:
-        task: the task of all structures.
-        name: the structure's.
-        numbers: the classes that belong to the structure.
-        base: a Structure of the same data, which this one asks for all that it has measured.
-    """
-
-    background, num_classes = 0, 2
-
-    def __init__(self, task, name, numbers, base=None):
-        super().__init__(task.run, base)
-        self.task, self.name, self.numbers = task, name, numbers
-
-    @property
-    def splits(self):
-        return self.task.splits
-
-    @property
-    def spacing(self):
-        return self.task.spacing
-
-    @property
-    def believed_prior(self):
-        return self.run.boundary_prior[self.name]
-
-    def prior(self, kind):
-        try:
-            return super().prior(kind)
-        except ValueError as error:
-            raise ValueError(f"{error}; the outlines of the structure {self.name!r} could not be measured") from error
-
-    def drawn_by(self, rasters, annotator):
-        return _Channel(super().drawn_by(rasters, annotator), self.numbers)
 
 
 class OfStructures:
@@ -240,8 +187,8 @@ class RasterStructures(OfStructures, RasterTask):
 
     def write(self, i, name, structure, inside, into):
         """NAME_STRUCTURE.png, 255 inside, and NAME_STRUCTURE_probability.png, in 255ths."""
-        write_image(255 * (inside >= HALF).astype(np.uint8), into / f"{name}.png")
-        write_image(inside, into / f"{name}_probability.png")
+        for picture, end in zip(pictures_of(inside), ("", "_probability")):
+            write_image(picture, into / f"{name}{end}.png")
 
 
 class VolumeStructures(OfStructures, VolumeTask):

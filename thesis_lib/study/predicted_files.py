@@ -4,6 +4,7 @@ import numpy as np
 
 from thesis_lib.data.image_io import read_image, write_image
 from thesis_lib.labels import IGNORE
+from thesis_lib.segmentation.prediction import pictures_of
 from thesis_lib.segmentation.tiles import bands
 
 
@@ -35,7 +36,7 @@ def write(network, image, folder, background=0, table=None, structures=None, til
         if count != len(structures):
             raise ValueError(f"--structures must name the network's {count}; got {', '.join(structures)}")
         inside = np.rint(255 * probabilities).astype(np.uint8)
-        pictures = [part for one in np.moveaxis(inside, -1, 0) for part in (np.where(one > 127, 255, 0), one)]
+        pictures = [picture for one in np.moveaxis(inside, -1, 0) for picture in pictures_of(one)]
     else:
         if count > IGNORE:
             raise ValueError(f"MODEL must be a network of 2 to {IGNORE} classes, as 8-bit images hold; got {count}")
