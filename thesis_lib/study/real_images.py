@@ -198,7 +198,7 @@ def score_table(rows, differences, cases, targets=None):
 
 
 def findings(rows, differences, cases):
-    """What was found in each case, a sentence each: the target with the highest Dice, and its differences.
+    """What was found in each case, a sentence each: the target with the highest Dice, and its gains in Dice.
 
     Args:
         rows: of `segmentation_runs.read`.
@@ -209,20 +209,15 @@ def findings(rows, differences, cases):
         list of Markdown texts, the smallest error over width first.
     """
     means = rows.groupby(["case", "target"])[HEADLINE[0]].mean()
-    off = rows.groupby(["case", "target"])["boundary_bias"].mean()
     titles = dict(zip(rows["target"], rows["title"]))
     sentences = []
     for case, ratio in cases.sort_values("error_over_width")[["case", "error_over_width"]].itertuples(index=False):
         best = means[case].idxmax()
         where = f"**{case}** (error / width {ratio:.2f})"
-        text = f"{where}: {titles[best]} has the highest Dice, {means[case, best]:.3f}."
         of_best = differences[(differences["case"] == case) & (differences["target"] == best)]
-        for baseline, table in of_best.groupby("baseline", sort=False):
-            words = "; ".join(map(_words, table.itertuples()))
-            text += f" Against {titles[baseline]} ({means[case, baseline]:.3f}): {words}."
-        both = dict.fromkeys([BASELINES[0], best])
-        distances = ", ".join(f"{titles[target]} {off[case, target]:+.2f} px" for target in both)
-        sentences.append(f"{text} Mean distance by which boundaries lie outside the true ones: {distances}.")
+        of_dice = of_best[of_best["metric"] == HEADLINE[0]]
+        gains = "; ".join(f"against {titles[row.baseline]} {in_words(row)}" for row in of_dice.itertuples())
+        sentences.append(f"{where}: {titles[best]} has the highest Dice, {means[case, best]:.3f}; {gains}.")
     return sentences
 
 
@@ -253,11 +248,6 @@ def without_dice(rows, differences, cases):
             f"{', '.join(gains)}. Log loss is significantly lower for {', '.join(lower) or 'none of them'}."
         )
     return sentences
-
-
-def _words(row):
-    """A difference in words: its metric, interval and verdict."""
-    return f"{METRICS[row.metric].label.removesuffix(' without background')} {in_words(row)}"
 
 
 def write():

@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib.metrics.aggregation import METRICS
+from thesis_lib.study import markdown
 from thesis_lib.study.comparison import HEADLINE, LIKE_FOR_LIKE, MEDIAN
 from thesis_lib.study.segmentation_runs import COLUMNS, SETTINGS
 from thesis_lib.targets import objectives
 
 FORWARD = tuple(LIKE_FOR_LIKE)  # objectives that are a forward likelihood
 LABELS = {name: metric.label for name, metric in METRICS.items()}
+MARKS = "Bold: significantly better. Italics: significantly worse."
+MARKED = {"better": "**{}**", "worse": "*{}*", "": "{}"}
 VERDICTS = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}
 
 
@@ -79,6 +82,14 @@ def with_intervals(table):
 def in_words(row, digits=3):
     """A difference, its interval and its verdict in words, such as "+0.048 [+0.028, +0.067], significantly better"."""
     return f"{row.difference:+.{digits}f} [{row.low:+.{digits}f}, {row.high:+.{digits}f}], {VERDICTS[row.verdict]}"
+
+
+def as_markdown(table):
+    """Differences of one case in Markdown, a line for each target, marked as `MARKS` says."""
+    text = [MARKED[verdict].format(words) for words, verdict in zip(with_intervals(table), table["verdict"])]
+    labels = table["metric"].map(LABELS).str.removesuffix(" without background")
+    cells = table.assign(text=text, metric=labels).set_index(["title", "metric"])["text"].unstack(sort=False)
+    return markdown.table(["training", *cells.columns], cells.reset_index().to_numpy())
 
 
 def side_by_side(table):

@@ -6,7 +6,7 @@ from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.segmentation.methods import METHODS
 from thesis_lib.study import comparison, markdown, real_images, run_statistics, segmentation_runs
-from thesis_lib.study.segmentation_tables import in_words
+from thesis_lib.study.segmentation_tables import MARKS, as_markdown, in_words
 
 REFERENCE = REPOSITORY / "reports/reference/teacher"
 TEACHERS = (
@@ -93,13 +93,13 @@ def by_labels(rows, level=0.95):
     return table[table["metric"].isin(HEADLINE)]
 
 
-def sentences(table, teacher):
-    """What `differences` found, a sentence for each training; `teacher` is what it is compared with, in words."""
-    said = []
-    for title, part in table.groupby("title", sort=False):
-        words = "; ".join(f"{METRICS[row.metric].label} {in_words(row)}" for row in part.itertuples())
-        said.append(f"{title[0].upper()}{title[1:]}, minus {teacher}: {words}.")
-    return said
+def sentences(table):
+    """How much Dice each training of `differences` has more than the teacher, the highest first."""
+    of_dice = table[table["metric"] == HEADLINE[0]].sort_values("difference", ascending=False)
+    return [
+        f"{row.title[0].upper()}{row.title[1:]}: {in_words(row)}, on {row.seeds} shared seeds."
+        for row in of_dice.itertuples()
+    ]
 
 
 def committed():
@@ -124,9 +124,13 @@ def section():
         "are labelled. A *mean teacher* learns from the others, too, and from the labels by the loss that is named. "
         "The Bayesian teacher learns from corrected labels instead: the votes of what was drawn."
     )
-    said = [one for teacher in TEACHERS for one in sentences(differences(rows, teacher), title_of(rows, teacher))]
+    compared = {teacher: differences(rows, teacher) for teacher in TEACHERS}
+    best = title_of(rows, TEACHERS[0])
+    said = f"Difference in Dice to {best}:\n\n{markdown.bullets(sentences(compared[TEACHERS[0]]))}"
+    tables = [f"Minus **{title_of(rows, teacher)}**:\n\n{as_markdown(one)}" for teacher, one in compared.items()]
+    minus = f"Differences to three teachers, with 95% intervals. {MARKS}"
     link = "[Notebook 16](notebooks/16_bayesian_teacher.ipynb) shows them."
-    return "\n\n".join(["## What a label is worth", head, table, markdown.bullets([*said, link])]) + "\n"
+    return "\n\n".join(["## What a label is worth", head, table, said, minus, *tables, link]) + "\n"
 
 
 def title_of(rows, target):

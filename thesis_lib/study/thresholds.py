@@ -20,7 +20,7 @@ from thesis_lib.study import markdown, real_images, segmentation_runs
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.rows import read_row, read_scenes
 from thesis_lib.study.segmentation_runs import CHOSEN
-from thesis_lib.study.segmentation_tables import in_words
+from thesis_lib.study.segmentation_tables import MARKED, MARKS
 
 USUAL, BEST = real_images.BASELINES[0], "shift"  # the network whose threshold is chosen, and what it is compared with
 SCORES = ("mean_dice_foreground", "surface_distance")  # a threshold changes no probability
@@ -89,20 +89,21 @@ def differences(rows, level=0.95, resamples=20000):
     return pd.concat(tables, ignore_index=True)
 
 
-def sentences(rows, table):
-    """What was found in each case: rows of `read`, table of `differences`."""
-    usual, best, said = segmentation_runs.TITLES[USUAL], segmentation_runs.TITLES[BEST], []
+def dice_table(rows, table):
+    """The Dice of each case at every threshold, in Markdown: rows of `read`, table of `differences`.
+
+    Scores that differ significantly from those of BEST are marked as `segmentation_tables.MARKS` says.
+    """
+    usual, best = segmentation_runs.TITLES[USUAL], segmentation_runs.TITLES[BEST]
+    targets = (USUAL, *(f"{USUAL}, {how}" for how in CHOSEN.values()), BEST)
+    verdicts = table[table["metric"] == SCORES[0]].set_index(["case", "target"])["verdict"]
+    lines = []
     for case, of_case in rows.groupby("case", sort=False):
         dice = of_case.groupby("target")[SCORES[0]].mean()
-        drawn, true = (f"{USUAL}, {how}" for how in CHOSEN.values())
-        found = table[table["case"] == case].set_index(["target", "metric"])
-        words = {target: in_words(found.loc[(target, SCORES[0])]) for target in (drawn, true)}
-        said.append(
-            f"**{case}**: {usual} has a Dice of {dice[USUAL]:.3f}, and {best}, at a threshold of one half, has "
-            f"{dice[BEST]:.3f}. With a threshold chosen on drawn masks {usual} has {dice[drawn]:.3f} ({words[drawn]}), "
-            f"with one chosen on true masks {dice[true]:.3f} ({words[true]})."
-        )
-    return said
+        marked = [MARKED[verdicts.get((case, one), "")].format(f"{dice[one]:.3f}") for one in targets]
+        lines.append([case, *marked])
+    header = ["labels", f"{usual}, 0.5", "threshold chosen on drawn masks", "on true masks", f"{best}, 0.5"]
+    return markdown.table(header, lines)
 
 
 def write_differences():
@@ -122,6 +123,6 @@ def section():
     head = (
         "A network that draws objects too large may need no other training, only a threshold above one half. It is "
         f"chosen on {rows.iloc[0]['validation_scenes']} validation images, where Dice is highest: on their masks as "
-        "drawn, or on their true masks. In brackets: the difference in Dice to the likelihood of shifted boundaries."
+        f"drawn, or on their true masks. The table has the Dice of each. Compared with the last column. {MARKS}"
     )
-    return "\n\n".join(["## Would another threshold do?", head, markdown.bullets(sentences(rows, table))]) + "\n"
+    return "\n\n".join(["## Would another threshold do?", head, dice_table(rows, table)]) + "\n"
