@@ -143,6 +143,22 @@ def test_the_regions_of_nnunets_layout_train_as_structures(nnunet, tmp_path):
     assert found.loc["whole", "dice"] > 0.5
 
 
+def test_a_number_for_each_structure_is_of_the_names_in_the_file(nnunet, tmp_path):
+    given = {**SMALL, "objective": "forward", "data": nnunet, "structures": "regions", "output": str(tmp_path)}
+    sigma = {"whole": 0.8, "core": 2.0}
+    known = {name: BoundaryPrior.known(one, 0.5, "mm") for name, one in sigma.items()}
+    assert Run(**given, prior_sigma=sigma, prior_mean=0.5).boundary_prior == known
+    with pytest.raises(ValueError, match="prior_sigma must have a number for each structure; got none for core"):
+        Run(**given, prior_sigma={"whole": 0.8}).loss()
+
+
+def test_patches_of_volumes_are_around_voxels_of_structures(nnunet, tmp_path):
+    """Whatever number the rest has: where class 0 is in a structure and class 1 in none, the rest is class 1."""
+    for regions, rest in ((REGIONS, 0), ({"air": [0], "core": [2]}, 1)):
+        run = Run(**SMALL, data=nnunet, structures=regions, output=str(tmp_path))
+        assert [patches.background for patches in run.task.batches()] == [rest, rest]
+
+
 def test_the_bias_of_a_structure_is_taken_out_of_volumes(nnunet, tmp_path):
     run = Run(**{**SMALL, "objective": "forward"}, data=nnunet, structures="regions", prior_sigma=1.0, prior_mean=2.0,
               prior="measured", output=str(tmp_path))  # fmt: skip
@@ -155,29 +171,6 @@ def test_the_bias_of_a_structure_is_taken_out_of_volumes(nnunet, tmp_path):
     whole = (mask.values > 0).astype(np.uint8)
     assert np.array_equal(moved[..., 0], shift_boundaries(whole[None], -2.0, 0, mask.spacing)[0])
     assert training[0][1].shape[1:] == (8, 8, 8, 2)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"structures": {}}, "structures must be 'regions' or a mapping"),
-        ({"structures": {"whole": []}}, "got no class of 'whole'"),
-        ({"structures": {"a/b": [1]}}, "structures must have names that files can have; got 'a/b'"),
-        (
-            {"structures": {"core": [2], "core_probability": [1, 2]}},
-            "structures must have names whose files differ; got 'core' and 'core_probability'",
-        ),
-        ({"structures": {"whole": [1.5]}}, "got 1.5 as a class of 'whole'"),
-        (
-            {"structures": REGIONS, "method": "mean_teacher", "labelled": 2},
-            "method must be supervised where structures",
-        ),
-        ({"structures": REGIONS, "data": "sample"}, "structures must be left at None where the data are scenes"),
-    ],
-)
-def test_settings_that_do_not_fit_structures_are_refused(folder, wrong, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        Run(**{**TINY, "data": folder, **wrong})
 
 
 def test_classes_that_the_data_lack_are_refused(folder, tmp_path):
@@ -228,8 +221,3 @@ def test_a_structure_that_could_not_be_measured_is_named_and_needs_no_prior_with
         assert run.task.prior_of_drawings is None
         with pytest.raises(ValueError, match="the outlines of the structure 'core' could not be measured"):
             run.variant(objective="forward").loss()
-
-
-def test_a_known_prior_serves_all_structures(folder, tmp_path):
-    run = Run(**TINY, data=folder, structures=REGIONS, prior_sigma=1.5, output=str(tmp_path))
-    assert run.boundary_prior == dict.fromkeys(REGIONS, BoundaryPrior.known(1.5))

@@ -76,6 +76,20 @@ def structures(name, value):
     return found
 
 
+def of_structures(low):
+    """A check of a finite number, `low` or more, or of a mapping from names of structures to such numbers."""
+
+    def check(name, value):
+        if not isinstance(value, dict):
+            return checks.real(name, value, low)
+        return {
+            as_name(f"{name}, a name in it,", structure): checks.real(f"{name}[{structure!r}]", number, low)
+            for structure, number in value.items()
+        }
+
+    return check
+
+
 def rates(name, value):
     """A list of dilation rates; a single one is a list of one."""
     values = list(value) if isinstance(value, (list, tuple)) else [value]

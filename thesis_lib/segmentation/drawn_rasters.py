@@ -37,6 +37,7 @@ class DrawnRasters:
     """
 
     spacing = None  # of the images, of which all lengths are in px
+    name = None  # of the structure whose outlines alone are meant, if any
 
     def __init__(self, run, base=None):
         self.run, self.base = run, base
@@ -201,7 +202,7 @@ class DrawnRasters:
         if measured is None and against is not None:
             raise ValueError(f"bias_against must be 'none' or None where no such bias can be measured; got {against!r}")
         if measured is None:
-            return dict.fromkeys(self.annotators, run.prior_mean)
+            return dict.fromkeys(self.annotators, run.stated("prior_mean", self.name))
         of_annotators = measured.annotators
         return {name: of_annotators[name].mean if name in of_annotators else 0.0 for name in self.annotators}
 

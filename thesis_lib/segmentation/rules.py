@@ -6,7 +6,7 @@
 from thesis_lib import checks, parameters
 from thesis_lib.models.unet import symmetric
 from thesis_lib.segmentation import methods, tiles
-from thesis_lib.segmentation.accepted import SHORTEST
+from thesis_lib.segmentation.accepted import REGIONS, SHORTEST
 from thesis_lib.segmentation.methods import METHOD_SETTINGS
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.targets.objectives import IN_PIXELS, OBJECTIVES
@@ -25,6 +25,8 @@ OF_SCENES = (
 OF_FOLDER = ("classes", "structures", "background", "unknown", "folds", "fold", "annotators", "judge", "gold_images")
 OF_RASTERS = (*OF_FOLDER, "workers", "tile", "margin", "tolerance")
 OF_VOLUMES = ("spacing", "scale")
+NOT_OF_STRUCTURES = ("background",)  # each structure's is all that lies outside it
+OF_EACH_STRUCTURE = ("prior_sigma", "prior_mean")  # one number for all, or a mapping with one for each
 NOT_OF_VOLUMES = (*OF_SCENES, "classes", "unknown", "folds", "fold", "tile", "margin", "network")
 VOLUME_OBJECTIVES = tuple(name for name in OBJECTIVES if name not in (*IN_PIXELS, "spatially_varying"))
 # What is read and measured depends on these.
@@ -67,9 +69,33 @@ def check(run):
     methods.check(run)
     if run.structures is not None and run.uses_unlabelled:
         raise ValueError(f"method must be supervised where structures overlap; got {run.method!r}")
+    if run.structures is not None:
+        parameters.refuse(run, NOT_OF_STRUCTURES, "where structures overlap: all outside a structure is its background")
+    if run.structures != REGIONS:  # whose names are in a file of the data
+        check_names(run, run.structures)
     _check_crop(run)
     if run.is_folder and run.folder.resolve() == run.data_path.resolve():
         raise ValueError(f"output must be another folder than data; got {run.output!r} for both")
+
+
+def check_names(run, structures):
+    """Raise ValueError for the first setting with a number for each structure that has not one for each.
+
+    Args:
+        run: `Settings`.
+        structures: names of the structures, such as a dict's; None where classes exclude each other.
+    """
+    for name in OF_EACH_STRUCTURE:
+        given = getattr(run, name)
+        if not isinstance(given, dict):
+            continue
+        if structures is None:
+            raise ValueError(f"{name} must be one number where no structures are given; got {checks.shown(given)}")
+        for one in given:
+            checks.one_of(f"a name in {name}", one, structures)
+        missing = [one for one in structures if one not in given]
+        if missing:
+            raise ValueError(f"{name} must have a number for each structure; got none for {', '.join(missing)}")
 
 
 def _check_data(run):

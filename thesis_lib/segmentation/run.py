@@ -17,7 +17,7 @@ from thesis_lib.segmentation.drawn_rasters import NO_PRIOR
 from thesis_lib.segmentation.methods import METHODS, Parts
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.raster_task import RasterTask
-from thesis_lib.segmentation.rules import LATER, OF_DATA, OF_SCORING, meaningless
+from thesis_lib.segmentation.rules import LATER, OF_DATA, OF_EACH_STRUCTURE, OF_SCORING, meaningless
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import Settings
 from thesis_lib.segmentation.structure_tasks import RasterStructures, VolumeStructures
@@ -116,17 +116,23 @@ class Run(Settings):
             ValueError: where it can neither be known nor measured.
         """
         if self.structures is not None:
-            return {name: self._prior_of(part) for name, part in self.task.parts.items()}
+            return {name: self._prior_of(part, name) for name, part in self.task.parts.items()}
         return self._prior_of(self.task)
 
-    def _prior_of(self, task):
+    def _prior_of(self, task, structure=None):
         """The BoundaryPrior of the annotators of a task: of the run's own, or of one of its structures."""
         kind = self.prior_kind
         if kind is None or (kind == "known" and self.prior_sigma is None):
             raise ValueError(NO_PRIOR)
         if kind == "known":
-            return BoundaryPrior.known(self.prior_sigma, self.prior_mean, "mm" if self.has_volumes else "px")
+            known = (self.stated(name, structure) for name in OF_EACH_STRUCTURE)
+            return BoundaryPrior.known(*known, "mm" if self.has_volumes else "px")
         return task.prior(kind)
+
+    def stated(self, name, structure=None):
+        """The number of the field prior_sigma or prior_mean; of a structure, its own where each has one."""
+        value = getattr(self, name)
+        return value[structure] if isinstance(value, dict) else value
 
     def loss(self):
         """The keras.losses.Loss of the objective; of structures that overlap, one for each."""

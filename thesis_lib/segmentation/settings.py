@@ -95,9 +95,20 @@ class Settings:
         PRIORS,
         optional=True,
     )
-    prior_sigma: float | None = real(None, "standard deviation of drawn boundaries", 0.0, unit=UNIT, optional=True)
-    prior_mean: float = real(
-        0.0, "their bias, positive outside; objectives with a prior take it out", -np.inf, unit=UNIT
+    prior_sigma: float | dict | None = other(
+        None,
+        "standard deviation of drawn boundaries",
+        "a number from 0, or a mapping from each of the structures to one",
+        accepted.of_structures(0.0),
+        optional=True,
+        unit=UNIT,
+    )
+    prior_mean: float | dict = other(
+        0.0,
+        "their bias, positive outside; objectives with a prior take it out",
+        "a number, or a mapping from each of the structures to one",
+        accepted.of_structures(-np.inf),
+        unit=UNIT,
     )
     prior_scenes: int = whole(10, "scenes to fit or measure the prior on", 1)
     gold_images: int = whole(

@@ -19,6 +19,7 @@ from thesis_lib.segmentation.accepted import REGIONS
 from thesis_lib.segmentation.drawn_structures import Structure
 from thesis_lib.segmentation.prediction import HALF, of_objects, pictures_of, together
 from thesis_lib.segmentation.raster_task import Drawn, RasterTask
+from thesis_lib.segmentation.rules import check_names
 from thesis_lib.segmentation.scores import Scores
 from thesis_lib.segmentation.volume_prediction import slabs_of_volume, write_like
 from thesis_lib.segmentation.volume_task import MovedVolumes, VolumeTask
@@ -47,6 +48,7 @@ class OfStructures:
             }
         if len(found) < 2:
             raise ValueError(f"structures must be two or more, as two classes need none; got {', '.join(found)} alone")
+        check_names(self.run, found)
         return found
 
     @cached_property
@@ -211,8 +213,12 @@ class VolumeStructures(OfStructures, VolumeTask):
         return MovedVolumes(volumes, tags, self.channels)
 
     def patches(self, kind, volumes, annotators, count, **options):
-        regions = None if isinstance(volumes, MovedVolumes) else self.regions
-        return super().patches(kind, volumes, annotators, count, regions=regions, **options)
+        if isinstance(volumes, MovedVolumes):  # which are channels already, 0 outside
+            return super().patches(kind, volumes, annotators, count, **options)
+        inside = {number for numbers in self.regions.values() for number in numbers}
+        outside = next((number for number in range(self.num_classes) if number not in inside), 0)
+        given = {"regions": self.regions, "background": outside}
+        return super().patches(kind, volumes, annotators, count, **given | options)
 
     @property
     def prediction(self):
