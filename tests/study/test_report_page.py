@@ -148,14 +148,15 @@ def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
     gains = gains.assign(
         gain=[0.01, 0.03, 0.05], low=[-0.01, 0.01, 0.03], high=[0.02, 0.05, 0.07], verdict=["", "better", "better"]
     )
-    first, second, third, no_dice, rival, fourth, people = headline.sentences(gains)
-    assert "at most 0.20 of the width of the objects, no training target" in first
+    first, second, third, taught, no_dice, rival, fourth, people = headline.sentences(gains)
+    assert "at most 0.20 of the objects' width, no training target" in first
     assert second == (
         "The likelihood of shifted boundaries raised Dice significantly: by +3.0 points (95% interval +1.0 to +5.0) at "
         "an error of 0.30 of the width, by +5.0 (+3.0 to +7.0) at 0.40."
     )
     assert re.match(r"One-hot cross-entropy gains \+\d\.\d at 0\.\d\d; only the likelihood of shifted bound", no_dice)
     assert re.fullmatch(r"With 20, 60, 200 training images it is (\S+, )*\S+ points: a Dice of .*", third)
+    assert re.match(r"With 20 of 200 images labelled, a mean teacher has a Dice of 0", taught)
     assert re.match(r"A threshold chosen on 20 true masks .* from 0\.\d+ to 0\.\d+, one chosen on drawn", rival)
     assert "1 px too far outside" in fourth and re.search(r"by \+\d\.\d \(\+\d\.\d to", fourth)
     assert people.startswith(

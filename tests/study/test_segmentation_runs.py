@@ -54,9 +54,16 @@ def test_annotators_that_differ_in_any_parameter_are_cases_of_their_own(tmp_path
 
 
 def test_runs_of_one_objective_are_told_apart_by_method_and_labels(tmp_path):
-    for name, own in {"all": {}, "few": {"labelled": 9}, "taught": {"labelled": 9, "method": "mean_teacher"}}.items():
+    taught = {"labelled": 9, "method": "mean_teacher", "consistency_weight": 10.0}
+    average = {**taught, "consistency_weight": 0.0}
+    for name, own in {"all": {}, "few": {"labelled": 9}, "taught": taught, "without": average}.items():
         write_run(tmp_path, name, 0.1, 0, objective="one_hot", **own)
-    assert read(tmp_path)["target"].tolist() == ["one_hot", "one_hot, 9 labelled", "one_hot, mean teacher, 9 labelled"]
+    assert read(tmp_path)["target"].tolist() == [
+        "one_hot",
+        "one_hot, 9 labelled",
+        "one_hot, mean teacher, 9 labelled",
+        "one_hot, mean teacher, consistency weight 0, 9 labelled",
+    ]
 
 
 def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):

@@ -222,9 +222,12 @@ def _variant(row, several_magnitudes):
 
 
 def _taught(row):
-    """The method for few labels and the number of labelled images, in words, where a run states them."""
+    """The method for few labels, its weight if unusual, and the number of labelled images, where a run states them."""
     method, labelled = row.get("method"), row.get("labelled")
     if isinstance(method, str) and method != "supervised":
-        yield METHODS[checks.one_of(f"method of {row['run']}", method, METHODS)].title
+        used = METHODS[checks.one_of(f"method of {row['run']}", method, METHODS)]
+        yield used.title
+        if row.get("consistency_weight", used.weight) != used.weight:
+            yield f"consistency weight {row['consistency_weight']:g}"
     if not pd.isna(labelled):
         yield f"{labelled:g} labelled"

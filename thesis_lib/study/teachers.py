@@ -4,7 +4,6 @@ import pandas as pd
 
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.segmentation.methods import METHODS
 from thesis_lib.study import comparison, markdown, real_images, run_statistics, segmentation_runs
 from thesis_lib.study.segmentation_tables import MARKS, as_markdown, in_words
 
@@ -20,12 +19,13 @@ OTHERS = (  # what they are compared with
     "one_hot_dice, cross pseudo supervision, 20 labelled",
     "forward_expected_dice, mean teacher, 20 labelled",  # the target of the Bayesian teacher, without its votes
     "shift, mean teacher, 20 labelled",
+    "shift, mean teacher, consistency weight 0, 20 labelled",  # the average of the weights alone
+    "one_hot_dice, mean teacher, consistency weight 0, 20 labelled",
     "one_hot_dice, 20 labelled",  # what most people train with, on the labelled images alone
     "shift, 20 labelled",  # the best target on them
     "one_hot_dice, 200 labelled",  # and what they would get if somebody labelled the others, too
 )
 HEADLINE = real_images.HEADLINE
-TAUGHT = [name for name in METHODS if name != "supervised"]
 OBJECTIVES = ("one_hot_dice", "one_hot", "shift")  # of the trainings on labels alone
 
 
@@ -86,7 +86,7 @@ def by_labels(rows, level=0.95):
     Returns:
         DataFrame: labelled, objective, how (the method), target, metric, mean, low, high.
     """
-    how = [METHODS[method].title if method in TAUGHT else "" for method in rows["method"]]
+    how = rows["how"].str.replace(r"(, )?\d+ labelled$", "", regex=True)
     targets = [", ".join(filter(None, pair)) for pair in zip(rows["objective"], how)]
     rows = rows.assign(how=how, target=targets)
     table = run_statistics.means(rows, ["labelled", "objective", "how", "target"], level)
