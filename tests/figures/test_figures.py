@@ -181,3 +181,15 @@ def not_overlapping(figure, texts):
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in texts]
     return all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:]))
+
+
+def test_variants_of_an_objective_have_markers_of_their_own():
+    shown = [("shift", "mean teacher"), ("shift", "Bayesian teacher"), ("one_hot_dice", "mean teacher"), ("shift", "")]
+    table = pd.DataFrame(shown, columns=["objective", "how"])
+    table["target"] = table["objective"] + table["how"]
+    table = table.assign(labelled=20, metric="dice", mean=0.8, low=0.7, high=0.9)
+    figure = figures.lines(table, "labelled", "labelled images", {"dice": "Dice"})
+    drawn = [bars.lines[0] for bars in figure.axes[0].containers]
+    markers = [line.get_marker() for line in drawn]
+    assert markers[0] == markers[2] and len(set(markers)) == 3
+    assert drawn[0].get_color() == drawn[1].get_color() != drawn[2].get_color()

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.markers import CARETDOWNBASE
 
-from thesis_lib.figures.style import TRUE, apart, dashes, plain_logarithm, style
+from thesis_lib.figures.style import OF_VARIANTS, TRUE, apart, dashes, plain_logarithm, style
 
 LEVEL_LINE = (0, (6, 2, 1, 2, 1, 2))
 
@@ -232,6 +232,12 @@ def _named(table):
 
 
 def _styles(table):
-    """target -> its `style`."""
+    """target -> its `style`; variants of objectives have a marker for each `how`."""
     named = _named(table).drop_duplicates("target")
-    return {row.target: style(row.objective, row.how) for row in named.itertuples()}
+    hows, styles = list(dict.fromkeys(filter(None, named["how"]))), {}
+    for row in named.itertuples():
+        title, colour, marker = style(row.objective, row.how)
+        if marker == OF_VARIANTS[0]:
+            marker = OF_VARIANTS[hows.index(row.how) % len(OF_VARIANTS)]
+        styles[row.target] = title, colour, marker
+    return styles

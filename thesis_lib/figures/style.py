@@ -45,6 +45,7 @@ METHOD_STYLE = {  # training with few labels: likewise
     "mix_match_no_ema": ("#D55E00", "s"),
     "fix_match": ("#999999", "D"),
 }
+OF_VARIANTS = ("*", "d", ">", "<", "h")  # markers of an objective's variants
 TITLES = {name: kind.title for name, kind in (OBJECTIVES | METHODS).items()}
 WIDEST = 10.0  # inches of all panels side by side: on a page wider figures shrink until nobody can read them
 TRUE, DRAWN, PRIOR = "#009E73", "#D55E00", "#0072B2"
@@ -122,7 +123,7 @@ def style(name, how=""):
     title = TITLES.get(name, name)
     if not how:
         return title, colour, marker
-    return f"{title}, {how}", colour, marker if name in METHOD_STYLE else "*"
+    return f"{title}, {how}", colour, marker if name in METHOD_STYLE else OF_VARIANTS[0]
 
 
 def dashes(names, hows=()):
