@@ -2,6 +2,7 @@
 
 import time
 
+import keras
 import numpy as np
 
 
@@ -14,3 +15,21 @@ def medians(calls, repeats, clock=time.perf_counter, warm_up=1):
             call()
             times[name].append(clock() - start)
     return {name: float(np.median(values[warm_up:])) for name, values in times.items()}
+
+
+class InTurn(keras.callbacks.Callback):
+    """Times every epoch of a fit, and after each the same number of bare compiled steps."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches, self.fit, self.bare = batches, [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.fit.append(time.perf_counter() - self.start)
+        start = time.perf_counter()
+        for x, y in self.batches:
+            self.model.train_on_batch(x, y)
+        self.bare.append(time.perf_counter() - start)
