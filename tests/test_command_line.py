@@ -24,7 +24,11 @@ def typed(*words):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_discs(tmp_path_factory.mktemp("own") / "data")
+    """Discs drawn by two annotators, and an image without a mask."""
+    folder = write_discs(tmp_path_factory.mktemp("own") / "data")
+    (folder / "unlabelled").mkdir()
+    save(folder / "unlabelled" / "more.png", np.full((SIDE, SIDE, 3), 99, np.uint8))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,7 @@ def test_annotators_are_measured_and_advised(folder):
 def test_training_prints_scores_and_the_files_it_wrote(trained):
     (code, out, _), output = trained
     assert code == 0 and "one_hot_dice" in out and "surface Dice at 3 px" in out
+    assert "Images in unlabelled/ are not learned from; with --set method=mean_teacher they are." in out
     assert "compared with the masks of bob" in out and "annotator ann " in out
     assert (output / "one_hot_dice" / "best.keras").is_file() and str(output / "scores.csv") in out
 

@@ -48,7 +48,9 @@ def main():
       images/      an image a file
       masks_ann/   ann's masks: files of the same names; 0 is background, 255 an object, or class numbers
       masks_bob/   bob's masks of the same images, from which the error of both can be measured
-    or masks/ alone. Several classes in colours need label_class_dict.csv (name,r,g,b).
+      unlabelled/  images without a mask, if any: train --set method=mean_teacher learns from them, too
+
+    A single set of masks lies in masks/. Several classes in colours need label_class_dict.csv (name,r,g,b).
     Each annotator draws every image of the folder.
 
     \b
@@ -122,6 +124,8 @@ def train(folder, output, epochs, objectives, settings):
     splits = run.task.splits
     others = f", and on {len(splits.unlabelled)} without a mask" if splits.unlabelled else ""
     click.echo(f"Training on {len(splits.train)} images of {folder}{others}.")
+    if run.has_unlabelled and not run.uses_unlabelled:
+        click.echo("Images in unlabelled/ are not learned from; with --set method=mean_teacher they are.")
     trained = own_images.train(run, objectives or own_images.objectives_for(measured), watch=_bar, reuse=True)
     table = own_images.score_table(trained)
     judge, names = run.task.judge, {**own_images.SCORES, "surface_dice": f"surface Dice at {run.tolerance:g} px"}
