@@ -65,10 +65,6 @@ def test_each_structure_has_a_measured_prior_of_its_own(tmp_path):
             "structures must have names whose files differ; got 'core' and 'core_probability'",
         ),
         ({"structures": {"whole": [1.5]}}, "got 1.5 as a class of 'whole'"),
-        (
-            {"method": "mean_teacher", "labelled": 2},
-            "method must be supervised where structures",
-        ),
         ({"data": "sample"}, "structures must be left at None where the data are scenes"),
         ({"background": 1}, "background must be left at None where structures overlap: all outside a structure is"),
         ({"prior_sigma": {"whole": 0.8}}, "prior_sigma must have a number for each structure; got none for core"),

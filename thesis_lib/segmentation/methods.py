@@ -44,6 +44,11 @@ class Parts:
         return NETWORKS[run.network].build(run, len(run.task.outputs), run.task.image_shape)
 
     @property
+    def overlapping(self):
+        """Whether each logit is of a structure that may overlap others."""
+        return self.run.structures is not None
+
+    @property
     def weight(self):
         return SigmoidRamp(self.end, self.run.weight)
 
@@ -60,16 +65,21 @@ METHODS = {
         "mean teacher",
         10.0,
         METHOD_SETTINGS,
-        lambda p: SegmentingMeanTeacher(p.network, p.strong, p.weight, p.run.decay),
+        lambda p: SegmentingMeanTeacher(p.network, p.strong, p.weight, p.run.decay, overlapping=p.overlapping),
     ),
     "fix_match": Method(
         "FixMatch with CutMix",
         1.0,
         METHOD_SETTINGS,
-        lambda p: SegmentingFixMatch(p.network, p.strong, CutMix(seed=p.run.seed), p.weight, decay=p.run.decay),
+        lambda p: SegmentingFixMatch(
+            p.network, p.strong, CutMix(seed=p.run.seed), p.weight, decay=p.run.decay, overlapping=p.overlapping
+        ),
     ),
     "cross_pseudo": Method(
-        "cross pseudo supervision", 1.0, RAMPED, lambda p: CrossPseudo(p.network, p.other, weight=p.weight)
+        "cross pseudo supervision",
+        1.0,
+        RAMPED,
+        lambda p: CrossPseudo(p.network, p.other, weight=p.weight, overlapping=p.overlapping),
     ),
     "bayesian_teacher": Method(
         "Bayesian teacher",

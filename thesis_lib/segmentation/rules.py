@@ -67,8 +67,6 @@ def check(run):
     own = NETWORKS[run.network].settings
     parameters.refuse(run, others - set(own), f"for the network {run.network}, which does not have it")
     methods.check(run)
-    if run.structures is not None and run.uses_unlabelled:
-        raise ValueError(f"method must be supervised where structures overlap; got {run.method!r}")
     if run.structures is not None:
         parameters.refuse(run, NOT_OF_STRUCTURES, "where structures overlap: all outside a structure is its background")
     if run.structures != REGIONS:  # whose names are in a file of the data

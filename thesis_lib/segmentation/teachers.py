@@ -1,10 +1,14 @@
-"""Mean teacher, FixMatch and cross pseudo supervision for segmentation: each pixel is taught as an image would be."""
+"""Mean teacher, FixMatch and cross pseudo supervision for segmentation: each pixel is taught as an image would be.
+
+Where structures overlap, so is each pixel of each structure. FixMatch's threshold is on the probability of inside or
+of outside, and cross pseudo supervision teaches which of the two is more probable.
+"""
 
 import keras
 from keras import ops
 
 from thesis_lib import checks
-from thesis_lib.segmentation.taught import Taught, TaughtByAverage, checked_network, maps_like, pixels, predicted
+from thesis_lib.segmentation.taught import Taught, TaughtByAverage, checked_network
 from thesis_lib.semi_supervised.unsupervised import cross_entropy, most_probable, probabilities, squared_difference
 
 
@@ -20,7 +24,7 @@ class SegmentingMeanTeacher(TaughtByAverage):
     """
 
     def _lesson(self, images):
-        return self._varied(images), {"target": predicted(self.teacher, images)}
+        return self._varied(images), {"target": self.predicted(self.teacher, images)}
 
     def unsupervised_loss(self, inputs, outputs):
         return squared_difference(probabilities(outputs["unlabelled"]), outputs["target"])
@@ -47,10 +51,12 @@ class SegmentingFixMatch(TaughtByAverage):
         self.mix, self.threshold = mix, checks.real("threshold", threshold, 0.0, 1.0)
 
     def _lesson(self, images):
-        target, varied = maps_like(images, predicted(self.network, images)), self._varied(images)
+        target, varied = self.predicted(self.network, images), self._varied(images)
         if self.mix is not None:
-            varied, target = self.mix(varied, target)
-        return varied, {"target": pixels(target)}
+            maps = ops.reshape(target, (*ops.shape(images)[:-1], -1))
+            varied, maps = self.mix(varied, maps)
+            target = ops.reshape(maps, (-1, target.shape[-1]))
+        return varied, {"target": target}
 
     def unsupervised_loss(self, inputs, outputs):
         target = outputs["target"]
@@ -76,7 +82,7 @@ class CrossPseudo(Taught):
 
     def __init__(self, network, other, strong=None, weight=1.0, **options):
         super().__init__(network, strong, weight, **options)
-        self.other = checked_network("other", other)
+        self.other = checked_network("other", other, self.overlapping)
         if other is network or other.output_shape != network.output_shape:
             raise ValueError(
                 f"other must be another network than the first, with logits {network.output_shape}; "
@@ -88,7 +94,7 @@ class CrossPseudo(Taught):
         if not isinstance(inputs, dict):
             return outputs
         logits, count = self.other(outputs["images"], training=training), ops.shape(inputs["labelled"])[0]
-        return {**outputs, "other_logits": logits[:count], "other_unlabelled": pixels(logits[count:])}
+        return {**outputs, "other_logits": logits[:count], "other_unlabelled": self.pixels(logits[count:])}
 
     def _supervised_loss(self, inputs, outputs):
         other = {**outputs, "logits": outputs["other_logits"]}

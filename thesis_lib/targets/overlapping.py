@@ -71,17 +71,20 @@ class Overlapping(MapLoss):
 
     def call(self, labels, logits):
         self._check_shapes(labels.shape, logits.shape)
-        count = logits.shape[-1]
-        losses = self.losses if isinstance(self.losses, list) else [self.losses] * count
-        weights = self.weights or (1.0,) * count
-        total = 0.0
+        losses = self.of_each(logits.shape[-1])
         channels = (ops.unstack(maps, axis=-1) for maps in (ops.cast(labels, "int32"), logits))
-        for loss, weight, drawn, inside in zip(losses, weights, *channels):
+        total = 0.0
+        for (loss, share), drawn, inside in zip(losses, *channels):
             if isinstance(loss, ON_SOFT_LABELS):
                 loss = SmoothedLoss(OneHot(), loss)
-            two_classes = ops.stack([ops.zeros_like(inside), inside], axis=-1)
-            total = total + weight * of_images(loss.call(drawn, two_classes))
-        return total / sum(weights)
+            total = total + share * of_images(loss.call(drawn, two_classes(inside)))
+        return total
+
+    def of_each(self, count):
+        """(loss, share in the mean) of each of so many structures, a list."""
+        losses = self.losses if isinstance(self.losses, list) else [self.losses] * count
+        weights = self.weights or (1.0,) * count
+        return [(loss, weight / sum(weights)) for loss, weight in zip(losses, weights)]
 
     def _check_shapes(self, labels, logits, data_format="channels_last"):
         """Raise unless labels and logits have one shape, with a channel for each structure."""
@@ -106,6 +109,11 @@ class Overlapping(MapLoss):
         losses, load = config["losses"], keras.saving.deserialize_keras_object
         losses = [load(loss) for loss in losses] if isinstance(losses, list) else load(losses)
         return cls(**{**config, "losses": losses})
+
+
+def two_classes(logits):
+    """Logits of structures, each as those of two classes, outside and inside: a last axis of (0, z) more."""
+    return ops.stack([ops.zeros_like(logits), logits], axis=-1)
 
 
 def _of_two_classes(loss):
