@@ -1,6 +1,8 @@
 """Methods for few labels where structures overlap: each pixel of each structure is taught by its sigmoid alone."""
 
+import json
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,8 +10,9 @@ import pytest
 
 from tests.segmentation.test_structure_run import REGIONS, TINY, scene, write
 from tests.segmentation.test_teachers import PRIOR, network
+from tests.segmentation.test_volume_run import SMALL, case, write_nnunet
 from thesis_lib.annotation import BoundaryPrior
-from thesis_lib.data import write_image
+from thesis_lib.data import write_image, write_volume
 from thesis_lib.segmentation import (
     BayesianTeacher,
     CrossPseudo,
@@ -186,3 +189,22 @@ def test_a_run_on_structures_trains_by_each_method(folder, tmp_path):
     run.train()
     assert np.isfinite(run.log()[["loss", "unsupervised_loss", "val_loss"]]).all(axis=None)
     assert run.predict(scene(30)[0]).shape == (64, 64, 2)
+
+
+def test_volumes_without_a_mask_teach_structures_too(tmp_path):
+    pytest.importorskip("SimpleITK")
+    data = Path(write_nnunet(tmp_path / "data", 4, inner=2))
+    about = json.loads((data / "dataset.json").read_text())
+    about["labels"] = {"background": 0, "whole": [1, 2], "core": [2]}
+    (data / "dataset.json").write_text(json.dumps(about | {"regions_class_order": [1, 2]}))
+    for number in (10, 11, 12):
+        (data / "unlabelled").mkdir(exist_ok=True)
+        write_volume(case(number)[0], data / "unlabelled" / f"case{number}_0000.nii.gz")
+    given = {**SMALL, "objective": "forward", "structures": "regions", "prior_sigma": {"whole": 0.8, "core": 2.0}}
+    for bias in (0.0, {"whole": 2.0, "core": 0.0}):  # mm; where it is taken out, masks are moved beforehand
+        run = Run(**given, prior_mean=bias, data=str(data), method="bayesian_teacher", output=str(tmp_path / "run"))
+        (inputs,) = run.task.batches()[0][0]
+        assert inputs["labels"].shape[1:] == (8, 8, 8, 2) and inputs["unlabelled"].shape[1:] == (8, 8, 8, 1)
+    model = METHODS[run.method].build(Parts(run, run.untrained_network(), run.loss(), 10))
+    stepped(model, run.loss(), inputs)
+    assert np.isfinite([part.result() for part in model.loss_parts]).all()
