@@ -178,7 +178,7 @@ def test_every_objective_whose_loss_takes_volumes_has_a_finite_one_in_mm(nnunet,
         else:
             with pytest.raises(ValueError, match="objective where the data are volumes must be one of"):
                 run.variant(objective=name)
-    assert np.isfinite(list(losses.values())).all() and len(losses) == len(OBJECTIVES) - 2
+    assert np.isfinite(list(losses.values())).all() and len(losses) == len(OBJECTIVES) - 1
     blurred = blur(keras.ops.softmax(logits), BoundaryPrior.known(1.5, 0.5, "mm"), SPACING)
     likelihood = np.take_along_axis(keras.ops.convert_to_numpy(blurred), labels[..., None], -1)
     assert losses["forward"] == pytest.approx(-np.log(likelihood).mean(), rel=1e-4)
@@ -193,6 +193,10 @@ def test_every_objective_whose_loss_takes_volumes_has_a_finite_one_in_mm(nnunet,
         ({"crop": 3}, "crop where the data are volumes must be a whole number from 4; got 3"),
         ({"crop": [8, 8]}, "crop must be a number, or voxels along depth, height and width"),
         ({"scale": [3, 1]}, "scale's higher bound"),
+        (
+            {"spacing": [2, 1, 1], "objective": "weighted_adjacent_prior"},
+            "spacing must be left at None for the objective weighted_adjacent_prior, which counts voxels as they are",
+        ),
         ({"spacing": [1, 1]}, "spacing must be three numbers above 0, mm along depth, height and width"),
         (
             {"data": "sample", "workers": None, "crop": [8, 8, 8]},

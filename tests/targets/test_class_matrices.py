@@ -78,6 +78,32 @@ def test_weighted_adjacent_smoothing_is_the_class_average_of_the_posterior(sigma
     assert (average[off] / predicted[off]).mean() == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.parametrize("unit, spacing", [("px", (1.0, 1.0, 1.0)), ("mm", (1.5, 0.75, 0.75))])
+def test_so_it_is_in_volumes_whatever_the_voxels(unit, spacing):
+    generator, sides = np.random.default_rng(3), np.asarray(spacing)
+    shape = (120 / sides).astype(int)
+    fields = [ndimage.gaussian_filter(generator.standard_normal(shape), 9 / sides) for _ in range(3)]
+    labels = np.argmax(fields, axis=0).astype(np.uint8)[None]
+    p = BoundaryPrior.known(1.0, unit=unit)
+    q = np.asarray(Posterior(p, spacing)(labels, 3))
+    average = np.stack([q[labels == j].mean(0) for j in range(3)])
+    counts = sum(adjacency(np.moveaxis(labels[0], axis, 0), 3) for axis in range(3))
+    predicted = posterior_class_matrix(p, counts, spacing)
+    off = ~np.eye(3, dtype=bool) & (predicted > 1e-3)
+    assert (average[off] / predicted[off]).mean() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_an_error_in_mm_counts_in_sides_of_a_pixel(axes):
+    """Twice the error on pixels twice as large is the same; a number of mm needs the pixels' size."""
+    in_px = posterior_class_matrix(BoundaryPrior.known(0.1), COUNTS, [5.0] * axes)
+    for side in (1.0, 2.5):
+        in_mm = BoundaryPrior.known(0.1 * side, unit="mm")
+        np.testing.assert_allclose(posterior_class_matrix(in_mm, COUNTS, [side] * axes), in_px)
+    with pytest.raises(ValueError, match="prior must be in px where no spacing is given"):
+        posterior_class_matrix(in_mm, COUNTS)
+
+
 def test_the_prior_fixes_the_magnitude_of_weighted_adjacent_smoothing():
     sigma = 0.1
     by_prior = posterior_class_matrix(BoundaryPrior.known(sigma), COUNTS)

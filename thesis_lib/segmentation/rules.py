@@ -9,7 +9,7 @@ from thesis_lib.segmentation import methods, tiles
 from thesis_lib.segmentation.accepted import REGIONS, SHORTEST
 from thesis_lib.segmentation.methods import METHOD_SETTINGS
 from thesis_lib.segmentation.networks import NETWORKS
-from thesis_lib.targets.objectives import IN_PIXELS, OBJECTIVES
+from thesis_lib.targets.objectives import OBJECTIVES
 
 RESNET_DEPTHS = (18, 50, 101)
 OF_SCENES = (
@@ -28,7 +28,8 @@ OF_VOLUMES = ("spacing", "scale")
 NOT_OF_STRUCTURES = ("background",)  # each structure's is all that lies outside it
 OF_EACH_STRUCTURE = ("prior_sigma", "prior_mean")  # one number for all, or a mapping with one for each
 NOT_OF_VOLUMES = (*OF_SCENES, "classes", "unknown", "folds", "fold", "tile", "margin", "network")
-VOLUME_OBJECTIVES = tuple(name for name in OBJECTIVES if name not in (*IN_PIXELS, "spatially_varying"))
+VOLUME_OBJECTIVES = tuple(name for name in OBJECTIVES if name != "spatially_varying")
+OF_COUNTS = "weighted_adjacent_prior"  # whose prior counts in sides of the voxels whose neighbours were counted
 # What is read and measured depends on these.
 OF_DATA = ("data", *OF_SCENES[:3], *OF_FOLDER, "labelled", "search_radius")
 # The trained weights do not depend on these.
@@ -101,6 +102,8 @@ def _check_data(run):
     parameters.refuse(run, *meaningless(run))
     if run.has_volumes:
         checks.one_of("objective where the data are volumes", run.objective, VOLUME_OBJECTIVES)
+        if run.objective == OF_COUNTS:
+            parameters.refuse(run, ["spacing"], f"for the objective {OF_COUNTS}, which counts voxels as they are")
         if isinstance(run.crop, int):
             checks.integer("crop where the data are volumes", run.crop, SHORTEST)
     elif isinstance(run.crop, list):

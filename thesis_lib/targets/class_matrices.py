@@ -10,6 +10,7 @@ import numpy as np
 from thesis_lib import checks
 from thesis_lib.annotation.prior import checked_prior
 from thesis_lib.labels import IGNORE
+from thesis_lib.targets.blurring import checked_spacing
 
 RULES = ("fixed_uniform", "fixed_adjacent", "weighted_uniform", "weighted_adjacent")
 
@@ -89,7 +90,7 @@ def smoothing_matrix(rule, magnitude, adjacency):
     return _class_matrix(rule, 1.0 - magnitude, _counts(adjacency))
 
 
-def posterior_class_matrix(prior, adjacency):
+def posterior_class_matrix(prior, adjacency, spacing=None):
     """The average of the posterior soft label over all pixels drawn as each class.
 
     This is weighted_adjacent smoothing at the magnitude m that the prior fixes. With E|d| the expected boundary error,
@@ -98,9 +99,15 @@ def posterior_class_matrix(prior, adjacency):
     more than 2 / pi = 0.64 px m is negative and `smoothing_matrix` does not accept it, but the rows are still
     probabilities as long as the objects are large beside the error.
 
+    In volumes a surface of area A crosses 3 A / 2 faces of the voxel grid, and 1 - m = 2 E|d|. Where an error is in mm,
+    E|d| counts in mean sides of a pixel or voxel. Surfaces are taken to run in all directions alike.
+
     Args:
         prior: BoundaryPrior.
-        adjacency: (K, K) counts as from `adjacency`.
+        adjacency: (K, K) counts as from `adjacency`; of volumes, of the neighbours along all three axes.
+        spacing: sides of a pixel (rows, columns) or a voxel (planes, rows, columns) that was counted, mm, which a prior
+            in mm needs; one number for square pixels. Volumes have three sides; for a prior in px only their number
+            counts.
 
     Returns:
         float array (K, K), rows sum to one.
@@ -109,14 +116,16 @@ def posterior_class_matrix(prior, adjacency):
         ValueError: if the objects are too small for the prior, so that a weight would be negative, or the prior expects
             no finite error.
     """
-    error = checked_prior(prior).expected_error()
+    error, sides = checked_prior(prior, spacing=spacing).expected_error(), checked_spacing(spacing) or (1.0, 1.0)
     if math.isinf(error):
         raise ValueError(f"prior must have a shape of more than 1/2 to expect a finite error; got {prior.shape:g}")
-    matrix = _class_matrix("weighted_adjacent", error * math.pi / 2, _counts(adjacency))
+    in_sides = error / np.mean(sides) if prior.unit == "mm" else error
+    rest = in_sides * (math.pi / 2 if len(sides) == 2 else 2.0)
+    matrix = _class_matrix("weighted_adjacent", rest, _counts(adjacency))
     if (matrix < 0).any():
         j = int(np.argmin(np.diag(matrix)))
         raise ValueError(
-            f"prior must expect an error small beside the objects; {error:.2f} px "
+            f"prior must expect an error small beside the objects; {error:.2f} {prior.unit} "
             f"leaves class {j} the weight {matrix[j, j]:.2f}"
         )
     return matrix

@@ -82,7 +82,7 @@ OBJECTIVES = {
     **{rule: _class_level(rule) for rule in RULES},
     "weighted_adjacent_prior": Objective(
         "weighted-adjacent, m from prior",
-        lambda p: p.smoothed(ClassMatrix(posterior_class_matrix(p.prior, p.adjacency))),
+        lambda p: p.smoothed(ClassMatrix(posterior_class_matrix(p.prior, p.adjacency, p.spacing))),
         ("prior", "adjacency"),
     ),
     "spatially_varying": Objective("spatially varying", lambda p: p.smoothed(SpatiallyVarying())),
@@ -128,9 +128,6 @@ OBJECTIVES = {
 }
 
 
-IN_PIXELS = ("weighted_adjacent_prior",)  # whose prior is in px, whatever the spacing
-
-
 def objectives_needing(what):
     """Names of the objectives that use "prior", "adjacency", "magnitude" or "background", whichever `what` is."""
     checks.one_of("what", what, ("prior", "adjacency", "magnitude", "background"))
@@ -162,8 +159,8 @@ def objective(
         class_weights: K weights, 0 or more, or None; None for objectives that do not take them.
         background: the background's class, for the objectives that need it.
         data_format: "channels_first" if logits are (N, K, H, W), as PyTorch has them.
-        spacing: sides of a pixel or voxel, mm, as for `blur`, which a prior in mm needs. weighted_adjacent_prior takes
-            a prior in px alone.
+        spacing: sides of a pixel or voxel, mm, as for `blur`, which a prior in mm needs. For weighted_adjacent_prior,
+            of what was counted in adjacency.
 
     Returns:
         keras.losses.Loss.
@@ -178,8 +175,7 @@ def objective(
     checks.one_of("objective", name, OBJECTIVES)
     chosen = OBJECTIVES[name]
     if "prior" in chosen.needs:
-        in_px = name in IN_PIXELS
-        checked_prior(prior, f"prior for the objective {name!r}", None if in_px else spacing)
+        checked_prior(prior, f"prior for the objective {name!r}", spacing)
     if "background" in chosen.needs:
         checks.integer("background", background, 0)
     if class_weights is not None and not chosen.takes_class_weights:
