@@ -46,9 +46,9 @@ class Run(Settings):
     one annotator or several. Either kind trains a U-Net or DeepLabV3+. A folder of volumes, with images/ and masks/ or
     in nnU-Net's layout, trains a 3-D U-Net; its lengths are in mm, and the run's folder keeps the volumes unpacked.
     Where `structures` of a folder may overlap, the network has a sigmoid for each, and labels, probabilities and
-    predictions a channel. Images without a mask lie in the folder's `unlabelled/`; of those with one, the first
-    `labelled` may be taken as labelled. A `method` such as mean_teacher learns from the others, too. All files of a run
-    lie in its `output` folder.
+    predictions a channel; each may have a `prior_sigma` and a `prior_mean` of its own. Images without a mask lie in the
+    folder's `unlabelled/`; of those with one, the first `labelled` may be taken as labelled. A `method` such as
+    mean_teacher learns from the others, too. All files of a run lie in its `output` folder.
 
     Example:
         >>> run = Run(data="data/mine", network="unet", objective="forward_dice", prior_sigma=1.5)
