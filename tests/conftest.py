@@ -20,6 +20,7 @@ LONGEST = (  # the files that take longest, in that order: of files side by side
     "test_teachers.py",
     "test_backends.py",
     "test_quick.py",
+    "test_stopped_run.py",
     "04_compare_targets.ipynb",
     "test_comparison.py",
     "test_prediction.py",

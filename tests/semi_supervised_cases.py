@@ -15,6 +15,8 @@ from thesis_lib.semi_supervised import (
 )
 
 SHAPE, K = (4, 4, 1), 3
+# Parameters of a `Run` on small images that takes a second.
+QUICK = {"data": "faces", "labels": 10, "epochs": 1, "batch_size": 5, "unlabelled_batch_size": 20, "width": 8}
 # How each method is made from a classifier, the number of images, an augmentation and a weight.
 METHODS = {
     "pseudo_label": lambda net, n, augment, weight: PseudoLabel(net, augment, weight),

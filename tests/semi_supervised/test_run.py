@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 
 import keras
@@ -10,20 +9,13 @@ import numpy as np
 import papermill
 import pytest
 from scipy.special import softmax
+from semi_supervised_cases import QUICK
 
-from thesis_lib import files, parameters, paths
+from thesis_lib import paths
 from thesis_lib.data import load_images, read_image
 from thesis_lib.semi_supervised import Run
-from thesis_lib.semi_supervised.methods import METHOD_SETTINGS, METHODS
-from thesis_lib.semi_supervised.networks import NETWORKS, augmentation
+from thesis_lib.semi_supervised.methods import METHODS
 from thesis_lib.semi_supervised.scoring import Scored, logits, scores
-
-QUICK = {"data": "faces", "labels": 10, "epochs": 1, "batch_size": 5, "unlabelled_batch_size": 20, "width": 8}
-
-
-@pytest.fixture(scope="module")
-def faces():
-    return load_images("faces")
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -44,27 +36,6 @@ def test_every_network_trains_from_its_name(network, width, faces):
     run = Run(method="supervised", network=network, pretraining_epochs=1, **{**QUICK, "width": width})
     model = run.train(splits=faces)
     assert np.isfinite(run.log["loss"]).all() and logits(model, faces.test.images).shape == (len(faces.test), 2)
-
-
-def test_a_network_is_pretrained_where_the_state_that_was_left_is_of_another_one(tmp_path, faces):
-    options = {**QUICK, "method": "supervised", "network": "mlp_dropout_dae", "pretraining_epochs": 1, "epochs": 2}
-    expected = Run(**options).train(splits=faces).get_weights()
-    run = Run(**options, output=str(tmp_path))
-
-    def killed(epoch, logs):
-        if epoch == 1:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run.train(splits=faces, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=killed)])
-    with np.load(tmp_path / "state.npz") as file:
-        arrays = dict(file)
-    first = next(name for name, array in arrays.items() if name.startswith("weight") and array.ndim)
-    np.savez(tmp_path / "state.npz", **{**arrays, first: arrays[first][:1]})
-    with pytest.warns(UserWarning, match="state.npz is of another network; training starts afresh"):
-        found = run.train(splits=faces).get_weights()
-    for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_a_users_folder_is_trained_on_scored_and_predicted_from_a_few_calls(tmp_path):
@@ -140,16 +111,6 @@ def test_methods_of_a_seed_see_the_same_batches(faces):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_strong_augmentation_varies_in_more_than_one_way():
-    vary = augmentation(Run(method="fix_match"), strong=True)
-    assert len({layer.get_config()["seed"] for layer in vary.layers}) == len(vary.layers) == 4
-    square = np.full((64, 16, 16, 1), 100.0, "float32")
-    square[:, :, 8:] = 150.0
-    contrast = np.array(vary.layers[-1](square, training=True))
-    spread = contrast.max((1, 2, 3)) - contrast.min((1, 2, 3))
-    assert spread.min() < 45 and spread.max() > 55  # less and more than the image's 50
-
-
 def test_labelled_and_unlabelled_images_are_apart_and_as_many_as_asked():
     small = {"data": "faces", "batch_size": 5, "unlabelled_batch_size": 20}
     labelled, rest = Run(**small, labels=10, unlabelled=30).training_images()
@@ -177,40 +138,6 @@ def test_student_and_teacher_are_scored_after_each_epoch(faces):
         assert last[f"{name}classification_loss"] == pytest.approx(expected, rel=1e-4)
 
 
-class Break(keras.callbacks.Callback):
-    """Gives all weights a value before the first step of an epoch, counted from 0, or after its last."""
-
-    def __init__(self, value, epoch, after):
-        super().__init__()
-        self.value, self.broken, self.after = value, epoch, after
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-        self._break(not self.after)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._break(self.after and batch == self.params["steps"] - 1)
-
-    def _break(self, now):
-        if now and self.epoch == self.broken:
-            weights = self.model.classifier.get_weights()
-            self.model.classifier.set_weights([np.full_like(w, self.value) for w in weights])
-
-
-@pytest.mark.parametrize(
-    "breaks, message",
-    [
-        (Break(np.nan, 2, after=False), "the loss was nan at step 1 of epoch 3"),
-        (Break(np.inf, 1, after=True), "weights were not finite after the last step of epoch 2"),
-    ],
-)
-def test_what_is_not_finite_stops_the_training_and_the_last_good_model_is_kept(breaks, message, tmp_path, faces):
-    run = Run(method="mean_teacher", network="mlp", **{**QUICK, "epochs": 3}, output=str(tmp_path))
-    with pytest.raises(ValueError, match=f"learning_rate and weight must be small enough to train with; {message}"):
-        run.train(faces, [breaks])
-    assert np.isfinite(logits(keras.saving.load_model(tmp_path / "model.keras"), faces.test.images)).all()
-
-
 def test_choosing_images_copies_no_array():
     run = Run()
     train = run.splits.train
@@ -224,35 +151,6 @@ def test_threads_that_read_files_change_nothing(faces):
     one, several = (run.train(splits=faces).get_weights() for run in runs)
     for a, b in zip(one, several):
         np.testing.assert_allclose(a, b, atol=1e-5)
-
-
-class Killed(BaseException):
-    """What nobody catches."""
-
-
-@pytest.mark.parametrize("method", ["mix_match", "mean_teacher", "temporal_ensembling"])
-def test_a_training_that_is_killed_goes_on_as_if_it_had_not_been(method, faces, tmp_path, monkeypatch):
-    settings = {**QUICK, "epochs": 3, "method": method, "network": "mlp"}
-    expected = Run(**settings, output=str(tmp_path / "whole"))
-    weights = expected.train(splits=faces).get_weights()
-    run, move, calls = Run(**settings, output=str(tmp_path / "run")), os.replace, []
-
-    def kill_at_the_second_state(source, target):
-        calls.append(target)
-        if [path.name for path in calls].count("state.npz") == 2:
-            raise Killed
-        move(source, target)
-
-    monkeypatch.setattr(files.os, "replace", kill_at_the_second_state)
-    with pytest.raises(Killed):
-        run.train(splits=faces)
-    monkeypatch.setattr(files.os, "replace", move)
-    assert len(run.log) == 1 and (tmp_path / "run/state.npz").exists()
-    again = run.train(splits=faces)
-    assert all(map(np.array_equal, again.get_weights(), weights))
-    assert (tmp_path / "run/log.csv").read_text() == (tmp_path / "whole/log.csv").read_text()
-    assert run.train(splits=faces) is not again  # taken as it is, from its file
-    assert all(map(np.array_equal, run.model.get_weights(), weights)) and list(run.log["epoch"]) == [1, 2, 3]
 
 
 def test_columns_of_a_table_may_be_called_by_numbers_and_say_the_split(tmp_path):
@@ -286,49 +184,6 @@ def test_a_batch_larger_than_its_set_is_named_and_the_earlier_row_stays(name, la
     assert (tmp_path / "row.json").read_text() == "{}"
 
 
-@pytest.mark.parametrize(
-    "values, message",
-    [
-        ({"method": "magic"}, "method must be one of fix_match, .*'magic'"),
-        ({"network": "lenet"}, "network must be one of convnet13, .*'lenet'"),
-        ({"size": 7}, "size must be a whole number from 8; got 7"),
-        ({"table": 1.5}, "table must be a name; got 1.5; papermill's -r, not -p, keeps a number"),
-        ({"group_column": ""}, "group_column must be a name; got ''"),
-        ({"skip_damaged": 1}, "skip_damaged must be True or False; got 1"),
-        ({"labels": 0}, "labels must be a whole number from 1; got 0"),
-        ({"unlabelled": -1}, "unlabelled must be .*; got -1"),
-        ({"epochs": 1.5}, "epochs must be .*; got 1.5"),
-        ({"workers": 0}, "workers must be a whole number from 1; got 0"),
-        ({"ramp": 0}, r"ramp must be a finite number in \(0, 1\]; got 0"),
-        ({"decay": 1.1}, "decay must be .*; got 1.1"),
-        ({"weight": -3}, "weight must be .*; got -3"),
-        ({"weight": 1e200}, r"weight must be a finite number in \[0, 1e\+30\]; got 1e\+200"),
-        ({"noise": -1}, "noise must be .*; got -1"),
-        ({"network": "convnet13", "dropout": 1.0}, r"dropout must be a finite number in \[0, 1\); got 1.0"),
-        ({"network": "mlp", "dropout": 0.0}, "dropout must be None for the network mlp, .*; got 0.0"),
-        ({"network": "resnet", "width": 128}, "width of a resnet is its depth, one of 18, 50, 101; got 128"),
-        ({"network": "resnet", "width": [18]}, r"width must be a whole number from 1; got \[18\]"),
-        ({"learning_rate": 10**400}, "learning_rate must be a finite number"),
-        ({"mirror": "false"}, "mirror must be True or False; got 'false'"),
-        (
-            {"network": "mlp", "weights": "imagenet"},
-            "weights must be None, or for .* resnet .*; got 'imagenet' for mlp",
-        ),
-        ({"labels": 10, "batch_size": 11}, "batch_size must be .* 1 to 10, the number of labelled images; got 11"),
-        (
-            {"unlabelled": 50, "unlabelled_batch_size": 51},
-            "unlabelled_batch_size must be .* 1 to 50, the number of unlabelled images; got 51",
-        ),
-        ({"data": "digits", "table": "mine.csv"}, "table must be left at 'labels.csv' where .*; got 'mine.csv'"),
-        ({"data": "digits", "size": 64}, "size must be left at 32 where the data are no folder or zip file; got 64"),
-        ({"network": "resnet", "weights": False}, "weights must be None, or for .* resnet .*; got False for resnet"),
-    ],
-)
-def test_wrong_values_are_named(values, message):
-    with pytest.raises(ValueError, match=message):
-        Run(**{"method": "supervised", **values})
-
-
 def test_numbers_of_numpy_train(faces):
     values = {
         "seed": np.int64(3),
@@ -341,37 +196,6 @@ def test_numbers_of_numpy_train(faces):
     types = {name: type(getattr(run, name)) for name in values}
     assert types == {"seed": int, "width": int, "shift": float, "noise": float, "mirror": bool}
     run.train(splits=faces)
-
-
-@pytest.mark.parametrize("network", [name for name, usual in NETWORKS.items() if usual.dropout is not None])
-def test_dropout_is_what_was_asked_for(network):
-    for given, expected in ((None, NETWORKS[network].dropout), (0.0, 0.0)):
-        model = Run(network=network, width=4, dropout=given).classifier(3, (28, 28, 1))
-        hidden = [layer for layer in model.layers if layer.name != "dropout_input"]
-        assert {layer.rate for layer in hidden if isinstance(layer, keras.layers.Dropout)} <= {expected}
-        assert expected == 0 or any(isinstance(layer, keras.layers.Dropout) for layer in hidden)
-
-
-def test_each_method_and_network_has_its_usual_weight_and_width():
-    assert all(Run(method=name).weight == usual.weight for name, usual in METHODS.items())
-    assert all(Run(network=name).width == usual.width for name, usual in NETWORKS.items())
-    given = Run(method="vat", weight=7.0, width=3)
-    assert (given.weight, given.width) == (7.0, 3)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_method_has_the_settings_that_it_is_said_to_have(method):
-    network = keras.Sequential([keras.Input((2,), name="x"), keras.layers.Dense(2, name="y")], name="net")
-
-    def config(**changed):
-        values = {"weight": 3.0, "ramp": 0.5, "decay": 0.5, "shift": 0.0, **changed}
-        made = Run(method=method, network="mlp", **values).compiled(network, 5, 12).get_config()
-        return re.sub(r"_\d+'", "'", repr(made))  # names are numbered
-
-    usual = config()
-    changed = {"weight": 2.0, "ramp": 1.0, "decay": 0.9}
-    assert {name for name in changed if config(**{name: changed[name]}) != usual} == set(METHODS[method].settings)
-    assert set(METHOD_SETTINGS) == set(changed)
 
 
 def test_the_notebooks_of_one_run_and_of_the_tables_work_on_a_folder(tmp_path):
@@ -398,13 +222,3 @@ def test_the_notebooks_of_one_run_and_of_the_tables_work_on_a_folder(tmp_path):
     )
     table = (tmp_path / "out" / "10_compare_few_labels" / f"{tmp_path.name}.csv").read_text().splitlines()
     assert len(table) == 3 and table[0].startswith("data,method,network,labels,seed,error_percent")
-
-
-def test_the_parameters_of_notebook_9_are_those_of_a_run():
-    cells = json.loads((paths.REPOSITORY / "notebooks/09_train_few_labels.ipynb").read_text())["cells"]
-    (cell,) = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
-    values = {}
-    exec("".join(cell["source"]), {}, values)  # the notebook's own assignments
-    settings = values.pop("settings")
-    own = {name: value for name, value in values.items() if name not in ("progress", "output")}
-    assert settings == {} and parameters.create(Run, own, settings) == Run()
