@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 from keras import layers
+from scipy.special import softmax as scipy_softmax
 
 from thesis_lib.semi_supervised import (
     FixMatch,
@@ -60,3 +61,34 @@ def compiled(model, optimizer=None):
     loss = losses.CategoricalCrossentropy if model.soft_labels else losses.SparseCategoricalCrossentropy
     model.compile(optimizer or keras.optimizers.SGD(0.5), loss(from_logits=True))
     return model
+
+
+def softmax(x):
+    return scipy_softmax(x, axis=-1)
+
+
+def unsupervised_loss(model, inputs):
+    """The method's loss on one batch, and the logits of all images; the optimizer changes nothing."""
+    compiled(model, keras.optimizers.SGD(0.0))
+    logs = model.train_on_batch(inputs, return_dict=True)
+    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])
+    return float(logs["unsupervised_loss"]), np.array(model.classifier(images))
+
+
+@keras.saving.register_keras_serializable("tests")
+class Brighter(layers.Layer):
+    """An augmentation that adds 20, then 40, then 60, ...: so that two passes differ in a known way."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.calls = self.add_weight(shape=(), trainable=False, initializer="zeros")
+
+    def call(self, images, training=False):
+        self.calls.assign_add(1.0)
+        return images + 20.0 * self.calls
+
+
+def moved(net, inputs, add, part=slice(None)):
+    """The probabilities of the images, or of a part of them, to whose values a number is added."""
+    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])[part].astype("float32")
+    return softmax(np.array(net(images + add)))

@@ -4,9 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from scipy import integrate, stats
-from scipy.special import softmax as scipy_softmax
-from semi_supervised_cases import SHAPE, batch, compiled, network
+from semi_supervised_cases import Brighter, batch, compiled, moved, network, softmax, unsupervised_loss
 
 from thesis_lib.backend import gradient
 from thesis_lib.semi_supervised import (
@@ -19,36 +17,7 @@ from thesis_lib.semi_supervised import (
     unsupervised,
 )
 from thesis_lib.semi_supervised.ramps import LinearRamp, SigmoidRamp
-from thesis_lib.semi_supervised.virtual_adversarial import adversarial_direction, adversarial_loss
-
-
-def softmax(x):
-    return scipy_softmax(x, axis=-1)
-
-
-def unsupervised_loss(model, inputs):
-    """The method's loss on one batch, and the logits of all images; the optimizer changes nothing."""
-    compiled(model, keras.optimizers.SGD(0.0))
-    logs = model.train_on_batch(inputs, return_dict=True)
-    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])
-    return float(logs["unsupervised_loss"]), np.array(model.classifier(images))
-
-
-def test_sharpening_by_hand():
-    p = ops.convert_to_tensor([[0.6, 0.4]])
-    np.testing.assert_allclose(np.array(unsupervised.sharpen(p, 0.5)), [[0.36 / 0.52, 0.16 / 0.52]], atol=1e-6)
-    np.testing.assert_allclose(np.array(unsupervised.sharpen(p, 1.0)), [[0.6, 0.4]], atol=1e-6)
-    np.testing.assert_allclose(np.array(unsupervised.sharpen(p, 0.01)), [[1, 0]], atol=1e-6)
-
-
-@pytest.mark.parametrize("alpha", [0.1, 0.75, 2.0])
-def test_mixup_draws_have_the_moments_of_the_larger_part_of_a_beta(alpha):
-    draws = np.array(unsupervised.mixup_weights(40000, alpha, 1))
-    assert draws.min() >= 0.5 and draws.max() <= 1
-    beta = stats.beta(alpha, alpha)
-    mean = 2 * integrate.quad(lambda x: x * beta.pdf(x), 0.5, 1)[0]
-    square = 2 * integrate.quad(lambda x: x**2 * beta.pdf(x), 0.5, 1)[0]
-    assert draws.mean() == pytest.approx(mean, abs=0.01) and (draws**2).mean() == pytest.approx(square, abs=0.01)
+from thesis_lib.semi_supervised.virtual_adversarial import adversarial_loss
 
 
 def test_ramps_by_hand():
@@ -86,24 +55,6 @@ def test_pseudo_labels_are_the_classes_of_predictions_and_are_learned_with_dropo
     assert (noisy.argmax(-1) != predicted).any()
     expected = -np.log(softmax(noisy)[np.arange(len(noisy)), predicted]).mean()
     assert float(model.unsupervised_loss(inputs, outputs)) == pytest.approx(expected, rel=1e-4)
-
-
-@keras.saving.register_keras_serializable("tests")
-class Brighter(layers.Layer):
-    """An augmentation that adds 20, then 40, then 60, ...: so that two passes differ in a known way."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        self.calls = self.add_weight(shape=(), trainable=False, initializer="zeros")
-
-    def call(self, images, training=False):
-        self.calls.assign_add(1.0)
-        return images + 20.0 * self.calls
-
-
-def moved(net, inputs, add, part=slice(None)):
-    images = np.concatenate([inputs["labelled"], inputs["unlabelled"]])[part].astype("float32")
-    return softmax(np.array(net(images + add)))
 
 
 def test_the_loss_of_the_pi_model_is_the_squared_difference_of_two_passes():
@@ -208,70 +159,6 @@ def test_the_weights_at_the_start_count_once_in_the_average(make):
         np.testing.assert_allclose(weight, np.mean(met, axis=0), atol=1e-5)
 
 
-def test_adversarial_images_leave_the_batch_norm_statistics_alone():
-    inputs, net = batch(), network(norm=True)
-    images = ops.convert_to_tensor(np.concatenate([inputs["labelled"], inputs["unlabelled"]]).astype("float32"))
-    outputs = {"images": images, "all_logits": net(images, training=True)}
-    before = net.get_weights()
-    adversarial_loss(net, outputs, 2.0, seed=1)
-    for old, new in zip(before, net.get_weights()):
-        np.testing.assert_array_equal(old, new)
-
-
-def test_the_adversarial_direction_does_not_vanish_in_half_precision():
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        net = network()
-        images = ops.convert_to_tensor(batch()["unlabelled"].astype("float32"))
-        direction = np.array(adversarial_direction(net, images, seed=1)).reshape(len(images), -1)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    np.testing.assert_allclose(np.linalg.norm(direction, axis=1), 1, atol=1e-3)
-
-
-def test_the_adversarial_direction_of_a_linear_classifier_is_its_weight():
-    """Two classes and logits linear in the image: only a change along the difference of the weights matters."""
-    net = keras.Sequential([keras.Input(SHAPE), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
-    images = ops.convert_to_tensor(batch()["labelled"].astype("float32"))
-    direction = np.array(adversarial_direction(net, images, seed=1)).reshape(4, -1)
-    weight = net.get_weights()[0]
-    expected = (weight[:, 0] - weight[:, 1]) / np.linalg.norm(weight[:, 0] - weight[:, 1])
-    np.testing.assert_allclose(np.abs(direction @ expected), 1, atol=1e-3)
-    np.testing.assert_allclose(np.linalg.norm(direction, axis=1), 1, atol=1e-5)
-    logits = np.array(net(images))
-    outputs = {"images": images, "all_logits": ops.convert_to_tensor(logits)}
-    loss = float(adversarial_loss(net, outputs, 0.5, seed=1))
-    step = 0.5 * np.linalg.norm(weight[:, 0] - weight[:, 1]) * np.sign(direction @ expected)
-    p, q = softmax(logits), softmax(np.stack([logits[:, 0] - logits[:, 1] + step, np.zeros(4)], -1))
-    assert loss == pytest.approx((p * np.log(p / q)).sum(-1).mean(), rel=1e-3)
-
-
-def test_mixmatch_by_hand():
-    inputs, net = batch(), network()
-    plain = MixMatch(net, Brighter(), views=2, temperature=0.5, alpha=None, decay=None)
-    loss, _ = unsupervised_loss(plain, inputs)
-    unknown = slice(4, None)  # the labelled images are brighter by 20, the views by 40 and 60
-    mean = (moved(net, inputs, 40, unknown) + moved(net, inputs, 60, unknown)) / 2
-    guess = mean**2 / (mean**2).sum(-1, keepdims=True)
-    expected = [(moved(net, inputs, add, unknown) - guess) ** 2 for add in (40, 60)]
-    assert loss == pytest.approx(np.mean(expected), rel=1e-3)
-    mixing = MixMatch(net, alpha=0.75, decay=None)
-    out = mixing({k: ops.convert_to_tensor(v) for k, v in inputs.items()}, training=True)
-    shares = np.concatenate([np.array(out["labels"]), np.array(out["guessed"])])
-    np.testing.assert_allclose(shares.sum(-1), 1, atol=1e-5)
-    kept = np.array(out["labels"])[np.arange(4), inputs["labels"]]
-    assert (kept >= 0.5 - 1e-6).all() and (kept < 1 - 1e-6).any()
-
-
-def test_mixing_blends_images_and_targets_alike():
-    model = MixMatch(network(), alpha=0.75, decay=None)
-    value = np.random.default_rng(0).uniform(size=50).astype("float32")
-    images, mixed = model.mix(
-        ops.convert_to_tensor(value.reshape(50, 1, 1, 1)), ops.convert_to_tensor(np.stack([value, 1 - value], -1))
-    )
-    np.testing.assert_allclose(np.array(images).ravel(), np.array(mixed)[:, 0], atol=1e-6)
-
-
 def test_fixmatch_counts_only_what_is_sure():
     inputs, net = batch(), network()
     logits = np.array(net(inputs["unlabelled"]))
@@ -286,21 +173,3 @@ def test_fixmatch_learns_the_strongly_augmented_image():
     named = np.array(net(inputs["unlabelled"])).argmax(-1)
     loss, _ = unsupervised_loss(FixMatch(net, strong=Brighter(), threshold=0.0), inputs)
     assert loss == pytest.approx(-np.log(moved(net, inputs, 20, slice(4, None))[np.arange(6), named]).mean(), rel=1e-3)
-
-
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="the gradient of all weights is asked of TensorFlow"
-)
-def test_no_gradient_flows_into_guessed_and_mixed_labels():
-    import tensorflow
-
-    model = MixMatch(network(), alpha=0.75, decay=None)
-    with tensorflow.GradientTape() as tape:
-        out = model({k: ops.convert_to_tensor(v) for k, v in batch().items()}, training=True)
-        weighed = sum(ops.sum(out[name] * np.arange(3, dtype="float32")) for name in ("labels", "guessed"))
-    assert all(g is None or not np.array(g).any() for g in tape.gradient(weighed, model.trainable_weights))
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow's XLA has no Beta distribution")
-def test_mixup_is_not_compiled_by_an_xla_that_cannot_draw_for_it():
-    assert not MixMatch(network()).supports_jit and MixMatch(network(), alpha=None).supports_jit
