@@ -1,10 +1,12 @@
+"""Folders of images and masks: their layouts, and what in them does not fit, is damaged or leads outside."""
+
 import os
 import unicodedata
 
 import numpy as np
 import pytest
 from PIL import Image
-from raster_cases import write_table
+from raster_cases import drawn_by_two, folder_of_masks, write_table
 
 from thesis_lib.data import Crops, load_segmentation_folder, warn_of_absent_classes
 
@@ -78,71 +80,6 @@ def test_a_corrupt_file_a_missing_folder_and_a_link_outside_are_named(folder, tm
         load_segmentation_folder(folder)
 
 
-def test_absent_classes_are_warned_of_once(folder):
-    write_table(folder, "name,r,g,b\nground,0,0,0\nroof,255,255,255\nroad,200,10,30\nlake,0,0,255\n")
-    with pytest.warns(UserWarning, match="no training mask holds the class lake; its") as caught:
-        warn_of_absent_classes(load_segmentation_folder(folder))
-    assert len(caught) == 1
-
-
-def test_classes_are_looked_for_in_the_masks_that_are_learned_from(folder):
-    splits = load_segmentation_folder(folder)
-    Image.new("RGB", (30, 20)).save(splits.train.masks[""][0])
-    with pytest.warns(UserWarning, match="no training mask holds the class roof, road;"):
-        warn_of_absent_classes(splits, labelled=1)
-
-
-def test_masks_of_0_and_255_alone_show_one_object_where_no_table_says_otherwise(tmp_path):
-    for i in range(3):
-        for folder in ("images", "masks"):
-            (tmp_path / folder).mkdir(exist_ok=True)
-            Image.fromarray(255 * np.eye(16, dtype=np.uint8)).save(tmp_path / folder / f"{i}.png")
-    splits = load_segmentation_folder(tmp_path)
-    assert splits.classes.names == ("background", "object")
-    np.testing.assert_array_equal(splits.test.mask(0), np.eye(16))
-    write_table(tmp_path, "name\nground\nroof\n")  # class numbers, of which 255 is none
-    with pytest.raises(ValueError, match="masks must hold class numbers, .* 0 and 255 alone"):
-        warn_of_absent_classes(load_segmentation_folder(tmp_path))
-
-
-def folder_of_masks(folder, masks, images=None):
-    """A plain folder of masks (H, W) and black images, or the given ones."""
-    for name in ("images", "masks"):
-        (folder / name).mkdir()
-    for i, mask in enumerate(masks):
-        image = np.full(mask.shape, i, np.uint8) if images is None else images[i]
-        Image.fromarray(image).save(folder / "images" / f"{i}.png")
-        Image.fromarray(mask).save(folder / "masks" / f"{i}.png")
-    return folder
-
-
-@pytest.mark.parametrize("numbers", [(0, 127, 255), (0, 200), (0, 100, 200), (2, 2)])
-def test_masks_of_grey_levels_are_no_class_numbers_where_no_table_lists_them(tmp_path, numbers):
-    masks = np.uint8(numbers)[np.arange(3 * 64).reshape(3, 8, 8) % len(numbers)]
-    folder_of_masks(tmp_path, masks)
-    with pytest.raises(ValueError, match=r"masks in .* unless label_class_dict.csv \(name,r,g,b\) lists"):
-        load_segmentation_folder(tmp_path)
-    rows = [f"class {k},{number},{number},{number}\n" for k, number in enumerate(sorted(set(numbers)))]
-    write_table(tmp_path, "name,r,g,b\n" + "".join(rows))
-    mask = load_segmentation_folder(tmp_path).train.mask(0)
-    assert np.array_equal(np.unique(numbers)[mask], masks[int(load_segmentation_folder(tmp_path).train.images[0].stem)])
-
-
-def test_pixels_of_no_class_are_warned_of_where_no_table_says_so(tmp_path):
-    masks = np.uint8((0, 1, 255))[np.arange(3 * 64).reshape(3, 8, 8) % 3]
-    with pytest.warns(UserWarning, match="hold 255 beside class numbers: it stands for no class, and is not learned"):
-        assert load_segmentation_folder(folder_of_masks(tmp_path, masks)).num_classes == 2
-
-
-def test_masks_that_were_resized_with_smooth_edges_do_not_become_hundreds_of_classes(tmp_path):
-    disc = Image.fromarray(np.uint8(255 * (((np.indices((40, 40)) - 20) ** 2).sum(0) < 120)))
-    masks = np.stack([np.asarray(disc.resize((97, 97), Image.Resampling.BILINEAR))] * 3)
-    with pytest.raises(ValueError, match=r"at most 64 class numbers unless .*csv.* lists .*; got \d+ from 0 to 254"):
-        load_segmentation_folder(folder_of_masks(tmp_path, masks))
-    write_table(tmp_path, "name\n" + "".join(f"{k}\n" for k in range(255)))
-    assert load_segmentation_folder(tmp_path).num_classes == 255
-
-
 def test_all_damaged_files_of_all_parts_are_named_at_once(folder):
     heads = [folder / "train" / "scene0.png", folder / "test_labels" / "scene1.tiff"]
     for path in heads:
@@ -197,76 +134,12 @@ def test_names_are_the_same_in_either_form_of_unicode(tmp_path):
     assert len(splits.train) == 1 and list(splits.train.masks) == [unicodedata.normalize("NFC", "Zoë")]
 
 
-def drawn_by_two(folder, count=7):
-    """Images, and masks of a disc by two people; b draws it a pixel larger."""
-    rows, columns = np.indices((24, 30)) - np.reshape((12, 15), (2, 1, 1))
-    for name in ("images", "masks_a", "masks_b"):
-        (folder / name).mkdir()
-    for i in range(count):
-        Image.fromarray(np.full((24, 30), 8 * i, np.uint8)).save(folder / "images" / f"{i:02}.png")
-        for name, radius in {"masks_a": 6, "masks_b": 7}.items():
-            disc = np.hypot(rows, columns) <= radius
-            Image.fromarray(255 * disc.astype(np.uint8)).save(folder / name / f"{i:02}.png")
-    return folder
-
-
-def test_every_image_is_tested_in_one_fold_and_seen_otherwise(tmp_path):
-    drawn_by_two(tmp_path)
-    tested = []
-    for fold in range(3):
-        splits = load_segmentation_folder(tmp_path, folds=3, fold=fold)
-        parts = [[path.stem for path in part.images] for part in (splits.train, splits.validation, splits.test)]
-        assert sorted(sum(parts, [])) == [f"{i:02}" for i in range(7)] and len(parts[1]) == 1
-        assert [path.stem for path in splits.train.masks["b"]] == parts[0] and set(splits.test.masks) == {"a", "b"}
-        tested += parts[2]
-    assert sorted(tested) == [f"{i:02}" for i in range(7)]
-
-
-def test_the_first_images_to_train_on_are_a_random_sample_in_a_fold(tmp_path):
-    drawn_by_two(tmp_path, 30)
-    names = [int(path.stem) for path in load_segmentation_folder(tmp_path, folds=5).train.images]
-    assert names != sorted(names) and np.mean(names[:10]) > 6  # the first ten names have a mean of 4.5
-
-
-def test_folds_take_the_parts_together_with_the_masks_that_every_image_has(folder):
-    for part in ("val", "test"):
-        for kind in (part, f"{part}_labels"):
-            for path in sorted((folder / kind).iterdir()):
-                path.rename(path.with_name(f"{part}_{path.name}"))
-    with pytest.warns(UserWarning, match=r"folds leave out the masks \(b\) that are not there for every image"):
-        splits = load_segmentation_folder(folder, folds=4)
-    assert len(splits.test) == 2 and len(splits.train) + len(splits.validation) == 6
-    assert set(splits.train.masks) == {""}
-
-
-def test_folds_that_cannot_be_are_named(folder, tmp_path_factory):
-    with pytest.raises(ValueError, match="must hold each image's name once.*; got 'scene0' twice"):
-        load_segmentation_folder(folder, folds=2)
-    few = drawn_by_two(tmp_path_factory.mktemp("few"), 3)
-    with pytest.raises(ValueError, match="folds must be a whole number from 2 to 3, the number of images; got 4"):
-        load_segmentation_folder(few, folds=4)
-    with pytest.raises(ValueError, match="fold must be a whole number from 0 to 2; got 3"):
-        load_segmentation_folder(few, folds=3, fold=3)
-    with pytest.raises(
-        ValueError, match="folds must leave two images, to train and validate, .*; 2 of 3 images leave 1"
-    ):
-        load_segmentation_folder(few, folds=2)
-
-
 def test_plain_masks_may_be_missing_beside_those_of_annotators(tmp_path):
     splits = load_segmentation_folder(drawn_by_two(tmp_path))
     assert set(splits.train.masks) == {"a", "b"} and splits.classes.names == ("background", "object")
     assert splits.test.mask(0, "b").sum() > splits.test.mask(0, "a").sum()
     with pytest.raises(ValueError, match="annotator must be one of a, b; got ''"):
         splits.test.mask(0)
-
-
-def test_numbers_of_all_parts_and_annotators_are_classes(tmp_path):
-    for part, highest in (("train", 1), ("val", 2), ("test", 1)):
-        for folder, value in ((part, 9), (f"{part}_labels", highest), (f"{part}_labels_b", 3)):
-            (tmp_path / folder).mkdir()
-            Image.fromarray(np.diag(np.full(8, value, np.uint8))).save(tmp_path / folder / "a.png")
-    assert load_segmentation_folder(tmp_path).num_classes == 4
 
 
 def test_what_a_caller_gets_wrong_is_named(folder):
