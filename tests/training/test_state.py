@@ -1,18 +1,18 @@
 """A training that is killed at any write goes on as if it had not been: the same weights, log and row, bit for bit."""
 
-import errno
-import json
 import os
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from killed import Killed
+from state_cases import Stop, fit, model_and_data
 
 from thesis_lib import files, semi_supervised
 from thesis_lib.files import alone
 from thesis_lib.segmentation import Run
-from thesis_lib.training.callbacks import Checkpoint, callbacks, ended, full_disk_named
+from thesis_lib.training.callbacks import Checkpoint, ended
 from thesis_lib.training.state import TrainingState
 
 RUN = {
@@ -29,10 +29,6 @@ RUN = {
     "batch_size": 3,
     "augment": True,
 }
-
-
-class Killed(BaseException):
-    """What nobody catches."""
 
 
 class Killer:
@@ -96,36 +92,6 @@ def test_a_run_that_is_killed_gives_the_same_row(tmp_path, killing):
         assert not list(folder.glob(".partial*")) and not (folder / "state.npz").exists()
 
 
-def model_and_data(width=8):
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dense(width), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
-    )
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", run_eagerly=True)
-    images = np.random.default_rng(0).normal(size=(8, 4))
-    return model, images, images[:, :2]
-
-
-class Stop(keras.callbacks.Callback):
-    """Kills when an epoch begins."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.epoch = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
-            raise Killed
-
-
-def fit(folder, epochs, *others, schedule="cosine", patience=10, run=None):
-    model, images, labels = model_and_data()
-    found = callbacks(folder, patience, schedule, tensorboard=False, run=run)
-    options = {"verbose": 0, "shuffle": False, "callbacks": [*others, *found]}
-    model.fit(images, labels, validation_data=(images, labels), epochs=epochs, **options)
-    return model.get_weights()
-
-
 def test_a_training_that_is_killed_at_any_write_ends_with_the_same_weights_and_log(tmp_path, killing):
     options = {"schedule": "plateau", "patience": 2}
     killer = killing(at=0)
@@ -145,53 +111,12 @@ def test_a_training_that_is_killed_at_any_write_ends_with_the_same_weights_and_l
         assert not list(folder.glob(".partial*"))
 
 
-@pytest.fixture
-def killed(tmp_path):
-    """The folder of a training that was killed when its third epoch began."""
-    with pytest.raises(Killed):
-        fit(tmp_path / "run", 5, Stop(2))
-    assert (tmp_path / "run/state.npz").exists() and not ended(tmp_path / "run", None)
-    return tmp_path / "run"
-
-
 def test_dropout_momentum_and_the_log_go_on_where_they_were(killed, tmp_path):
     expected = fit(tmp_path / "whole", 5)
     assert all(map(np.array_equal, fit(killed, 5), expected))
     assert (killed / "log.csv").read_text() == (tmp_path / "whole/log.csv").read_text()
     assert sorted(path.name for path in killed.iterdir()) == ["best.keras", "ended", "log.csv"]
     assert ended(killed, None) and not ended(killed, {"objective": "dice"})
-
-
-@pytest.mark.parametrize("damage", ["cut", "zeros", "other run", "no zip"])
-def test_a_state_that_is_damaged_or_of_another_run_is_set_aside_and_said(killed, damage):
-    path = killed / "state.npz"
-    stored = path.read_bytes()
-    if damage != "other run":
-        changed = {"cut": stored[:600], "zeros": stored[:300] + bytes(len(stored) - 300), "no zip": b"?"}[damage]
-        path.write_bytes(changed)
-    why = "of a run with other parameters or data" if damage == "other run" else "damaged"
-    with pytest.warns(UserWarning, match=f"state.npz is {why}.*; training starts afresh; it is now old.state.npz"):
-        fit(killed, 5, run={"objective": "dice"} if damage == "other run" else None)
-    assert len(pd.read_csv(killed / "log.csv")) == 5 and (killed / "old.state.npz").exists()
-
-
-@pytest.mark.parametrize("change", ["lacks an entry", "other shape", "fewer variables"])
-def test_a_state_that_another_version_of_the_code_left_is_set_aside_and_said(killed, change):
-    with np.load(killed / "state.npz") as file:
-        arrays = dict(file)
-    if change == "lacks an entry":
-        about = json.loads(arrays["about"].tobytes())
-        del about["callbacks"]
-        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    elif change == "other shape":
-        arrays["weight0"] = arrays["weight0"][:1]
-    else:
-        del arrays["weight0"]
-    np.savez(killed / "state.npz", **arrays)
-    why = "of another version of this library" if change == "lacks an entry" else "of another network"
-    with pytest.warns(UserWarning, match=f"state.npz is {why}; training starts afresh; it is now old.state.npz"):
-        fit(killed, 5)
-    assert len(pd.read_csv(killed / "log.csv")) == 5 and (killed / "old.state.npz").exists()
 
 
 def constant(values):
@@ -226,34 +151,6 @@ def test_a_training_that_was_killed_when_its_patience_had_ended_does_not_go_on(t
     killing(at=0)
     assert all(map(np.array_equal, fit(tmp_path / "run", 4, constant(values), patience=2), expected))
     assert len(pd.read_csv(tmp_path / "run/log.csv")) == epochs and ended(tmp_path / "run", None)
-
-
-def test_without_space_the_file_is_named_and_nothing_finished_is_touched(killed, monkeypatch):
-    before = (killed / "state.npz").read_bytes()
-
-    def full(path, *args, **arrays):
-        path.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="no space is left to write .*state.npz; what was there is unchanged"):
-        fit(killed, 5)
-    assert (killed / "state.npz").read_bytes() == before and not list(killed.glob(".partial*"))
-
-
-def test_a_state_that_does_not_read_back_is_not_taken(killed, monkeypatch):
-    before, real = (killed / "state.npz").read_bytes(), np.savez
-
-    def torn(path, **arrays):
-        real(path, **arrays)
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 255
-        path.write_bytes(content)
-
-    monkeypatch.setattr(np, "savez", torn)
-    with pytest.raises(OSError, match="state.npz could not be written: it does not read back as it was"):
-        fit(killed, 5)
-    assert (killed / "state.npz").read_bytes() == before
 
 
 def test_a_kill_while_the_best_model_is_written_leaves_the_one_before(tmp_path, killing):
@@ -291,20 +188,3 @@ def test_one_training_at_a_time_writes_to_a_folder(tmp_path):
         raise Killed
     with alone(tmp_path):  # it was let go of
         pass
-
-
-def test_what_ended_without_a_model_that_can_be_read_has_not_ended(killed):
-    fit(killed, 3)
-    assert ended(killed, None)
-    (killed / "best.keras").write_bytes(b"")
-    assert not ended(killed, None)
-    (killed / "ended").write_bytes(b"\xff\xfe")
-    assert not ended(killed, None)
-
-
-def test_a_full_disk_is_named_whoever_meets_it(tmp_path):
-    message = f"no space is left to write in {tmp_path}; what was there is unchanged"
-    with pytest.raises(OSError, match=message), full_disk_named(tmp_path):
-        raise RuntimeError("events.out.v2; No space left on device\n\tCould not initialize events writer")  # TensorFlow
-    with pytest.raises(ValueError, match="another error"), full_disk_named(tmp_path):
-        raise ValueError("another error")
