@@ -75,10 +75,10 @@ def annotators(folder, settings):
     \b
     Example: thesis annotators sample_data/drawn_nuclei
     """
-    from thesis_lib.study import own_images
+    from thesis_lib.study import own_error, own_images
 
     _checked(folder)
-    measured = own_images.measure(own_images.open_folder(folder.resolve(), "reports/own_images", _settings(settings)))
+    measured = own_error.measure(own_images.open_folder(folder.resolve(), "reports/own_images", _settings(settings)))
     click.echo(measured.annotators.round(2).to_string())
     click.echo(
         f"Typical error: {measured.advice.error:.2f} px (95% interval {measured.low:.2f} to {measured.high:.2f})."
@@ -110,15 +110,15 @@ def train(folder, output, epochs, objectives, settings):
     \b
     Example: thesis train sample_data/drawn_nuclei --epochs 5 --output /tmp/nuclei
     """
-    from thesis_lib.study import own_images
+    from thesis_lib.study import own_error, own_files, own_images
 
     wrong = _checked(folder)
     output = (output or folder.with_name(f"{folder.resolve().name}_trained")).resolve()
     run = own_images.open_folder(folder.resolve(), output, {"epochs": epochs}, _settings(settings))
     try:
-        measured = own_images.measure(run)
+        measured = own_error.measure(run)
         click.echo(measured.advice)
-    except own_images.Unusable as missing:
+    except own_files.Unusable as missing:
         measured = None
         click.echo(f"Not measured: {missing}.")
     splits = run.task.splits

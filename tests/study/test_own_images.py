@@ -6,7 +6,7 @@ from own_cases import SIDE, save, write_discs
 
 from thesis_lib.annotation import measured_gains
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import own_files, own_images
+from thesis_lib.study import own_error, own_files, own_images
 from thesis_lib.study.own_files import Unusable
 
 SMALL = {"epochs": 2, "width": 4, "crops_per_image": 2, "seed": 1}
@@ -21,7 +21,7 @@ def two(tmp_path_factory):
 def measured(two, tmp_path_factory):
     """A run of the folder of two people, and what was measured there."""
     run = own_images.open_folder(two, tmp_path_factory.mktemp("out"), SMALL)
-    return run, own_images.measure(run)
+    return run, own_error.measure(run)
 
 
 def test_a_folder_in_order_has_no_fault(two):
@@ -128,12 +128,12 @@ def test_one_annotator_is_told_what_cannot_be_measured_and_is_trained_with(tmp_p
         run = own_images.open_folder(tmp_path / name, tmp_path / "out" / name, SMALL)
         assert run.task.judge == judge
         with pytest.raises(Unusable, match="masks_NAME/, would show it"):
-            own_images.measure(run)
+            own_error.measure(run)
 
 
 def test_one_annotator_beside_plain_masks_is_measured_against_these(tmp_path):
     run = own_images.open_folder(write_discs(tmp_path / "data", ["", "ann"]), tmp_path / "out", SMALL)
-    found = own_images.measure(run)
+    found = own_error.measure(run)
     assert run.task.judge == "" and list(found.annotators.index) == ["ann, against 6 gold masks"]
     assert found.low < found.advice.error < found.high
 

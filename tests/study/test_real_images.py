@@ -10,7 +10,7 @@ from thesis_lib.annotation import advice, measured_gains
 from thesis_lib.annotation.prior import BoundaryPrior
 from thesis_lib.data.splits import load_scenes
 from thesis_lib.segmentation import Run
-from thesis_lib.study import real_images
+from thesis_lib.study import kept_pictures, real_images
 from thesis_lib.study.gains import TARGETS
 
 
@@ -23,11 +23,11 @@ def test_what_is_kept_places_the_case_by_its_error_over_width_and_shows_every_ta
     run = Run(**SETTINGS, objective="shift", output=str(tmp_path / "runs/shift"))
     run.train()
     run.scores()
-    real_images.keep(tmp_path / "runs", tmp_path)
+    kept_pictures.keep(tmp_path / "runs", tmp_path)
     cases = pd.read_csv(tmp_path / "cases.csv")
     assert cases["case"].tolist() == ["people's errors x 2"]
     assert 0.3 < cases["error_over_width"][0] < 0.7 and 2 < cases["width"][0] < 6
-    pictures = real_images.pictures(tmp_path, cases["case"][0])
+    pictures = kept_pictures.pictures(tmp_path, cases["case"][0])
     assert set(pictures) == {"image", "true", "drawn", "shift"}
     assert (pictures["true"] != pictures["drawn"]).any() and pictures["shift"].shape == pictures["image"].shape
 
@@ -35,7 +35,7 @@ def test_what_is_kept_places_the_case_by_its_error_over_width_and_shows_every_ta
 def test_the_pictures_that_are_committed_show_the_outlines_of_every_target(committed):
     rows, _, _ = committed
     for case, of_case in rows.groupby("case"):
-        pictures = real_images.pictures(real_images.REFERENCE, case)
+        pictures = kept_pictures.pictures(real_images.REFERENCE, case)
         assert set(pictures) == {"image", "true", "drawn", *of_case["target"]}
     figure = figures.outlines(pictures, ["one_hot_dice", "shift"])
     titles = [axis.get_title().replace("\n", " ") for axis in figure.axes[:3]]

@@ -118,7 +118,7 @@ def error_and_width(measured):
     """How wide the objects are, and how far the annotators' outlines are off: both in px, on one axis.
 
     Args:
-        measured: `study.own_images.Measured`.
+        measured: `study.own_error.Measured`.
     """
     figure, axis = plt.subplots(figsize=(6.4, 2.8), layout="constrained")
     widths, found = measured.widths, measured.advice

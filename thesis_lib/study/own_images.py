@@ -1,25 +1,19 @@
 """One's own images, from a folder to a trained network: the steps of notebook 0 and of the command `thesis`.
 
-Files (`own_files`), pairs, the annotators' error beside the width of the objects, advice, training, scores, files.
+Files (`own_files`), pairs, the annotators' error with its advice (`own_error`), training, scores, files.
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from thesis_lib import checks, parameters
-from thesis_lib.annotation import empirical_bayes
-from thesis_lib.annotation.advice import USUAL, Advice, advice
-from thesis_lib.annotation.prior import BoundaryPrior
-from thesis_lib.annotation.variation import variation
-from thesis_lib.annotation.widths import object_widths, typical_error
+from thesis_lib.annotation.advice import USUAL
 from thesis_lib.data.image_io import image_shape, read_image
 from thesis_lib.data.raster_parts import ENDINGS
 from thesis_lib.files import writable_folder, write_csv, write_text
-from thesis_lib.labels import IGNORE
 from thesis_lib.polling import polled
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study.own_files import Unusable, own_folder, parts
@@ -28,7 +22,6 @@ from thesis_lib.targets.objectives import OBJECTIVES
 
 CROPS = 240  # in an epoch, unless there are more images
 DEPTH = 3  # poolings of the U-Net
-BOOTSTRAP = 100  # resamples of the images for the interval of the error
 SCORES = {"dice": "Dice", "surface_distance": "distance of the outlines, px", "surface_dice": "surface Dice"}
 LARGEST = {"surface_distance": np.inf}  # of the others it is 1
 APART = {
@@ -36,10 +29,6 @@ APART = {
     "output": "the output folder",
     "objective": "what is chosen to train with",
 }
-ALONE = (
-    "One annotator drew these masks, so nobody can tell how far off they are. "
-    "Masks by a second person, in masks_NAME/, would show it"
-)
 
 
 def open_folder(data, output="reports/own_images", *given):
@@ -122,66 +111,6 @@ def pairs(run):
             folders = ", ".join(f"{masks[i].parent.name}/" for masks in rasters.masks.values())
             rows.append((path.stem, part, f"{height} x {width}", folders))
     return pd.DataFrame(rows, columns=["image", "part", "size, px", "masks"])
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The annotators' error beside the width of what they drew.
-
-    Args:
-        annotators: bias and sigma of each with their intervals, px, a table of `prior_table`.
-        low, high: 95% interval of the typical error, px, from a bootstrap over images.
-        widths: DataFrame of `object_widths`, the objects as all annotators drew them.
-        advice: Advice, with the typical error and the typical width.
-    """
-
-    annotators: pd.DataFrame
-    low: float
-    high: float
-    widths: pd.DataFrame
-    advice: Advice
-
-
-def measure(run, seed=0):
-    """How far off the annotators of the training images are, how wide the objects, and which objective that advises.
-
-    Args:
-        run: of `open_folder`.
-        seed: of the bootstrap.
-
-    Returns:
-        Measured.
-
-    Raises:
-        Unusable: saying what is missing: a second annotator, or objects that both drew.
-    """
-    task = run.task
-    names = [name for name in task.annotators if name]
-    masks = {name: task.splits.train.drawn_by(name) for name in names}
-    if not names or (len(names) == 1 and "" not in task.splits.train.masks):
-        raise Unusable(ALONE)
-    references = task.splits.train.drawn_by("") if len(names) == 1 else None
-    try:
-        varied = variation(masks, references, task.background, run.search_radius)
-        prior = task.prior("population")
-        drawn = [np.where(one == IGNORE, task.background, one) for maps in masks.values() for one in maps]
-        advised = advice(prior, drawn, task.background)
-    except ValueError as error:
-        raise Unusable(f"the annotators' error cannot be measured: {error}") from None
-    low, high = _interval_of_error(varied, prior, seed)
-    return Measured(task.annotator_table(), low, high, object_widths(drawn, task.background), advised)
-
-
-def _interval_of_error(varied, prior, seed):
-    """95% interval of the typical error of a population, px: fitted again to images drawn with replacement."""
-    if prior.is_known:
-        return (typical_error(prior),) * 2
-    objects = empirical_bayes.summarize(varied.series)
-    start, errors = (prior.mean, prior.mean_weight, prior.shape, prior.scale), []
-    for weights in empirical_bayes.bootstrap_weights(varied.objects["image"], BOOTSTRAP, seed):
-        if weights.sum() > 1:
-            errors.append(typical_error(BoundaryPrior(*empirical_bayes.fit(objects, weights, start))))
-    return tuple(np.quantile(errors, [0.025, 0.975]).tolist())
 
 
 def objectives_for(measured):

@@ -1,12 +1,10 @@
-"""Real images with true masks, drawn by simulated people: what is kept of a sweep, and when which target pays."""
+"""Real images with true masks, drawn by simulated people: when which target pays."""
 
 import numpy as np
 import pandas as pd
 
-from thesis_lib.annotation.widths import PLACE, object_widths, of_typical_pixel, with_errors
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.segmentation.run import Run
 from thesis_lib.study import markdown, segmentation_runs
 from thesis_lib.study.committed_sweeps import read_differences
 from thesis_lib.study.comparison import Comparison
@@ -19,57 +17,6 @@ HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
 MAIN = ("one_hot_dice", "one_hot", "shift", "one_hot_dice, bias taken out of labels")  # of the README's table
 BASELINES = ("one_hot_dice", "one_hot")  # what most people train with, and the loss that has no bias of its own
 MARKS = "Bold scores are significantly better than those of one-hot + Dice, scores in italics significantly worse."
-SIDE = 64  # px, of the parts of images that are kept
-SHOWN = 2  # test images of a case
-
-
-def keep(folder, into):
-    """Write what a notebook needs of a finished sweep besides its rows, so that it runs without the images.
-
-    `cases.csv` has a row a case: objects, and medians over their pixels of the width and diameter (px), the typical
-    error of the annotators (px), the error over the width, and their bias (px, of an object of the diameter that the
-    prior describes). `pictures.npz` holds parts of test images of the first
-    seed: image, true map, the annotator's drawing, and P(not background) of every target.
-
-    Args:
-        folder: of the runs, with their `predictions.npz`.
-        into: folder, made if missing.
-    """
-    rows = segmentation_runs.read(folder)
-    into.mkdir(parents=True, exist_ok=True)
-    cases, pictures = [], {}
-    for number, (case, of_case) in enumerate(rows.groupby("case", sort=False)):
-        first = of_case[of_case["seed"] == of_case["seed"].min()]
-        run = Run(**first.iloc[0]["provenance"]["parameters"])
-        test, annotator = run.task.splits.test, run.task.draw
-        of_objects = with_errors(object_widths(test.labels, test.background, test.objects), annotator)
-        medians = {name: of_typical_pixel(of_objects, name) for name in PLACE}
-        bias = annotator.factor * annotator.prior.mean
-        cases.append({"case": case, "objects": len(of_objects), **medians, "bias": bias})
-        drawn = run.task.test_drawing()
-        busiest = np.argsort(-(test.labels != test.background).mean((1, 2)))[: 4 * SHOWN : 4]
-        maps = {"image": test.images[..., 0], "true": 255 * (test.labels != test.background)}
-        maps["drawn"] = 255 * (drawn != test.background)
-        for target in first.itertuples():
-            with np.load(folder / target.run / "predictions.npz") as arrays:
-                maps[target.target] = arrays["foreground"]
-        for name, values in maps.items():
-            pictures[f"{number}/{name}"] = np.stack([_middle(values[i]) for i in busiest]).astype(np.uint8)
-    pd.DataFrame(cases).to_csv(into / "cases.csv", index=False, float_format="%.4g")
-    np.savez_compressed(into / "pictures.npz", **pictures)
-
-
-def _middle(image):
-    """The part (SIDE, SIDE) in the middle of an image."""
-    top, left = ((n - SIDE) // 2 for n in image.shape)
-    return image[top : top + SIDE, left : left + SIDE]
-
-
-def pictures(folder, case):
-    """The pictures of a case that `keep` wrote: dict from image, true, drawn or a target to uint8 (n, SIDE, SIDE)."""
-    number = list(pd.read_csv(folder / "cases.csv")["case"]).index(case)
-    with np.load(folder / "pictures.npz") as arrays:
-        return {key.split("/")[1]: arrays[key] for key in arrays.files if key.split("/")[0] == str(number)}
 
 
 def families(rows, level=0.95, resamples=20000):
