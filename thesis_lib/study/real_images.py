@@ -9,12 +9,17 @@ from thesis_lib.study import markdown, segmentation_runs
 from thesis_lib.study.committed_sweeps import read_differences
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_runs import TITLES
-from thesis_lib.study.segmentation_tables import VERDICTS, in_words
+from thesis_lib.study.segmentation_tables import MARKED, VERDICTS, in_words
 
 REFERENCE = REPOSITORY / "reports/reference/real_images"
 BY_IMAGES = REPOSITORY / "reports/reference/real_images_count"  # the same case with other numbers of training images
 HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
-MAIN = ("one_hot_dice", "one_hot", "shift", "one_hot_dice, bias taken out of labels")  # of the README's table
+MAIN = (
+    "one_hot_dice",
+    "one_hot",
+    "shift",
+    "one_hot_dice, bias taken out of labels",
+)  # whose pictures notebook 13 shows
 BASELINES = ("one_hot_dice", "one_hot")  # what most people train with, and the loss that has no bias of its own
 MARKS = "Bold scores are significantly better than those of one-hot + Dice, scores in italics significantly worse."
 
@@ -122,24 +127,22 @@ def two_probabilities(rows):
     return rows.groupby(["case", "title"], sort=False)[list(names)].mean().rename(columns=names)
 
 
-def score_table(rows, differences, cases, targets=None):
+def score_table(rows, differences, cases):
     """Mean scores of each target in each case, a Markdown table, the smallest error over width first.
 
     How scores are set says whether they differ significantly from one-hot + Dice, see `MARKS`.
 
     Args:
         rows, differences, cases: as for `findings`.
-        targets: those that are shown; None: all.
     """
     labels = [METRICS[name].label for name in HEADLINE]
     verdicts = differences[differences["baseline"] == BASELINES[0]].set_index(["case", "target", "metric"])["verdict"]
-    marks = {"better": "**{:.3f}**", "worse": "*{:.3f}*", "": "{:.3f}"}
     lines = []
-    shown = rows if targets is None else rows[rows["target"].isin(targets)]
-    of_targets = shown.groupby(["case", "target", "title"], sort=False)[[*HEADLINE, "boundary_bias"]].mean()
+    of_targets = rows.groupby(["case", "target", "title"], sort=False)[[*HEADLINE, "boundary_bias"]].mean()
     for case, ratio in cases.sort_values("error_over_width")[["case", "error_over_width"]].itertuples(index=False):
         for (target, title), means in of_targets.loc[case].iterrows():
-            scores = [marks[verdicts.get((case, target, name), "")].format(means[name]) for name in HEADLINE]
+            marks = [MARKED[verdicts.get((case, target, name), "")] for name in HEADLINE]
+            scores = [mark.format(f"{means[name]:.3f}") for mark, name in zip(marks, HEADLINE)]
             lines.append([case, f"{ratio:.2f}", title, *scores, f"{means['boundary_bias']:+.2f}"])
     return markdown.table(["labels", "error / width", "target", *labels, "bias, px"], lines)
 
