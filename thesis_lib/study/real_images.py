@@ -14,12 +14,7 @@ from thesis_lib.study.segmentation_tables import MARKED, VERDICTS, in_words
 REFERENCE = REPOSITORY / "reports/reference/real_images"
 BY_IMAGES = REPOSITORY / "reports/reference/real_images_count"  # the same case with other numbers of training images
 HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
-MAIN = (
-    "one_hot_dice",
-    "one_hot",
-    "shift",
-    "one_hot_dice, bias taken out of labels",
-)  # whose pictures notebook 13 shows
+MAIN = ("one_hot_dice", "one_hot", "shift", "one_hot_dice, bias taken out of labels")  # pictured in notebook 13
 BASELINES = ("one_hot_dice", "one_hot")  # what most people train with, and the loss that has no bias of its own
 MARKS = "Bold scores are significantly better than those of one-hot + Dice, scores in italics significantly worse."
 
