@@ -90,6 +90,7 @@ def colours(training, **given):
 
 
 SEGMENTATION = {
+    "AveragedSegmenter": Entry(segmentation.AveragedSegmenter, {"network": SEGMENTER, "decay": 0.9}, examples=10),
     "BayesianTeacher": teacher(segmentation.BayesianTeacher, likelihood=LIKELIHOOD, decay=0.9),
     "CrossPseudo": teacher(segmentation.CrossPseudo, other=segmenter()),
     "CutMix": Entry(lambda seed: segmentation.CutMix(seed)(IMAGE[None], IMAGE[None]), {"seed": 0}, examples=10),

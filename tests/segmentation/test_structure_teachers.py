@@ -22,7 +22,7 @@ from thesis_lib.segmentation import (
     SegmentingFixMatch,
     SegmentingMeanTeacher,
 )
-from thesis_lib.segmentation.methods import METHODS, Parts
+from thesis_lib.segmentation.methods import METHODS, TEACHING, Parts
 from thesis_lib.targets import ForwardDice, ForwardLikelihood, Overlapping, ShiftLikelihood, objective
 
 EXACT, VAGUE = BoundaryPrior.known(0.5), BoundaryPrior.known(2.0)
@@ -125,7 +125,7 @@ def made(method):
     return model
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - {"supervised"}))
+@pytest.mark.parametrize("method", TEACHING)
 def test_an_unlabelled_image_changes_the_step_and_a_saved_model_steps_alike(method, tmp_path):
     inputs, weights = batch(), []
     for unlabelled in (inputs["unlabelled"], 255 - inputs["unlabelled"]):
@@ -181,7 +181,7 @@ def test_a_run_on_structures_trains_by_each_method(folder, tmp_path):
     run = Run(**given, objective="forward_expected_dice", method="mean_teacher", output=str(tmp_path))
     (inputs,) = run.task.batches()[0][0]
     assert inputs["labels"].shape[1:] == (32, 32, 2) and inputs["unlabelled"].shape[1:] == (32, 32, 3)
-    for method in set(METHODS) - {"supervised"}:
+    for method in TEACHING:
         other = run.variant(method=method)
         model = METHODS[method].build(Parts(other, run.untrained_network(), other.loss(), 10))
         stepped(model, other.loss(), inputs)

@@ -12,6 +12,7 @@ from keras import layers
 from thesis_lib.annotation import BoundaryPrior
 from thesis_lib.data import Crops, SceneBatches
 from thesis_lib.segmentation import (
+    AveragedSegmenter,
     BayesianTeacher,
     CrossPseudo,
     CutMix,
@@ -140,12 +141,31 @@ def test_every_method_learns_and_its_predictor_is_kept(method, tmp_path):
     assert run.trained_network().count_params() == run.untrained_network().count_params()
 
 
-class Killed(Exception):
-    pass
+def test_the_average_predicts_and_is_that_of_the_weights_after_each_step(tmp_path):
+    model, loss, weights = AveragedSegmenter(network(), decay=0.6), ForwardLikelihood(PRIOR), []
+    for step in range(4):
+        weights.append(model.network.get_weights())
+        stepped(model, loss, batch(step)["labelled"], batch(step)["labels"])
+    expected = weights[0]
+    for step in range(1, 4):
+        decay = min(1 - 1 / (step + 1), 0.6)  # 1/2, then 0.6
+        expected = [decay * old + (1 - decay) * new for old, new in zip(expected, weights[step])]
+    for one, other in zip(model.predictor.get_weights(), expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    images = batch()["labelled"].astype("float32")
+    np.testing.assert_allclose(model.predict(images, verbose=0), model.predictor(images), atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(images, verbose=0), model.predictor(images), atol=1e-6)
+    with pytest.raises(ValueError, match="network must be a keras.Model"):
+        AveragedSegmenter(keras.layers.Dense(1))
+    with pytest.raises(ValueError, match="decay"):
+        AveragedSegmenter(network(), decay=1.0)
 
 
-def test_a_killed_training_resumes_with_its_teacher_as_if_it_had_not_been(tmp_path, monkeypatch):
-    straight, resumed = (Run(**FEW, method="bayesian_teacher", output=str(tmp_path / name)) for name in "ab")
+@pytest.mark.parametrize("method", ["bayesian_teacher", "average"])
+def test_a_killed_training_resumes_with_its_teacher_as_if_it_had_not_been(method, tmp_path, monkeypatch):
+    straight, resumed = (Run(**FEW, method=method, output=str(tmp_path / name)) for name in "ab")
     straight.train()
     with killed.after_an_epoch(monkeypatch):
         resumed.train()

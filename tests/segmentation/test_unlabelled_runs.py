@@ -15,7 +15,7 @@ from thesis_lib.data import write_volume
 from thesis_lib.data.volume_splits import load_volume_splits
 from thesis_lib.models import symmetric, unet
 from thesis_lib.segmentation import BayesianTeacher, CutMix, OtherColours, Run
-from thesis_lib.segmentation.methods import METHODS
+from thesis_lib.segmentation.methods import TEACHING
 from thesis_lib.targets import ForwardLikelihood, votes
 
 TINY = {"width": 2, "depth": 1, "crop": 16, "tile": 32, "margin": 4, "batch_size": 2, "workers": 1, "epochs": 1}
@@ -80,7 +80,7 @@ def load_copy_only(data):
     return data
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - {"supervised"}))
+@pytest.mark.parametrize("method", TEACHING)
 def test_every_method_learns_from_volumes_without_a_mask(volumes, tmp_path, method):
     objective = "forward" if method == "bayesian_teacher" else "one_hot"
     given = {**SMALL, "objective": objective, "prior_sigma": 1.0, "data": volumes}

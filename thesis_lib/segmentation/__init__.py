@@ -1,6 +1,7 @@
 """Segmentation: one training as an object (`Run`), methods for few labels, prediction of images of any size, export."""
 
 from thesis_lib import backend  # noqa: F401, says how to get one
+from thesis_lib.segmentation.averaged import AveragedSegmenter
 from thesis_lib.segmentation.bayesian_teacher import BayesianTeacher
 from thesis_lib.segmentation.export import export
 from thesis_lib.segmentation.networks import NETWORKS
@@ -15,6 +16,7 @@ from thesis_lib.segmentation.volume_prediction import predict_volume, predict_vo
 
 __all__ = [
     "NETWORKS",
+    "AveragedSegmenter",
     "BayesianTeacher",
     "CrossPseudo",
     "CutMix",

@@ -16,7 +16,7 @@ from thesis_lib.semi_supervised.unsupervised import cross_entropy
 from thesis_lib.targets.expectation import ForwardDice, shares, votes
 from thesis_lib.targets.losses import ForwardLikelihood
 from thesis_lib.targets.overlap import SoftDice
-from thesis_lib.targets.overlapping import Overlapping, two_classes
+from thesis_lib.targets.overlapping import Overlapping, of_each, two_classes
 from thesis_lib.targets.shift import ShiftLikelihood, shifted
 
 
@@ -62,7 +62,7 @@ class BayesianTeacher(TaughtByAverage):
         """(`_Voting`, share in the loss) of each structure, or of all classes: a list."""
         if not self.overlapping:
             return [(_voting(self.likelihood), 1.0)]
-        return [(_voting(one), share) for one, share in self.likelihood.of_each(self.network.output_shape[-1])]
+        return [(_voting(one), share) for one, share in of_each(self.likelihood, self.network.output_shape[-1])]
 
     def _supervised_loss(self, inputs, outputs):
         labels, logits = ops.cast(outputs["labels"], "int32"), outputs["logits"]

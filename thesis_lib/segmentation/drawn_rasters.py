@@ -12,6 +12,7 @@ from thesis_lib.annotation.geometry import shift_boundaries
 from thesis_lib.data.reading import hint_of_papermill, known_name
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.labels import IGNORE
+from thesis_lib.segmentation.rules import stated
 from thesis_lib.targets.class_matrices import adjacency
 
 NO_PRIOR = (
@@ -202,7 +203,7 @@ class DrawnRasters:
         if measured is None and against is not None:
             raise ValueError(f"bias_against must be 'none' or None where no such bias can be measured; got {against!r}")
         if measured is None:
-            return dict.fromkeys(self.annotators, run.stated("prior_mean", self.name))
+            return dict.fromkeys(self.annotators, stated(run, "prior_mean", self.name))
         of_annotators = measured.annotators
         return {name: of_annotators[name].mean if name in of_annotators else 0.0 for name in self.annotators}
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import keras
 
 from thesis_lib import parameters
+from thesis_lib.segmentation.averaged import AveragedSegmenter
 from thesis_lib.segmentation.bayesian_teacher import BayesianTeacher
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.strong import CutMix, OtherColours
@@ -17,8 +18,9 @@ from thesis_lib.semi_supervised.ramps import SigmoidRamp
 class Method(NamedTuple):
     """A method by its name.
 
-    title: what tables call it; weight: the usual weight of its unsupervised loss; settings: which of METHOD_SETTINGS it
-    has; build: makes the keras.Model from `Parts`; objectives: those that it can train by, None for any.
+    title: what tables call it; weight: the usual weight of its unsupervised loss, 0 without one; settings: which of
+    METHOD_SETTINGS it has; build: makes the keras.Model from `Parts`; objectives: those that it can train by, None for
+    any.
     """
 
     title: str
@@ -61,6 +63,7 @@ METHOD_SETTINGS = ("consistency_weight", "ramp", "decay")  # fields of Run that 
 RAMPED = METHOD_SETTINGS[:2]
 METHODS = {
     "supervised": Method("labelled images alone", 0.0, (), lambda p: p.network),
+    "average": Method("average of the weights", 0.0, ("decay",), lambda p: AveragedSegmenter(p.network, p.run.decay)),
     "mean_teacher": Method(
         "mean teacher",
         10.0,
@@ -90,11 +93,15 @@ METHODS = {
     ),
 }
 
+TEACHING = tuple(name for name, method in METHODS.items() if method.weight)  # by images without a label
+
 
 def check(run):
     """Raise ValueError for the first of a run's settings that its method does not have, or cannot do without."""
     method, named = METHODS[run.method], f"for the method {run.method}"
     parameters.refuse(run, set(METHOD_SETTINGS) - set(method.settings), f"{named}, which does not have it")
+    if run.method != "supervised":
+        parameters.refuse(run, ["augment"], f"{named}; scenes are mirrored and turned where there is a crop")
     if not run.uses_unlabelled:
         return
     if run.labelled is None and not run.has_unlabelled:
@@ -102,7 +109,6 @@ def check(run):
             f"labelled must be given {named}, which needs images that carry no label, unless they lie in the folder "
             "unlabelled/ of the data; got None"
         )
-    parameters.refuse(run, ["augment"], f"{named}; scenes are mirrored and turned where there is a crop")
     if method.objectives is not None:
         parameters.refuse(run, ["class_weights"], f"{named}, whose votes count alike")
         if run.objective not in method.objectives:

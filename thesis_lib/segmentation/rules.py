@@ -42,6 +42,12 @@ LATER = (
 )
 
 
+def stated(run, name, structure=None):
+    """The number of one of OF_EACH_STRUCTURE; of a structure, its own where each has one."""
+    value = getattr(run, name)
+    return value[structure] if isinstance(value, dict) else value
+
+
 def meaningless(run):
     """The fields that mean nothing for a run's data: (names, the data in words)."""
     if run.has_volumes:

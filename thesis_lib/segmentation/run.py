@@ -17,7 +17,7 @@ from thesis_lib.segmentation.drawn_rasters import NO_PRIOR
 from thesis_lib.segmentation.methods import METHODS, Parts
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.segmentation.raster_task import RasterTask
-from thesis_lib.segmentation.rules import LATER, OF_DATA, OF_EACH_STRUCTURE, OF_SCORING, meaningless
+from thesis_lib.segmentation.rules import LATER, OF_DATA, OF_EACH_STRUCTURE, OF_SCORING, meaningless, stated
 from thesis_lib.segmentation.scene_task import SceneTask
 from thesis_lib.segmentation.settings import Settings
 from thesis_lib.segmentation.structure_tasks import RasterStructures, VolumeStructures
@@ -125,14 +125,9 @@ class Run(Settings):
         if kind is None or (kind == "known" and self.prior_sigma is None):
             raise ValueError(NO_PRIOR)
         if kind == "known":
-            known = (self.stated(name, structure) for name in OF_EACH_STRUCTURE)
+            known = (stated(self, name, structure) for name in OF_EACH_STRUCTURE)
             return BoundaryPrior.known(*known, "mm" if self.has_volumes else "px")
         return task.prior(kind)
-
-    def stated(self, name, structure=None):
-        """The number of the field prior_sigma or prior_mean; of a structure, its own where each has one."""
-        value = getattr(self, name)
-        return value[structure] if isinstance(value, dict) else value
 
     def loss(self):
         """The keras.losses.Loss of the objective; of structures that overlap, one for each."""
@@ -193,7 +188,7 @@ class Run(Settings):
         model = METHODS[self.method].build(Parts(self, network, loss, max(int(self.ramp * steps), 1)))
         if self.augment:
             model = AugmentedSegmenter(network, augmentation(self.task.image_shape, seed=self.seed))
-        predictor = model.predictor if self.uses_unlabelled else network
+        predictor = getattr(model, "predictor", network)
         rate = learning_rate(self.learning_rate, self.schedule, steps)
         model.compile(keras.optimizers.Adam(rate), loss, metrics=self.task.metrics(), jit_compile=use_xla(self.xla))
         given = {"run": identity, "batches": training, "network": predictor, "keep": self.keep, **self.task.watched()}

@@ -13,7 +13,7 @@ from thesis_lib.data.volume_splits import holds_volumes
 from thesis_lib.parameters import boolean, choice, other, real, whole
 from thesis_lib.paths import REPOSITORY, data_folder
 from thesis_lib.segmentation import accepted, rules
-from thesis_lib.segmentation.methods import METHODS
+from thesis_lib.segmentation.methods import METHODS, TEACHING
 from thesis_lib.segmentation.networks import NETWORKS
 from thesis_lib.semi_supervised.ramps import MOST_WEIGHT
 from thesis_lib.targets.losses import CLASS_WEIGHTS
@@ -232,7 +232,7 @@ class Settings:
     @property
     def uses_unlabelled(self):
         """Whether the method learns from images without a label."""
-        return self.method != "supervised"
+        return self.method in TEACHING
 
     @property
     def weight(self):

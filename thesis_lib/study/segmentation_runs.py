@@ -227,7 +227,8 @@ def _taught(row):
     if isinstance(method, str) and method != "supervised":
         used = METHODS[checks.one_of(f"method of {row['run']}", method, METHODS)]
         yield used.title
-        if row.get("consistency_weight", used.weight) != used.weight:
-            yield f"consistency weight {row['consistency_weight']:g}"
+        weight = row.get("consistency_weight")
+        if not pd.isna(weight) and weight != used.weight:
+            yield f"consistency weight {weight:g}"
     if not pd.isna(labelled):
         yield f"{labelled:g} labelled"

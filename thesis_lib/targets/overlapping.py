@@ -71,7 +71,7 @@ class Overlapping(MapLoss):
 
     def call(self, labels, logits):
         self._check_shapes(labels.shape, logits.shape)
-        losses = self.of_each(logits.shape[-1])
+        losses = of_each(self, logits.shape[-1])
         channels = (ops.unstack(maps, axis=-1) for maps in (ops.cast(labels, "int32"), logits))
         total = 0.0
         for (loss, share), drawn, inside in zip(losses, *channels):
@@ -79,12 +79,6 @@ class Overlapping(MapLoss):
                 loss = SmoothedLoss(OneHot(), loss)
             total = total + share * of_images(loss.call(drawn, two_classes(inside)))
         return total
-
-    def of_each(self, count):
-        """(loss, share in the mean) of each of so many structures, a list."""
-        losses = self.losses if isinstance(self.losses, list) else [self.losses] * count
-        weights = self.weights or (1.0,) * count
-        return [(loss, weight / sum(weights)) for loss, weight in zip(losses, weights)]
 
     def _check_shapes(self, labels, logits, data_format="channels_last"):
         """Raise unless labels and logits have one shape, with a channel for each structure."""
@@ -122,3 +116,10 @@ def _of_two_classes(loss):
         known = ", ".join(one.__name__ for one in OF_KERAS)
         raise ValueError(f"losses must be on two classes, of Keras's own one of {known}; got {type(loss).__name__}")
     return loss
+
+
+def of_each(overlapping, count):
+    """(loss, share in the mean) of each of so many structures, a list, of an `Overlapping` loss."""
+    losses = overlapping.losses if isinstance(overlapping.losses, list) else [overlapping.losses] * count
+    weights = overlapping.weights or (1.0,) * count
+    return [(loss, weight / sum(weights)) for loss, weight in zip(losses, weights)]
