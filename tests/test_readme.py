@@ -15,7 +15,8 @@ def blocks(language):
 
 
 def test_the_readme_is_read_in_five_minutes():
-    assert len(README.split()) <= 1000
+    words = [word for word in README.split() if re.search(r"\w", word)]  # without the bars of tables
+    assert len(words) <= 1000
 
 
 def test_its_code_runs_as_it_stands(capsys):

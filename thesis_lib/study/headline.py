@@ -5,11 +5,11 @@ import pandas as pd
 from thesis_lib.annotation.advice import USUAL, measured_gains
 from thesis_lib.study import real_images, teachers, thresholds, two_observers
 from thesis_lib.study.segmentation_runs import CHOSEN
+from thesis_lib.study.segmentation_tables import VERDICTS
 from thesis_lib.targets.objectives import OBJECTIVES
 
 DICE = "mean_dice_foreground"
 BIAS_TAKEN_OUT = "one_hot_dice, bias taken out of labels"
-VERDICTS = {"": "not significant", "better": "significantly better", "worse": "significantly worse"}
 
 
 def sentences(gains=None, differences=None, cases=None):
@@ -33,8 +33,9 @@ def sentences(gains=None, differences=None, cases=None):
         _, differences, cases = real_images.committed()
     no_dice = _of_no_dice(differences, cases)
     more = _of_more_images(real_images.committed_by_images())
-    rival = _of_thresholds(thresholds.read(real_images.REFERENCE), cases)
-    taught, people = _of_teachers(teachers.committed()), _of_people(two_observers.committed()[1])
+    rival = _of_thresholds(thresholds.committed(), cases)
+    taught = _of_teachers(teachers.committed(), teachers.committed_differences())
+    people = _of_people(two_observers.committed()[1])
     return [*said, more, taught, no_dice, rival, _of_bias(differences, cases), people]
 
 
@@ -86,8 +87,8 @@ def _where_it_does_not(gains):
     if small.empty:
         return f"A training target was significantly better than {_title(USUAL)} on all data that were measured."
     return (
-        f"Where annotators err by at most {small['error_over_width'].max():.2f} of the objects' width, no "
-        f"training target had a significantly higher Dice than {_title(USUAL)}."
+        f"Where annotators share no bias and err by at most {small['error_over_width'].max():.2f} of the objects' "
+        f"width, no training target had a significantly higher Dice than {_title(USUAL)}."
     )
 
 
@@ -114,12 +115,13 @@ def _of_no_dice(differences, cases):
     """How much of the gain one-hot alone has where errors are largest, and which targets have a lower log loss, too."""
     case = cases.loc[cases["error_over_width"].idxmax()]
     against = differences[(differences["case"] == case["case"]) & (differences["baseline"] == USUAL)]
-    one_hot = against[(against["metric"] == DICE) & (against["target"] == "one_hot")].iloc[0]
+    of_dice = against[against["metric"] == DICE].set_index("target")["difference"]
     lower = against[(against["metric"] == "log_loss") & (against["verdict"] == "better")]["target"]
     likelihoods = ", ".join(f"the {_title(target)}" for target in lower) or "no target"
     return (
-        f"One-hot cross-entropy gains {100 * one_hot['difference']:+.1f} at {case['error_over_width']:.2f}; only "
-        f"{likelihoods} lowers log loss, too (significantly)."
+        f"Leaving the Dice loss out brings {100 * of_dice['one_hot']:+.1f} of these {100 * of_dice.max():+.1f} points "
+        f"at {case['error_over_width']:.2f} (one-hot cross-entropy). Only {likelihoods} lowers log loss significantly, "
+        "too."
     )
 
 
@@ -130,35 +132,41 @@ def _of_more_images(table):
     part = of_dice[of_dice["target"] == best].sort_values("images")
     most = part.iloc[-1]
     few = part[part["mean"] >= most["mean_of_baseline"]].iloc[0]
-    points = ", ".join(f"{100 * gain:+.1f}" for gain in part["gain"])
-    numbers = ", ".join(map(str, part["images"]))
+    points = ", ".join(
+        f"{100 * row.gain:+.1f} with {row.images}{'' if row.verdict else ' (not significant)'}"
+        for row in part.itertuples()
+    )
     return (
-        f"With {numbers} training images it is {points} points: a Dice of {few['mean']:.3f} with {few['images']} "
+        f"By number of training images these are {points} points: a Dice of {few['mean']:.3f} with {few['images']} "
         f"images, while {_title(USUAL)} has {most['mean_of_baseline']:.3f} with {most['images']}."
     )
 
 
-def _of_teachers(rows):
+def _of_teachers(rows, differences):
     """What images without a label add to a few labels: the best teacher beside the usual target, taught and not."""
     dice = rows.groupby("target")[DICE].mean()
     best = rows[rows["target"] == teachers.TEACHERS[0]].iloc[0]
     few, many = best["labelled"], best["train_scenes"]
-    known = dice[f"{USUAL}, mean teacher, {few} labelled"]
+    known, all_labelled = f"{USUAL}, mean teacher, {few} labelled", f"{USUAL}, {many} labelled"
+    of_dice = differences[differences["metric"] == DICE].set_index("target")["verdict"]
     return (
         f"With {few} of {many} images labelled, a mean teacher has a Dice of {dice[best['target']]:.3f} by the "
-        f"{_title(best['objective'])} and {known:.3f} by {_title(USUAL)}, which has "
-        f"{dice[f'{USUAL}, {many} labelled']:.3f} where all are labelled."
+        f"{_title(best['objective'])} and {dice[known]:.3f} by {_title(USUAL)} ({VERDICTS[of_dice[known]]}). With all "
+        f"{many} labelled, {_title(USUAL)} alone has {dice[all_labelled]:.3f} "
+        f"({VERDICTS[of_dice[all_labelled]] if of_dice[all_labelled] else 'no significant difference'})."
     )
 
 
 def _of_thresholds(rows, cases):
     """What another threshold brings the usual target where errors are largest."""
     case = cases.loc[cases["error_over_width"].idxmax(), "case"]
-    dice = rows[rows["case"] == case].groupby("target")[DICE].mean()
+    dice = rows.groupby(["case", "target"])[DICE].mean().unstack()
     drawn, true = (dice[f"{USUAL}, {how}"] for how in CHOSEN.values())
+    raised = [int((chosen > dice[USUAL]).sum()) for chosen in (true, drawn)]
     return (
-        f"A threshold chosen on {rows.iloc[0]['validation_scenes']} true masks brings {_title(USUAL)} from "
-        f"{dice[USUAL]:.3f} to {true:.3f}, one chosen on drawn masks to {drawn:.3f}."
+        f"A threshold chosen on {rows.iloc[0]['validation_scenes']} true masks raised the Dice of {_title(USUAL)} in "
+        f"{raised[0]} of {len(dice)} cases, from {dice.loc[case, USUAL]:.3f} to {true[case]:.3f} at the largest error; "
+        f"one chosen on drawn masks in {raised[1]}, there to {drawn[case]:.3f}."
     )
 
 

@@ -13,7 +13,7 @@ FORWARD = tuple(LIKE_FOR_LIKE)  # objectives that are a forward likelihood
 LABELS = {name: metric.label for name, metric in METRICS.items()}
 MARKS = "Bold: significantly better. Italics: significantly worse."
 MARKED = {"better": "**{}**", "worse": "*{}*", "": "{}"}
-VERDICTS = {"better": "significantly better", "worse": "significantly worse", "": "not told apart"}
+VERDICTS = {"better": "significantly better", "worse": "significantly worse", "": "not significant"}
 
 
 def write(rows, folder):
