@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 
+from thesis_lib.segmentation.methods import TEACHING
 from thesis_lib.study import teachers
 
 
@@ -17,7 +18,7 @@ def test_the_rows_of_all_sweeps_are_of_one_case_and_say_how_many_labels_they_had
     assert rows["case"].nunique() == 1 and rows["data"].nunique() == 1
     assert {*teachers.TEACHERS, *teachers.OTHERS} <= set(rows["target"])
     assert not rows.duplicated(["target", "seed"]).any()
-    taught = rows[rows["method"].notna() & rows["method"].ne("supervised")]
+    taught = rows[rows["method"].isin(TEACHING)]
     assert set(taught["labelled"]) == {20} and set(taught["train_scenes"]) == {200}
 
 
