@@ -27,7 +27,7 @@ FEW = {
     "objective": "forward",
     "keep": "last",
 }
-METHODS = ("supervised", "mean_teacher", "bayesian_teacher")
+METHODS = ("supervised", "average", "mean_teacher", "bayesian_teacher")
 backend, folder = keras.backend.backend(), Path(sys.argv[2])
 results, models = {"backend": backend}, []
 

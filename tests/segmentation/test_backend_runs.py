@@ -16,7 +16,7 @@ def runs(tmp_path_factory):
     return {backend: computed(RUNS, backend, folder, str(folder)) for backend in ("tensorflow", "torch")}
 
 
-@pytest.mark.parametrize("method", ["supervised", "mean_teacher", "bayesian_teacher"])
+@pytest.mark.parametrize("method", ["supervised", "average", "mean_teacher", "bayesian_teacher"])
 def test_a_run_predicts_after_loading_and_resuming_as_before(runs, method):
     results = runs["torch"]
     assert np.isfinite(results[f"{method}_losses"]).all() and len(results[f"{method}_losses"]) == 2
