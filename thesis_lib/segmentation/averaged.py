@@ -10,8 +10,9 @@ from thesis_lib.semi_supervised.ema import checked_decay, ema_copy, ema_update
 class AveragedSegmenter(keras.Model):
     """Trains a network as usual; an exponential moving average (EMA) of its weights validates and predicts.
 
-    It is the mean teacher without images that it could teach. Labels that err pull the weights to and fro, and the
-    average keeps what is common to the steps (Polyak and Juditsky, SIAM J. Control Optim., 1992).
+    It is the mean teacher without images that it could teach. Averaging the weights of a training is due to Polyak and
+    Juditsky (SIAM J. Control Optim., 1992). Keras's own, `use_ema` of an optimizer, keeps one decay from the second
+    step on, and leaves out the statistics of batch normalisation.
 
     Args:
         network: keras.Model, functional and built.
