@@ -9,6 +9,9 @@ SNAKEMAKE := $(BIN)/python -m snakemake
 OPTIONS = --cores $$(($(JOBS) * $(THREADS))) --config profile=$(PROFILE) threads=$(THREADS) --keep-going --rerun-incomplete --nolock \
 	--rerun-triggers mtime params code --quiet rules host reason
 
+# Containers often forbid Python to keep what it has compiled. TensorFlow would be compiled anew at each import, for 20 seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # TensorFlow leaves oneDNN's convolutions off on processors without AVX-512, though they are faster there as well.
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
