@@ -90,7 +90,7 @@ def test_the_advice_is_the_largest_gain_whose_interval_excludes_zero():
     assert large.objective == "shift" and large.gain == pytest.approx(0.04) and not large.beyond
     assert "Train with shift: expect +4.0 points of Dice" in str(large)
     small = advice(BoundaryPrior.known(0.5), labels, 0, gains=GAINS)
-    assert small.objective == "one_hot_dice" and small.gain == 0 and "No other objective" in str(small)
+    assert small.objective == "one_hot_dice" and small.gain == 0 and "no other objective" in str(small)
     assert "drawn" not in str(small)
     biased = advice(BoundaryPrior.known(0.5, mean=1.5), labels, 0, gains=GAINS)
     assert biased.bias == 1.5 and "Boundaries are drawn 1.5 px too far outside: take this out" in str(biased)

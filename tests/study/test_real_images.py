@@ -25,7 +25,7 @@ def test_what_is_kept_places_the_case_by_its_error_over_width_and_shows_every_ta
     run.scores()
     kept_pictures.keep(tmp_path / "runs", tmp_path)
     cases = pd.read_csv(tmp_path / "cases.csv")
-    assert cases["case"].tolist() == ["people's errors x 2"]
+    assert cases["case"].tolist() == ["radiologists' errors x 2"]
     assert 0.3 < cases["error_over_width"][0] < 0.7 and 2 < cases["width"][0] < 6
     pictures = kept_pictures.pictures(tmp_path, cases["case"][0])
     assert set(pictures) == {"image", "true", "drawn", "shift"}

@@ -55,7 +55,8 @@ class Advice:
             by = f"{abs(self.bias):.1f} {self.unit}"
             far += f" Boundaries are drawn {by} too far {side}: take this out of the labels first."
         if self.objective == USUAL:
-            why = "" if self.beyond else " No other objective had a measurable gain there."
+            measured = " At such ratios, and without a shared bias, no other objective was measurably better in Dice."
+            why = "" if self.beyond else measured
             return f"{found} Train with {USUAL}.{why}{far}"
         basis = ""
         if self.between is not None:

@@ -97,7 +97,7 @@ class Settings:
     )
     prior_sigma: float | dict | None = other(
         None,
-        "standard deviation of drawn boundaries",
+        "standard deviation of drawn boundaries, where the prior is known; else it is measured",
         "a number from 0, or a mapping from each of the structures to one",
         accepted.of_structures(0.0),
         optional=True,
@@ -105,7 +105,7 @@ class Settings:
     )
     prior_mean: float | dict = other(
         0.0,
-        "their bias, positive outside; objectives with a prior take it out",
+        "their bias, positive outside, where the prior is known; objectives with a prior take it out",
         "a number, or a mapping from each of the structures to one",
         accepted.of_structures(-np.inf),
         unit=UNIT,

@@ -11,6 +11,7 @@ from thesis_lib.study import segmentation_runs
 from thesis_lib.study.comparison import Comparison
 
 REFERENCE = REPOSITORY / "reports/reference"
+DIGITS = "%.6g"  # of numbers in committed tables; the last digits of a float differ between machines
 LATER = 5  # the first of the seeds that were added after the first results
 
 
@@ -38,7 +39,7 @@ def families(compared):
 
 def write_differences(sweep):
     """Compute the `families` of a committed sweep and write them into its differences.csv."""
-    families(read(sweep)).to_csv(REFERENCE / sweep / "differences.csv", index=False)
+    families(read(sweep)).to_csv(REFERENCE / sweep / "differences.csv", index=False, float_format=DIGITS)
 
 
 def read_differences(sweep):

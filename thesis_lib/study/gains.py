@@ -15,14 +15,13 @@ FILE = REPOSITORY / "thesis_lib/annotation/gains.csv"
 DICE = "mean_dice_foreground"
 COLUMNS = ["data", "case", "error_over_width", "target", "gain", "low", "high", "seeds", "verdict"]
 TARGETS = ("one_hot", "posterior", "forward", "forward_dice", "forward_expected_dice", "shift")
-NAMES = {"nuclei/2": "nuclei at half", "nuclei/3": "nuclei at a third"}
 
 
 def of_nuclei():
     """Gains on nuclei that simulated radiologists drew; see `real_images`."""
     rows, differences, cases = real_images.committed()
     table = real_images.gains(differences, cases)
-    data = rows.drop_duplicates("case").set_index("case")["data"].replace(NAMES)
+    data = rows.drop_duplicates("case").set_index("case")["data"].replace(segmentation_runs.SHRUNK)
     return table[table["metric"] == DICE].assign(data=lambda one: one["case"].map(data))
 
 

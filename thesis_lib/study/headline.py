@@ -3,8 +3,7 @@
 import pandas as pd
 
 from thesis_lib.annotation.advice import USUAL, measured_gains
-from thesis_lib.study import real_images, teachers, thresholds, two_observers
-from thesis_lib.study.segmentation_runs import CHOSEN
+from thesis_lib.study import real_images, teachers, two_observers
 from thesis_lib.study.segmentation_tables import VERDICTS
 from thesis_lib.targets.objectives import OBJECTIVES
 
@@ -33,10 +32,9 @@ def sentences(gains=None, differences=None, cases=None):
         _, differences, cases = real_images.committed()
     no_dice = _of_no_dice(differences, cases)
     more = _of_more_images(real_images.committed_by_images())
-    rival = _of_thresholds(thresholds.committed(), cases)
     taught = _of_teachers(teachers.committed(), teachers.committed_differences())
-    people = _of_people(two_observers.committed()[1])
-    return [*said, more, taught, no_dice, rival, _of_bias(differences, cases), people]
+    people = _of_people(*two_observers.committed())
+    return [*said, no_dice, more, _of_bias(differences, cases), taught, people]
 
 
 def table(gains=None):
@@ -80,6 +78,14 @@ def _interval(row):
     return f"{100 * row['gain']:+.1f} points (95% interval {100 * row['low']:+.1f} to {100 * row['high']:+.1f})"
 
 
+def _points(row):
+    """A difference in Dice with its interval, in points, and what it is called."""
+    return (
+        f"{100 * row['difference']:+.1f} points [{100 * row['low']:+.1f}, {100 * row['high']:+.1f}] "
+        f"({VERDICTS[row['verdict']]})"
+    )
+
+
 def _where_it_does_not(gains):
     """Below which error over width no target was better than the usual one."""
     better = gains.loc[gains["verdict"] == "better", "error_over_width"]
@@ -114,14 +120,17 @@ def _where_it_does(gains):
 def _of_no_dice(differences, cases):
     """How much of the gain one-hot alone has where errors are largest, and which targets have a lower log loss, too."""
     case = cases.loc[cases["error_over_width"].idxmax()]
-    against = differences[(differences["case"] == case["case"]) & (differences["baseline"] == USUAL)]
+    of_case = differences[differences["case"] == case["case"]]
+    against = of_case[of_case["baseline"] == USUAL]
     of_dice = against[against["metric"] == DICE].set_index("target")["difference"]
+    best = of_dice.idxmax()
+    of_best = of_case[(of_case["target"] == best) & (of_case["metric"] == DICE)].set_index("baseline")
     lower = against[(against["metric"] == "log_loss") & (against["verdict"] == "better")]["target"]
     likelihoods = ", ".join(f"the {_title(target)}" for target in lower) or "no target"
     return (
-        f"Leaving the Dice loss out brings {100 * of_dice['one_hot']:+.1f} of these {100 * of_dice.max():+.1f} points "
-        f"at {case['error_over_width']:.2f} (one-hot cross-entropy). Only {likelihoods} lowers log loss significantly, "
-        "too."
+        f"One-hot cross-entropy, without a Dice loss, has {100 * of_dice['one_hot']:+.1f} of these "
+        f"{100 * of_dice[best]:+.1f} points at {case['error_over_width']:.2f}. The {_title(best)} has "
+        f"{_points(of_best.loc['one_hot'])} more than that. Only {likelihoods} lowers log loss significantly, too."
     )
 
 
@@ -137,8 +146,9 @@ def _of_more_images(table):
         for row in part.itertuples()
     )
     return (
-        f"By number of training images these are {points} points: a Dice of {few['mean']:.3f} with {few['images']} "
-        f"images, while {_title(USUAL)} has {most['mean_of_baseline']:.3f} with {most['images']}."
+        f"This gain grows with the number of training images: {points}. Trained on {few['images']} images, the "
+        f"{_title(best)} has a Dice of {few['mean']:.3f}. One-hot + soft Dice has {most['mean_of_baseline']:.3f}, "
+        f"trained on {most['images']}."
     )
 
 
@@ -147,26 +157,16 @@ def _of_teachers(rows, differences):
     dice = rows.groupby("target")[DICE].mean()
     best = rows[rows["target"] == teachers.TEACHERS[0]].iloc[0]
     few, many = best["labelled"], best["train_scenes"]
-    known, all_labelled = f"{USUAL}, mean teacher, {few} labelled", f"{USUAL}, {many} labelled"
     of_dice = differences[differences["metric"] == DICE].set_index("target")["verdict"]
+    taught = ", ".join(
+        f"by {_title(objective)} {dice[target]:.3f} ({VERDICTS[of_dice[target]]})"
+        for objective in teachers.OBJECTIVES
+        if (target := f"{objective}, mean teacher, {few} labelled") in of_dice
+    )
+    alone = ", ".join(f"{dice[f'{one}, {many} labelled']:.3f} by {_title(one)}" for one in teachers.OBJECTIVES)
     return (
         f"With {few} of {many} images labelled, a mean teacher has a Dice of {dice[best['target']]:.3f} by the "
-        f"{_title(best['objective'])} and {dice[known]:.3f} by {_title(USUAL)} ({VERDICTS[of_dice[known]]}). With all "
-        f"{many} labelled, {_title(USUAL)} alone has {dice[all_labelled]:.3f} "
-        f"({VERDICTS[of_dice[all_labelled]] if of_dice[all_labelled] else 'no significant difference'})."
-    )
-
-
-def _of_thresholds(rows, cases):
-    """What another threshold brings the usual target where errors are largest."""
-    case = cases.loc[cases["error_over_width"].idxmax(), "case"]
-    dice = rows.groupby(["case", "target"])[DICE].mean().unstack()
-    drawn, true = (dice[f"{USUAL}, {how}"] for how in CHOSEN.values())
-    raised = [int((chosen > dice[USUAL]).sum()) for chosen in (true, drawn)]
-    return (
-        f"A threshold chosen on {rows.iloc[0]['validation_scenes']} true masks raised the Dice of {_title(USUAL)} in "
-        f"{raised[0]} of {len(dice)} cases, from {dice.loc[case, USUAL]:.3f} to {true[case]:.3f} at the largest error; "
-        f"one chosen on drawn masks in {raised[1]}, there to {drawn[case]:.3f}."
+        f"{_title(best['objective'])}; {taught}. With all {many} labelled, training alone has {alone}."
     )
 
 
@@ -176,24 +176,24 @@ def _of_bias(differences, cases):
     taken = of_dice[of_dice["target"] == BIAS_TAKEN_OUT]
     if taken.empty:
         return "No labels with a bias were trained on."
-    row = taken.loc[taken["difference"].idxmax()].rename({"difference": "gain"})
+    row = taken.loc[taken["difference"].idxmax()]
     bias = cases.set_index("case")["bias"][row["case"]]
     side = "outside" if bias > 0 else "inside"
     return (
-        f"Where annotators drew {abs(bias):g} px too far {side}, taking this bias out of the labels changed Dice by "
-        f"{100 * row['gain']:+.1f} ({100 * row['low']:+.1f} to {100 * row['high']:+.1f}), {VERDICTS[row['verdict']]}."
+        f"Where annotators drew {abs(bias):g} px too far {side}, the Dice of {_title(USUAL)} changed by {_points(row)} "
+        "once this bias was taken out of the labels. Ten true masks measured it."
     )
 
 
-def _of_people(differences):
+def _of_people(images, differences):
     """What was better where one person's drawings were learned and another's were the judge."""
     of_dice = differences[differences["metric"] == "dice"]
     trained = of_dice[(of_dice["how"] == "") & (of_dice["verdict"] == "better")]
     targets = ", ".join(trained["title"]) or "no training target"
     tuned = differences[differences["target"] == f"{USUAL}, {two_observers.TUNED}"].set_index("metric")
-    distance = tuned.loc["surface_distance"]
+    distance, gold = tuned.loc["surface_distance"], images["gold_images"].iloc[0]
     return (
-        f"Where a second person judged (vessels), {targets} had a significantly higher Dice. A threshold chosen on a "
-        f"few of that person's masks brought boundaries {-distance['difference']:.2f} px nearer "
-        f"({VERDICTS[distance['verdict']]})."
+        f"Where a second person judged (vessels), {targets} had a significantly higher Dice. A threshold chosen on "
+        f"{gold} of that person's masks changed the mean surface distance by {distance['difference']:+.2f} px "
+        f"({VERDICTS[distance['verdict']]}) and Dice by {_points(tuned.loc['dice'])}."
     )

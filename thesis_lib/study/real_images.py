@@ -6,7 +6,7 @@ import pandas as pd
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import markdown, segmentation_runs
-from thesis_lib.study.committed_sweeps import read_differences
+from thesis_lib.study.committed_sweeps import DIGITS, read_differences
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.segmentation_runs import TITLES
 from thesis_lib.study.segmentation_tables import MARKED, VERDICTS, in_words
@@ -198,9 +198,9 @@ def without_dice(rows, differences, cases):
 def write():
     """Write differences.csv and by_images.csv of the committed sweeps."""
     rows = segmentation_runs.read(REFERENCE / "runs")
-    families(rows).to_csv(REFERENCE / "differences.csv", index=False)
+    families(rows).to_csv(REFERENCE / "differences.csv", index=False, float_format=DIGITS)
     by_images = gains_by_images(rows, segmentation_runs.read(BY_IMAGES / "runs"))
-    by_images.to_csv(REFERENCE / "by_images.csv", index=False, float_format="%.6g")
+    by_images.to_csv(REFERENCE / "by_images.csv", index=False, float_format=DIGITS)
 
 
 def committed():

@@ -13,15 +13,23 @@ from thesis_lib.study.committed_sweeps import read, read_differences, write_diff
 from thesis_lib.study.markdown import bullets, table
 from thesis_lib.study.roofs_results import roofs_section
 from thesis_lib.study.segmentation_results import SegmentationResults, early_section
+from thesis_lib.targets.objectives import OBJECTIVES
 
 SWEEPS = ("compare", "early")  # of segmentation, whose differences are written beside their rows
 HEAD = """# Results
 
 `make results` writes this file from the rows in `reports/reference`; do not edit it. A difference is called significant
 where its p-value is below 0.05 after correction for the number of comparisons (Holm). Intervals are not corrected: one
-may exclude 0 although its difference is not significant. Cases are in brackets. *Error / width* is the annotators'
-typical error, half the width of the band that holds 68% of their displacements, over the width of the objects. People
-drew the vessels; all other annotators are simulated.
+may exclude 0 although its difference is not significant. They are 95% intervals of paired differences, over seeds and
+test images. With five seeds only large differences are significant.
+
+*Dice* is that of all test images together, without background, against true masks (vessels: the other observer's).
+*Mean surface distance* is that between predicted and true boundaries; an image in which nothing is found counts with
+its diagonal. *Log loss* is the mean over pixels. A positive *bias* means objects drawn too large. Pixels are those of
+the images that were learned. *Error / width* is the annotators' typical error, half the width of the band that holds
+68% of their displacements, over the width of the objects. People drew the vessels; all other annotators are simulated.
+*Radiologists' errors x 2* are twice those of LIDC-IDRI's radiologists. *Nuclei at a third* are images at a third of
+their resolution: annotators draw on the small image, so errors are larger beside the objects.
 
 ## When another target than one-hot + Dice pays
 
@@ -36,6 +44,7 @@ def document(segmentation):
     sections = [
         HEAD.format(alternative=GAINS),
         when_it_pays(headline.table()) + "\n",
+        targets_section(),
         real_images.section(),
         thresholds.section(),
         teachers.section(),
@@ -58,6 +67,13 @@ def blocks():
 def when_it_pays(rows):
     """What was found, in sentences and a table, in Markdown."""
     return f"{bullets(headline.sentences())}\n\n{table(rows.columns, rows.to_numpy())}"
+
+
+def targets_section():
+    """What each training target asks for, in Markdown."""
+    rows = [[one.title, f"`{name}`", one.meaning] for name, one in OBJECTIVES.items()]
+    head = "What each asks of a network. m, 0.9 here, is the weight that a smoothing rule keeps where it says so."
+    return f"## The training targets\n\n{head}\n\n{table(['name', 'key', 'meaning'], rows)}\n"
 
 
 def with_blocks(text, generated):

@@ -21,8 +21,7 @@ def roofs_section():
         f"In {scores['raster'].nunique()} test scenes outlines lie {off} from the true ones.",
         f"{roofs_finding()} Tested were IoU, log loss, mean surface distance and surface Dice.",
         "Roofs have sides of 12 to 26 px, far wider than that error. Where the error pushes outlines outwards as "
-        "often as inwards, drawings are nearly right on average. The strokes of digits are hardly wider than the "
-        "error.",
+        "often as inwards, drawings are nearly right on average.",
         "[The executed notebook](reports/reference/buildings/08_buildings.ipynb) has the details, "
         "[row.json](reports/reference/buildings/row.json) the provenance.",
     ]

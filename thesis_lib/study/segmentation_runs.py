@@ -22,6 +22,7 @@ NEEDED = (  # of each row
 IN_SCENES = ("intersection", "union", "log_loss", "brier", "surface_distance", "hausdorff95", "surface_dice")
 TITLES = {name: objective.title for name, objective in objectives.OBJECTIVES.items()}
 CHOSEN = {"drawn": "threshold chosen on drawn masks", "true": "threshold chosen on true masks"}
+SHRUNK = {"nuclei/2": "nuclei at half", "nuclei/3": "nuclei at a third"}  # of their resolution
 PLAIN = ("", "fitted")  # variants that are targets in their own right
 COLUMNS = (  # of the table that is written
     "objective",
@@ -170,7 +171,7 @@ def _error(annotator, parameters):
     if annotator == "population":
         bias = parameters["prior"].get("mean", 0.0)
         words = f", bias {bias:+g} px" if bias else ""
-        return np.nan, np.nan, f"people's errors x {parameters.get('factor', 1.0):g}{words}"
+        return np.nan, np.nan, f"radiologists' errors x {parameters.get('factor', 1.0):g}{words}"
     if annotator == "displacement":
         sigma, bias = parameters["sigma"], parameters.get("mean", 0.0)
         return sigma, bias, f"sigma {sigma:g} px" + (f", bias {bias:+g} px" if bias else "")
@@ -189,7 +190,7 @@ def _cases(rows):
             words = [", ".join(f"{name.replace('_', ' ')} {run.get(name)}" for name in differing) for run in values]
             parts.append(pd.Series(words, values.index).reindex(rows.index, fill_value=""))
     if _varies(rows["data"]):
-        parts.append(rows["data"].astype(str))
+        parts.append(rows["data"].astype(str).replace(SHRUNK))
     if _varies(rows["scenes"]):
         parts.append(rows["scenes"].map(lambda n: "all scenes" if np.isnan(n) else f"{n:g} scenes"))
     if _varies(rows["epochs"]):

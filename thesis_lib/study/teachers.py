@@ -5,6 +5,7 @@ import pandas as pd
 from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.study import comparison, markdown, real_images, run_statistics, segmentation_runs
+from thesis_lib.study.committed_sweeps import DIGITS
 from thesis_lib.study.segmentation_tables import MARKS, as_markdown, in_words
 
 REFERENCE = REPOSITORY / "reports/reference/teacher"
@@ -15,6 +16,7 @@ TEACHERS = (
 )
 OTHERS = (  # what they are compared with
     "one_hot_dice, mean teacher, 20 labelled",  # known methods
+    "one_hot, mean teacher, 20 labelled",  # without the Dice loss
     "one_hot_dice, FixMatch with CutMix, 20 labelled",
     "one_hot_dice, cross pseudo supervision, 20 labelled",
     "forward_expected_dice, mean teacher, 20 labelled",  # the target of the Bayesian teacher, without its votes
@@ -24,6 +26,8 @@ OTHERS = (  # what they are compared with
     "one_hot_dice, 20 labelled",  # what most people train with, on the labelled images alone
     "shift, 20 labelled",  # the best target on them
     "one_hot_dice, 200 labelled",  # and what they would get if somebody labelled the others, too
+    "one_hot, 200 labelled",
+    "shift, 200 labelled",
 )
 ALONE = (
     real_images.BY_IMAGES,
@@ -127,23 +131,20 @@ def section():
     table = markdown.table(columns, sorted(lines, key=lambda line: line[2]))
     head = (
         "Nuclei at a third of the resolution, drawn with twice the radiologists' errors. Of 200 training images, 20 "
-        "are labelled. A *mean teacher* learns from the others, too, and from the labels by the loss that is named. "
-        "The Bayesian teacher first replaces each drawn label by the probable true classes, given the annotators' "
-        "error and what it predicts itself. Means are over all seeds, differences over the shared ones."
+        "are labelled. A *mean teacher* (an average of the network's weights) teaches the network on the others. The "
+        "labels are learned by the loss that is named. The *Bayesian teacher* first replaces each label by its "
+        "posterior: the probabilities of the true classes, given the annotators' error and the teacher's prediction. "
+        "Means are over all seeds, differences over the shared ones."
     )
     compared = {TEACHERS[0]: committed_differences()}
     compared |= {teacher: differences(rows, teacher) for teacher in TEACHERS[1:]}
-    best = title_of(rows, TEACHERS[0])
-    said = (
-        f"Difference in Dice to {best}:\n\n{markdown.bullets(sentences(compared[TEACHERS[0]]))}\n\n{of_average(rows)}"
-    )
     tables = [
         f"The other training minus **{title_of(rows, teacher)}**:\n\n{as_markdown(one)}"
         for teacher, one in compared.items()
     ]
     minus = f"Differences to three teachers, with 95% intervals. {MARKS}"
     link = "[Notebook 16](notebooks/16_bayesian_teacher.ipynb) shows them."
-    return "\n\n".join(["## What a label is worth", head, table, said, minus, *tables, link]) + "\n"
+    return "\n\n".join(["## What a label is worth", head, table, of_average(rows), minus, *tables, link]) + "\n"
 
 
 def of_average(rows):
@@ -154,15 +155,15 @@ def of_average(rows):
     dice = rows.pivot(index="seed", columns="target", values=HEADLINE[0])[compared].dropna()
     alone, average, taught = dice.mean()
     return (
-        f"On {len(dice)} seeds that all share, {title_of(rows, best)}: Dice is {alone:.3f} on labels alone, "
-        f"{average:.3f} where the average of the weights predicts, and {taught:.3f} where images without a label "
-        "teach, too."
+        f"On the {len(dice)} shared seeds the {segmentation_runs.TITLES[objective]} has a Dice of {alone:.3f} on the "
+        f"labels alone, {average:.3f} where the average of the weights predicts, and {taught:.3f} where images without "
+        "a label are used as well."
     )
 
 
 def write_differences():
     """Write differences.csv of the committed sweep: those to the first of TEACHERS."""
-    differences(committed(), TEACHERS[0]).to_csv(REFERENCE / "differences.csv", index=False)
+    differences(committed(), TEACHERS[0]).to_csv(REFERENCE / "differences.csv", index=False, float_format=DIGITS)
 
 
 def committed_differences():

@@ -17,6 +17,7 @@ from thesis_lib.metrics import summary
 from thesis_lib.segmentation.prediction import best_threshold
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import markdown, real_images, segmentation_runs
+from thesis_lib.study.committed_sweeps import DIGITS
 from thesis_lib.study.comparison import Comparison
 from thesis_lib.study.rows import read_row, read_scenes
 from thesis_lib.study.segmentation_runs import CHOSEN
@@ -108,7 +109,7 @@ def dice_table(rows, table):
 
 def write_differences():
     """Write thresholds.csv of the committed sweeps."""
-    differences(committed()).to_csv(real_images.REFERENCE / "thresholds.csv", index=False)
+    differences(committed()).to_csv(real_images.REFERENCE / "thresholds.csv", index=False, float_format=DIGITS)
 
 
 def committed():
@@ -125,4 +126,15 @@ def section():
         f"chosen on {rows.iloc[0]['validation_scenes']} validation images, where Dice is highest: on their masks as "
         f"drawn, or on their true masks. The table has the Dice of each. Compared with the last column. {MARKS}"
     )
-    return "\n\n".join(["## Would another threshold do?", head, dice_table(rows, table)]) + "\n"
+    return "\n\n".join(["## Would another threshold do?", head, dice_table(rows, table), raised(rows)]) + "\n"
+
+
+def raised(rows):
+    """In how many cases a chosen threshold raised the mean Dice, in a sentence: rows of `read`."""
+    dice = rows.groupby(["case", "target"])[SCORES[0]].mean().unstack()
+    drawn, true = (int((dice[f"{USUAL}, {how}"] > dice[USUAL]).sum()) for how in CHOSEN.values())
+    return (
+        f"Of {len(dice)} cases, a threshold chosen on true masks raised the mean Dice of "
+        f"{segmentation_runs.TITLES[USUAL]} in {true}, and one chosen on drawn masks in {drawn}. These differences "
+        "were not tested. A threshold that 20 images yield is imprecise."
+    )

@@ -27,6 +27,7 @@ class Objective(NamedTuple):
 
     Args:
         title: its name in tables and figures.
+        meaning: what the network is asked for, in a sentence or two.
         build: function from `Parts` to the keras.losses.Loss.
         needs: which of "prior", "adjacency", "magnitude" and "background" it uses; it ignores the others.
         takes_class_weights: whether pixels can be weighted by the class drawn there.
@@ -38,6 +39,7 @@ class Objective(NamedTuple):
     """
 
     title: str
+    meaning: str
     build: Callable
     needs: tuple[str, ...] = ()
     takes_class_weights: bool = True
@@ -72,35 +74,61 @@ def _cross_entropy_and_dice():
 
 def _class_level(rule):
     """The entry of OBJECTIVES for one of the class-level rules."""
-    title = rule.replace("_", "-")
-    return Objective(title, lambda parts: parts.class_level(rule), ("adjacency", "magnitude"))
+    kept, spread = rule.split("_")
+    weight = {
+        "fixed": "m stays on the class that is drawn",
+        "weighted": "more than m stays on the class that is drawn, the more pixels of it lie inside",
+    }[kept]
+    others = {"uniform": "evenly over all other classes", "adjacent": "over the classes that it touches"}[spread]
+    meaning = f"Cross-entropy, where {weight}. The rest is spread {others}."
+    if rule == "fixed_uniform":
+        meaning = "The same as uniform smoothing."
+    return Objective(f"{kept}-{spread}", meaning, lambda p: p.class_level(rule), ("adjacency", "magnitude"))
 
 
 OBJECTIVES = {
-    "one_hot": Objective("one-hot", lambda p: p.smoothed(OneHot())),
-    "uniform": Objective("uniform smoothing", lambda p: p.smoothed(Uniform(p.magnitude)), ("magnitude",)),
+    "one_hot": Objective("one-hot", "Cross-entropy on labels as drawn.", lambda p: p.smoothed(OneHot())),
+    "uniform": Objective(
+        "uniform smoothing",
+        "Cross-entropy, where m stays on the class that is drawn. The rest is spread evenly over all other classes.",
+        lambda p: p.smoothed(Uniform(p.magnitude)),
+        ("magnitude",),
+    ),
     **{rule: _class_level(rule) for rule in RULES},
     "weighted_adjacent_prior": Objective(
         "weighted-adjacent, m from prior",
+        "weighted-adjacent, where m and the spread follow from the annotators' error.",
         lambda p: p.smoothed(ClassMatrix(posterior_class_matrix(p.prior, p.adjacency, p.spacing))),
         ("prior", "adjacency"),
     ),
-    "spatially_varying": Objective("spatially varying", lambda p: p.smoothed(SpatiallyVarying())),
-    "posterior": Objective("posterior soft labels", lambda p: p.smoothed(Posterior(p.prior, p.spacing)), ("prior",)),
+    "spatially_varying": Objective(
+        "spatially varying",
+        "Cross-entropy on labels that are blurred by a Gaussian of 3 x 3 px (Islam and Glocker, 2021).",
+        lambda p: p.smoothed(SpatiallyVarying()),
+    ),
+    "posterior": Objective(
+        "posterior soft labels",
+        "Cross-entropy on the probabilities of the true classes, given what is drawn and the annotators' error.",
+        lambda p: p.smoothed(Posterior(p.prior, p.spacing)),
+        ("prior",),
+    ),
     "forward": Objective(
         "forward likelihood",
+        "How probable the drawing is, if the annotators' error has blurred what the network predicts.",
         lambda p: ForwardLikelihood(p.prior, p.class_weights, spacing=p.spacing),
         ("prior",),
         likelihood=True,
     ),
     "forward_uniform": Objective(
         "forward likelihood, uniform smoothing",
+        "Uniform smoothing on what the network predicts, blurred by the annotators' error.",
         lambda p: ForwardLikelihood(p.prior, loss=p.smoothed(Uniform(p.magnitude)), spacing=p.spacing),
         ("prior", "magnitude"),
         likelihood=True,
     ),
     "forward_dice": Objective(
         "forward likelihood + soft Dice",
+        "Cross-entropy and soft Dice of what the network predicts, blurred by the annotators' error.",
         lambda p: ForwardLikelihood(p.prior, loss=_cross_entropy_and_dice(), spacing=p.spacing),
         ("prior",),
         takes_class_weights=False,
@@ -108,6 +136,7 @@ OBJECTIVES = {
     ),
     "forward_expected_dice": Objective(
         "forward likelihood + Dice of expected labels",
+        "The forward likelihood, and soft Dice against the expected true labels, given drawing and prediction.",
         lambda p: ForwardDice(p.prior, p.spacing),
         ("prior",),
         takes_class_weights=False,
@@ -115,6 +144,7 @@ OBJECTIVES = {
     ),
     "shift": Objective(
         "likelihood of shifted boundaries",
+        "How probable the drawing is, if the annotators' error has shifted the predicted boundaries out or in.",
         lambda p: ShiftLikelihood(p.prior, p.background, p.spacing),
         ("prior", "background"),
         takes_class_weights=False,
@@ -122,9 +152,24 @@ OBJECTIVES = {
         has_bias=True,
         likelihood=True,
     ),
-    "dice": Objective("soft Dice", lambda p: p.smoothed(OneHot(), SoftDice()), takes_class_weights=False),
-    "jaccard": Objective("soft Jaccard", lambda p: p.smoothed(OneHot(), SoftJaccard()), takes_class_weights=False),
-    "one_hot_dice": Objective("one-hot + soft Dice", lambda p: _cross_entropy_and_dice(), takes_class_weights=False),
+    "dice": Objective(
+        "soft Dice",
+        "The Dice loss on labels as drawn.",
+        lambda p: p.smoothed(OneHot(), SoftDice()),
+        takes_class_weights=False,
+    ),
+    "jaccard": Objective(
+        "soft Jaccard",
+        "The Jaccard (IoU) loss on labels as drawn.",
+        lambda p: p.smoothed(OneHot(), SoftJaccard()),
+        takes_class_weights=False,
+    ),
+    "one_hot_dice": Objective(
+        "one-hot + soft Dice",
+        "Cross-entropy and the Dice loss on labels as drawn: the usual training.",
+        lambda p: _cross_entropy_and_dice(),
+        takes_class_weights=False,
+    ),
 }
 
 
@@ -148,11 +193,9 @@ def objective(
     """The loss of that name, on integer labels (N, H, W) and logits (N, H, W, K).
 
     Args:
-        name: one of OBJECTIVES. fixed_* and weighted_* are the rules of `smoothing_matrix`; weighted_adjacent_prior
-            takes its magnitude from the prior (`posterior_class_matrix`); dice and jaccard are the overlap losses
-            against one-hot labels; one_hot_dice is cross-entropy + dice; forward_uniform and forward_dice score the
-            blurred probabilities by uniformly smoothed labels and by cross-entropy + dice; forward_expected_dice
-            is `ForwardDice`; shift is `ShiftLikelihood`.
+        name: one of OBJECTIVES, whose `meaning` says what each asks for. m is `magnitude`; `smoothing_matrix` and
+            `posterior_class_matrix` have the rules by class, `ForwardLikelihood`, `ForwardDice` and `ShiftLikelihood`
+            the likelihoods.
         prior: BoundaryPrior, for the objectives that need one.
         adjacency: (K, K) counts, for the objectives that need them.
         magnitude: weight kept on the annotated class, in (0, 1], for the objectives that need it.
