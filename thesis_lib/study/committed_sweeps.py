@@ -11,7 +11,7 @@ from thesis_lib.study import segmentation_runs
 from thesis_lib.study.comparison import Comparison
 
 REFERENCE = REPOSITORY / "reports/reference"
-DIGITS = "%.6g"  # of numbers in committed tables; the last digits of a float differ between machines
+DIGITS = "%.12g"  # of numbers in committed tables; the last digits of a float differ between machines
 LATER = 5  # the first of the seeds that were added after the first results
 
 

@@ -94,7 +94,8 @@ def keep(folder, into):
 
 def _of_run(row, images):
     """DataFrames of a run's network, of its rivals, and of the people who drew the test images."""
-    common = {name: row[name] for name in ("judge", "fold", "gold_images")} | {"raster": images["raster"]}
+    common = {"judge": row["judge"], "fold": row["fold"], "raster": images["raster"]}
+    common["gold_images"] = row.get("gold_images")  # on which a threshold is tuned
     plain = {name: images[name] for name in LABELS}
     blurred = {**plain, "log_loss": images.get("log_loss_blurred", np.nan)}
     tuned = {name: images.get(f"{name}_tuned", np.nan) for name in LABELS}
