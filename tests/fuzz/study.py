@@ -5,7 +5,7 @@ import pandas as pd
 from fuzz.entry import Entry
 
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import classification_runs, comparison, experiments, segmentation_runs, statistics
+from thesis_lib.study import classification_runs, comparison, experiments, paired_rasters, segmentation_runs, statistics
 
 SAMPLE = REPOSITORY / "reports" / "reference" / "sample"
 ROWS = segmentation_runs.read(SAMPLE)
@@ -94,8 +94,8 @@ ENTRIES = {
         COMPARED.predictions, {"folder": SAMPLE, "case": CASE, "targets": TARGETS}
     ),
     "comparison.Comparison.three_scenes": Entry(COMPARED.three_scenes, {"case": CASE, "targets": TARGETS}),
-    "comparison.of_rasters": Entry(
-        comparison.of_rasters,
+    "paired_rasters.differences": Entry(
+        paired_rasters.differences,
         {"scores": SCORED, "baseline": "one_hot", "better": {"dice": "higher"}, "level": 0.9, "resamples": 20},
         nan=True,
     ),

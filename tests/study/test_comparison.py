@@ -7,7 +7,7 @@ import pytest
 from sweep_cases import USUAL, write_run
 
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import chosen_runs, comparison, run_statistics
+from thesis_lib.study import chosen_runs, run_statistics
 from thesis_lib.study.comparison import Comparison
 
 
@@ -171,35 +171,3 @@ def test_the_notebook_shows_no_section_that_has_no_data(tmp_path):
     folder = tmp_path / "04_compare_targets"
     assert {path.name for path in folder.iterdir()} == {"compare_targets.csv", "difference_0.pdf", "difference_0.png"}
     assert {"objective", "annotator", "seed", "miou", "ece_band"} <= set(pd.read_csv(folder / "compare_targets.csv"))
-
-
-def test_scores_of_rasters_are_compared_pairwise_over_seeds_and_rasters():
-    """Outlines of the forward likelihood are nearer by 0.5 px, its IoU is the same; one raster has no outline."""
-    generator = np.random.default_rng(0)
-    index = pd.MultiIndex.from_product(
-        [["dice", "forward"], range(6), [f"r{i}" for i in range(10)]], names=["objective", "seed", "raster"]
-    )
-    scores = pd.DataFrame(
-        {name: generator.normal(0, 0.05, len(index)) for name in ("iou", "surface_distance")}, index=index
-    )
-    scores += np.tile(generator.normal(2, 1, (60, 1)), (2, 1))  # what both objectives share
-    scores.loc["forward", "surface_distance"] = scores.loc["forward", "surface_distance"].to_numpy() - 0.5
-    scores.loc[(slice(None), slice(None), "r3"), "surface_distance"] = np.nan
-    better = {"iou": "higher", "surface_distance": "lower"}
-    table, of_seeds = comparison.of_rasters(scores, "dice", better, resamples=2000)
-    iou, distance = table.to_dict("records")
-    assert (iou["target"], iou["metric"], iou["verdict"]) == ("forward", "iou", "")
-    assert (
-        distance["verdict"] == "better"
-        and distance["low"] < -0.5 < distance["high"]
-        and distance["high"] - distance["low"] < 0.2
-    )
-    one = of_seeds[(of_seeds["metric"] == "surface_distance") & (of_seeds["seed"] == 4)]["difference"].item()
-    apart = scores.loc["forward", 4]["surface_distance"] - scores.loc["dice", 4]["surface_distance"]
-    assert one == pytest.approx(apart.mean()) and len(of_seeds) == 12
-    alone, _ = comparison.of_rasters(scores.loc[(slice(None), [0]), :], "dice", {"surface_distance": "lower"})
-    assert np.isnan(alone["low"].item()) and alone["verdict"].item() == ""
-    with pytest.raises(ValueError, match="baseline must be one of .*; got 'zzz'"):
-        comparison.of_rasters(scores, "zzz", {"iou": "higher"})
-    nothing, _ = comparison.of_rasters(scores * np.nan, "dice", {"iou": "higher"})
-    assert nothing.empty

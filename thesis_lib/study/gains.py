@@ -8,7 +8,7 @@ from thesis_lib.annotation.widths import error_over_width, object_widths, of_typ
 from thesis_lib.data.segmentation_folder import load_segmentation_folder
 from thesis_lib.data.splits import load_scenes
 from thesis_lib.paths import REPOSITORY
-from thesis_lib.study import comparison, real_images, segmentation_runs, two_observers
+from thesis_lib.study import comparison, paired_rasters, real_images, segmentation_runs, two_observers
 
 REFERENCE = REPOSITORY / "reports/reference"
 FILE = REPOSITORY / "thesis_lib/annotation/gains.csv"
@@ -41,7 +41,7 @@ def of_digits():
 def of_roofs():
     """Gains on drawn roofs, with two simulated annotators; see notebook 8."""
     scores = pd.read_csv(REFERENCE / "buildings/scores.csv").set_index(["objective", "seed", "raster"])
-    table, _ = comparison.of_rasters(scores, USUAL, {"dice": "higher"})
+    table, _ = paired_rasters.differences(scores, USUAL, {"dice": "higher"})
     sigma = pd.read_csv(REFERENCE / "buildings/annotators.csv", index_col=0).loc["all, bias taken out", "sigma, px"]
     roofs = load_segmentation_folder(REPOSITORY / "sample_data/buildings").train
     ratio = error_over_width(BoundaryPrior.known(float(sigma)), list(roofs.drawn_by("a")), 0)

@@ -147,7 +147,7 @@ def _of_more_images(table):
     )
     return (
         f"This gain grows with the number of training images: {points}. Trained on {few['images']} images, the "
-        f"{_title(best)} has a Dice of {few['mean']:.3f}. One-hot + soft Dice has {most['mean_of_baseline']:.3f}, "
+        f"{_title(best)} has a Dice of {few['mean']:.3f}. With {_title(USUAL)} it is {most['mean_of_baseline']:.3f}, "
         f"trained on {most['images']}."
     )
 
@@ -181,7 +181,7 @@ def _of_bias(differences, cases):
     side = "outside" if bias > 0 else "inside"
     return (
         f"Where annotators drew {abs(bias):g} px too far {side}, the Dice of {_title(USUAL)} changed by {_points(row)} "
-        "once this bias was taken out of the labels. Ten true masks measured it."
+        "once this bias, measured on true masks, was taken out of the labels."
     )
 
 

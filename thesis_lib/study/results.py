@@ -13,7 +13,7 @@ from thesis_lib.study.committed_sweeps import read, read_differences, write_diff
 from thesis_lib.study.markdown import bullets, table
 from thesis_lib.study.roofs_results import roofs_section
 from thesis_lib.study.segmentation_results import SegmentationResults, early_section
-from thesis_lib.targets.objectives import OBJECTIVES
+from thesis_lib.targets.objectives import OBJECTIVES, Parts
 
 SWEEPS = ("compare", "early")  # of segmentation, whose differences are written beside their rows
 HEAD = """# Results
@@ -72,7 +72,7 @@ def when_it_pays(rows):
 def targets_section():
     """What each training target asks for, in Markdown."""
     rows = [[one.title, f"`{name}`", one.meaning] for name, one in OBJECTIVES.items()]
-    head = "What each asks of a network. m, 0.9 here, is the weight that a smoothing rule keeps where it says so."
+    head = f"What each asks of a network. m is the weight that a smoothing rule keeps, usually {Parts.magnitude:g}."
     return f"## The training targets\n\n{head}\n\n{table(['name', 'key', 'meaning'], rows)}\n"
 
 

@@ -136,5 +136,5 @@ def raised(rows):
     return (
         f"Of {len(dice)} cases, a threshold chosen on true masks raised the mean Dice of "
         f"{segmentation_runs.TITLES[USUAL]} in {true}, and one chosen on drawn masks in {drawn}. These differences "
-        "were not tested. A threshold that 20 images yield is imprecise."
+        "were not tested. A threshold that few images yield is imprecise."
     )

@@ -14,7 +14,7 @@ from thesis_lib import checks
 from thesis_lib.annotation.prior import BoundaryPrior, checked_prior
 from thesis_lib.targets.base import DATA_FORMATS
 from thesis_lib.targets.blurring import blur
-from thesis_lib.targets.class_matrices import RULES, posterior_class_matrix, smoothing_matrix
+from thesis_lib.targets.class_matrices import posterior_class_matrix, smoothing_matrix
 from thesis_lib.targets.expectation import ForwardDice
 from thesis_lib.targets.losses import ForwardLikelihood, SmoothedLoss, Sum
 from thesis_lib.targets.overlap import SoftDice, SoftJaccard
@@ -72,20 +72,20 @@ def _cross_entropy_and_dice():
     return Sum([SmoothedLoss(OneHot()), SmoothedLoss(OneHot(), SoftDice())])
 
 
-def _class_level(rule):
+def _class_level(rule, meaning):
     """The entry of OBJECTIVES for one of the class-level rules."""
-    kept, spread = rule.split("_")
-    weight = {
-        "fixed": "m stays on the class that is drawn",
-        "weighted": "more than m stays on the class that is drawn, the more pixels of it lie inside",
-    }[kept]
-    others = {"uniform": "evenly over all other classes", "adjacent": "over the classes that it touches"}[spread]
-    meaning = f"Cross-entropy, where {weight}. The rest is spread {others}."
-    if rule == "fixed_uniform":
-        meaning = "The same as uniform smoothing."
-    return Objective(f"{kept}-{spread}", meaning, lambda p: p.class_level(rule), ("adjacency", "magnitude"))
+    return Objective(rule.replace("_", "-"), meaning, lambda p: p.class_level(rule), ("adjacency", "magnitude"))
 
 
+CLASS_LEVEL = {  # meanings of RULES
+    "fixed_uniform": "The same as uniform smoothing.",
+    "fixed_adjacent": "Cross-entropy, where m stays on the class that is drawn. The rest is spread over the classes "
+    "that it touches.",
+    "weighted_uniform": "Cross-entropy, where more than m stays on the class that is drawn, the more pixels of it lie "
+    "inside. The rest is spread evenly over all other classes.",
+    "weighted_adjacent": "Cross-entropy, where more than m stays on the class that is drawn, the more pixels of it lie "
+    "inside. The rest is spread over the classes that it touches.",
+}
 OBJECTIVES = {
     "one_hot": Objective("one-hot", "Cross-entropy on labels as drawn.", lambda p: p.smoothed(OneHot())),
     "uniform": Objective(
@@ -94,7 +94,7 @@ OBJECTIVES = {
         lambda p: p.smoothed(Uniform(p.magnitude)),
         ("magnitude",),
     ),
-    **{rule: _class_level(rule) for rule in RULES},
+    **{rule: _class_level(rule, meaning) for rule, meaning in CLASS_LEVEL.items()},
     "weighted_adjacent_prior": Objective(
         "weighted-adjacent, m from prior",
         "weighted-adjacent, where m and the spread follow from the annotators' error.",
