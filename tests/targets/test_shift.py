@@ -3,9 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from thesis_lib.annotation import BoundaryPrior, signed_distance
+from thesis_lib.backend import gradient
 from thesis_lib.targets import ShiftLikelihood, objective
+from thesis_lib.targets.filters import largest
 from thesis_lib.targets.shift import growths, shift_probabilities, shifted
 
 PRIOR = BoundaryPrior(0.0, 3.1, 2.6, 5.0)  # px; as wide as the smallest disc below
@@ -47,6 +50,20 @@ def test_objects_grow_along_an_axis_as_the_boundary_passes_the_centres_of_its_pi
     assert growths(BoundaryPrior.known(1.0), (1.0, 1.0)) == {0.5: [0, 1], 1.5: [0, 1], 2.5: [0, 1]}
     in_mm = BoundaryPrior.known(1.0, unit="mm")  # 99% lie within 2.6 mm
     assert growths(in_mm, (2.0, 1.0)) == {0.5: [1], 1.0: [0], 1.5: [1], 2.5: [1]}
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 5, 3), (2, 4, 6, 5, 1), (1, 1, 2, 1)])
+def test_the_largest_neighbour_is_found_along_each_axis_and_has_the_whole_gradient(shape):
+    maps = np.random.default_rng(0).normal(size=shape).astype("float32")
+    for axis in range(1, len(shape) - 1):
+        size = [3 if one == axis else 1 for one in range(len(shape))]
+        expected = ndimage.maximum_filter(maps, size, mode="nearest")
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(largest(maps, axis)), expected)
+        slope = gradient(
+            lambda values, axis=axis: keras.ops.sum(largest(values, axis)), keras.ops.convert_to_tensor(maps)
+        )
+        times = [(expected == value).sum() for value in maps.reshape(-1)]
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(slope).reshape(-1), times)
 
 
 def test_the_drawing_of_several_classes_sums_to_one():

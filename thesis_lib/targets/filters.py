@@ -56,8 +56,29 @@ def _along_lines(maps, taps, axis):
 
 def largest(maps, axis):
     """The largest of each three neighbours along one spatial axis of maps (N, ..., K): a tensor of the same shape."""
-    # TensorFlow's gradient of pooling in three dimensions counts the largest value as often as it occurs.
-    return _in_planes(maps, axis, lambda planes, size: ops.max_pool(planes, size(3), strides=1, padding="same"))
+    if maps.shape[axis] == 1:
+        return maps
+    if backend.is_jax():
+        pairs = ops.maximum(_part(maps, axis, None, -1), _part(maps, axis, 1, None))
+        inner = ops.maximum(_part(pairs, axis, None, -1), _part(pairs, axis, 1, None))
+        return ops.concatenate([_part(pairs, axis, None, 1), inner, _part(pairs, axis, -1, None)], axis)
+    if backend.is_torch():
+        return _in_planes(maps, axis, lambda planes, size: _pooled(planes, size(3)))
+    # TensorFlow pools many channels at once: what lies behind the axis in memory is taken for them.
+    if axis == len(maps.shape) - 2:
+        return ops.swapaxes(largest(ops.swapaxes(maps, axis, axis - 1), axis - 1), axis, axis - 1)
+    shape = ops.shape(maps)
+    lines = ops.reshape(maps, (-1, shape[axis], 1, math.prod(shape[axis + 1 :])))
+    return ops.reshape(_pooled(lines, (3, 1)), shape)
+
+
+def _pooled(images, window):
+    return ops.max_pool(images, window, strides=1, padding="same")
+
+
+def _part(maps, axis, start, stop):
+    """A slice of maps along one axis."""
+    return maps[(slice(None),) * axis + (slice(start, stop),)]
 
 
 def _in_planes(maps, axis, function):
