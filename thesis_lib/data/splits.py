@@ -16,7 +16,7 @@ from thesis_lib.data.scenes import Scenes, load_npz, open_array
 SAMPLE = paths.REPOSITORY / "sample_data" / "m2nist" / "scenes.npz"
 MOST_SCENES = 1_000_000  # that are composed, 5 GB
 HELD = 0.15  # the share of the validation scenes, and that of the test scenes
-NUCLEI = re.compile(r"nuclei(-sample)?(?:/([123]))?")  # names of `data`
+NUCLEI = re.compile(r"nuclei(-sample)?(?:/([1234]))?")  # names of `data`
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def load_scenes(
             a whole number N, 3 to a million: the first N of M2NIST if its combined.npy and segmented.npy are under
                 THESIS_DATA (default `data/`), else N scenes composed from MNIST;
             "nuclei": the 334 images of `load_nuclei` under THESIS_DATA, each with its contrast stretched, split into
-            60 / 10 / 30%; "nuclei-sample": the dozen that are shipped; "nuclei/2", "nuclei/3", "nuclei-sample/2": at
-            a half or a third of the resolution;
+            60 / 10 / 30%; "nuclei-sample": the dozen that are shipped; with "/2", "/3" or "/4" behind either name: at
+            so small a part of the resolution;
             a path: a folder with combined.npy and segmented.npy, or an .npz file with images and labels, see
                 `load_npz`; a relative path starts at the repository.
         seed: of the composition and of the split; scenes of a file are split at random into 70 / 15 / 15%, copies of

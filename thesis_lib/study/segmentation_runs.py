@@ -22,7 +22,11 @@ NEEDED = (  # of each row
 IN_SCENES = ("intersection", "union", "log_loss", "brier", "surface_distance", "hausdorff95", "surface_dice")
 TITLES = {name: objective.title for name, objective in objectives.OBJECTIVES.items()}
 CHOSEN = {"drawn": "threshold chosen on drawn masks", "true": "threshold chosen on true masks"}
-SHRUNK = {"nuclei/2": "nuclei at half", "nuclei/3": "nuclei at a third"}  # of their resolution
+SHRUNK = {  # of their resolution
+    "nuclei/2": "nuclei at half",
+    "nuclei/3": "nuclei at a third",
+    "nuclei/4": "nuclei at a quarter",
+}
 PLAIN = ("", "fitted")  # variants that are targets in their own right
 COLUMNS = (  # of the table that is written
     "objective",
