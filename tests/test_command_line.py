@@ -147,7 +147,7 @@ def test_a_setting_that_has_an_argument_of_its_own_is_refused(folder, tmp_path, 
 def test_an_unknown_objective_is_a_line_before_any_training(folder, tmp_path):
     words = ["--output", tmp_path / "out", "--objective", "one_hot_dice", "--objective", "shft"]
     code, _, err = typed("train", folder, *words)
-    assert code == 1 and "objectives must be one of" in err and "got 'shft'" in err and not (tmp_path / "out").exists()
+    assert code == 1 and "--objective must be one of" in err and "got 'shft'" in err and not (tmp_path / "out").exists()
 
 
 def test_structures_that_overlap_have_two_pictures_each(tmp_path):

@@ -49,6 +49,17 @@ def test_a_wheel_requires_the_core_alone(wheel):
     assert core.isdisjoint({"tensorflow", "jax", "torch", "keras-hub", "matplotlib", "jupyterlab", "snakemake"})
 
 
+def test_relative_paths_of_an_installed_package_start_where_python_did(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    (tmp_path / "here").mkdir()
+    code = "from thesis_lib.paths import REPOSITORY, data_folder; print(REPOSITORY, data_folder())"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "THESIS_DATA": "mine"}
+    options = {"cwd": tmp_path / "here", "env": environment, "capture_output": True, "text": True, "check": True}
+    out = subprocess.run([sys.executable, "-c", code], **options).stdout
+    assert out.split() == [str(tmp_path / "here"), str(tmp_path / "here" / "mine")]
+
+
 def light_core(*backends):
     """The lines that light_core.py prints with this backend alone, or without any."""
     environment = {**os.environ, "KERAS_BACKEND": "".join(backends) or "jax", "TF_CPP_MIN_LOG_LEVEL": "2"}

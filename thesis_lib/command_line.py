@@ -9,6 +9,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from thesis_lib import checks
 from thesis_lib.extras import extra
 from thesis_lib.paths import REPOSITORY
 from thesis_lib.polling import polled
@@ -81,7 +82,8 @@ def annotators(folder, settings):
     measured = own_error.measure(own_images.open_folder(folder.resolve(), "reports/own_images", _settings(settings)))
     click.echo(measured.annotators.round(2).to_string())
     click.echo(
-        f"Typical error: {measured.advice.error:.2f} px (95% interval {measured.low:.2f} to {measured.high:.2f})."
+        f"Typical error: {measured.advice.error:.2f} px (95% interval {measured.low:.2f} to {measured.high:.2f}), half "
+        "the band that holds 68% of the displacements. Few large ones make sigma larger."
     )
     click.echo(measured.advice)
     program = sys.argv[0] if Path(sys.argv[0]).name == "thesis" else "thesis"  # as it was typed
@@ -105,13 +107,16 @@ def train(folder, output, epochs, objectives, settings):
     another --output to keep both. The network is OUTPUT/OBJECTIVE/best.keras.
 
     \b
-    All fields for --set: python -c "from thesis_lib.segmentation import Run; help(Run)"
+    All fields for --set: .venv/bin/python -c "from thesis_lib.segmentation import Run; help(Run)"
 
     \b
     Example: thesis train sample_data/drawn_nuclei --epochs 5 --output /tmp/nuclei
     """
     from thesis_lib.study import own_error, own_files, own_images
+    from thesis_lib.targets import OBJECTIVES
 
+    for objective in objectives:
+        checks.one_of("--objective", objective, OBJECTIVES)
     wrong = _checked(folder)
     output = (output or folder.with_name(f"{folder.resolve().name}_trained")).resolve()
     run = own_images.open_folder(folder.resolve(), output, {"epochs": epochs}, _settings(settings))
@@ -123,7 +128,10 @@ def train(folder, output, epochs, objectives, settings):
         click.echo(f"Not measured: {missing}.")
     splits = run.task.splits
     others = f", and on {len(splits.unlabelled)} without a mask" if splits.unlabelled else ""
-    click.echo(f"Training on {len(splits.train)} images of {folder}{others}.")
+    click.echo(
+        f"Training on {len(splits.train)} images of {folder}{others}. {len(splits.validation)} validate, "
+        f"{len(splits.test)} test."
+    )
     if run.has_unlabelled and not run.uses_unlabelled:
         click.echo("Images in unlabelled/ are not learned from; with --set method=mean_teacher they are.")
     trained = own_images.train(run, objectives or own_images.objectives_for(measured), watch=_bar, reuse=True)
@@ -186,7 +194,8 @@ def predict(model, files, output, background, classes, structures, tile):
     try:
         network = keras.saving.load_model(model, compile=False)
     except (ValueError, TypeError, OSError) as error:
-        raise ValueError(f"MODEL must be a network that Keras saved; {model} cannot be read: {error}") from None
+        why = str(error).partition(" Note that")[0]  # Keras goes on with formats that are not meant here
+        raise ValueError(f"MODEL must be a network that Keras saved; {model} cannot be read: {why}") from None
     table, failed = classes and read_class_table(classes), False
     writable_folder(output)
     with click.progressbar(files, label="predicted", file=sys.stderr) as bar:
@@ -196,7 +205,8 @@ def predict(model, files, output, background, classes, structures, tile):
             except (ValueError, OSError) as error:
                 say_error(error)
                 failed = True
-    click.echo(f"Predictions lie in {output.resolve()}/")
+    if any(path.is_file() for path in written):
+        click.echo(f"Predictions lie in {output.resolve()}/")
     sys.exit(1 if failed else 0)
 
 

@@ -151,7 +151,7 @@ def test_class_numbers_are_whole_and_stored_without_losses(tmp_path):
     with pytest.raises(ValueError, match="stored without losses, .* got a JPEG"):
         read_image(tmp_path / "a.jpg", "index", "a")
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="got mode RGB. If it shows classes in colours, the table must list them"):
+    with pytest.raises(ValueError, match="got mode RGB. If it shows classes in colours, a table of classes must list"):
         read_image(tmp_path / "a.png", "index", "a")
 
 

@@ -59,9 +59,7 @@ def test_an_epoch_shows_each_image_without_a_mask_once(folder, tmp_path):
 
 def test_without_an_image_that_has_no_label_the_method_is_refused(tmp_path):
     data = write_discs(tmp_path / "data", people=("",))
-    message = (
-        "labelled must be given for the method mean_teacher, which needs images that carry no label, unless they lie"
-    )
+    message = "labelled must be given for the method mean_teacher, which needs images without a mask, such as"
     with pytest.raises(ValueError, match=re.escape(message)):
         Run(**TINY, data=str(data), method="mean_teacher")
     scans = load_copy_only(data)

@@ -208,7 +208,8 @@ class BoundaryPrior:
         Args:
             first, second, background, spacing: as annotation and reference for `boundary_displacements`.
             search_radius: px or mm; larger differences are not seen. Take at least six times the expected sigma. A
-                warning says where it is too small.
+                warning says where it is too small. Take less than the distance between objects: what one person left
+                out otherwise counts as a large displacement to the next object.
             population: whether each object has a bias and a spread of its own, as in `fit_population`. The result
                 then replaces all of this prior but its mean.
 

@@ -103,7 +103,8 @@ def numbers(picture, mode, raw_modes, is_signed):
     values = np.asarray(picture)
     if values.ndim != 2:
         raise Unsupported(
-            f"{STORED[mode]}; got mode {picture.mode}. If it shows classes in colours, the table must list them"
+            f"{STORED[mode]}; got mode {picture.mode}. If it shows classes in colours, a table of classes must list "
+            "them (label_class_dict.csv: name,r,g,b)"
         )
     for raw in raw_modes:  # one, or none of a GIF
         grey = GREY.fullmatch(raw)

@@ -44,8 +44,8 @@ def load_nuclei(path: str | Path = "sample", shrink: int = 1) -> Nuclei:
     Args:
         path: folder with `images` and `objects`; "sample" is the dozen in sample_data/nuclei; None is the folder
             `nuclei` in the folder of full data sets (THESIS_DATA).
-        shrink: 2, 3 or 4 makes one pixel of so many squared, so that nuclei are as small against an annotator's error as
-            thin structures are. Its grey value is their mean; its nucleus is the most frequent one (or none) among
+        shrink: 2, 3 or 4 makes one pixel of so many squared, so that nuclei are as small against an annotator's error
+            as thin structures are. Its grey value is their mean; its nucleus is the most frequent one (or none) among
             them, and of equally frequent ones the first by row and column. What is left over at the bottom and on the
             right is cut off.
 

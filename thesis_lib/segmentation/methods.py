@@ -106,8 +106,8 @@ def check(run):
         return
     if run.labelled is None and not run.has_unlabelled:
         raise ValueError(
-            f"labelled must be given {named}, which needs images that carry no label, unless they lie in the folder "
-            "unlabelled/ of the data; got None"
+            f"labelled must be given {named}, which needs images without a mask, such as labelled=20; or put such "
+            "images into the folder unlabelled/ of the data; got None"
         )
     if method.objectives is not None:
         parameters.refuse(run, ["class_weights"], f"{named}, whose votes count alike")

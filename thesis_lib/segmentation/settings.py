@@ -126,7 +126,11 @@ class Settings:
         optional=True,
     )
     search_radius: float = real(
-        10.0, "largest displacement that is measured; at least four sigma", 0.5, 1000.0, unit=UNIT
+        10.0,
+        "largest displacement that is measured: at least four sigma, less than from object to object",
+        0.5,
+        1000.0,
+        unit=UNIT,
     )
 
     # What is optimised.

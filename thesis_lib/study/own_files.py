@@ -122,9 +122,8 @@ def faults(data):
             drawn += [_holds_object(masks[name], read[name], mode, rows) for name in both]
     if not paired:
         raise Unusable(f"{root} must hold an image and a mask of the same name; got no such pair")
-    if not any(drawn):
-        named = "" if not rows else f"; {rows[0][0].name} {rows[0][1]}" if rows[0][2] else ""
-        raise Unusable(f"masks in {root} must hold objects; all {paired} of them show background alone{named}")
+    if False in drawn and True not in drawn:
+        raise Unusable(f"masks in {root} must hold objects; all {drawn.count(False)} of them show background alone")
     table = pd.DataFrame(rows, columns=["file", "fault", "stops"])
     table["file"] = [path.relative_to(root).as_posix() for path in table["file"]]
     return table.sort_values("stops", ascending=False, kind="stable", ignore_index=True)
@@ -146,7 +145,7 @@ def _by_name(root, folder, rows):
         if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
             name = same_form(path.stem)
             if name in found:
-                rows.append((path, f"has the name of {found[name].name}, up to the ending", True))
+                rows.append((path, f"has the name of {found[name].name}, up to the ending: rename one of them", True))
             found.setdefault(name, path)
             _, error = attempt(partial(within, root), path)
             if error is not None:
@@ -163,12 +162,12 @@ def _read(path, mode, rows):
 
 
 def _holds_object(path, image, mode, rows):
-    """Whether a mask shows more than one value, or another one than 0; adds to `rows` what is wrong with it."""
+    """Whether a mask holds another value than 0, None if it cannot be read; adds to `rows` what is wrong with it."""
     mask = _read(path, mode, rows)
     if mask is None:
-        return False
+        return None
     if image is not None and mask.shape[:2] != image.shape[:2]:
-        rows.append((path, f"is {_size(mask)} px, but its image {_size(image)}", True))
+        rows.append((path, f"is {_size(mask)} px (width x height), but its image {_size(image)}", True))
     holds = bool(np.any(mask))
     if not holds:
         rows.append((path, "shows no object", False))
@@ -176,4 +175,4 @@ def _holds_object(path, image, mode, rows):
 
 
 def _size(array):
-    return f"{array.shape[0]} x {array.shape[1]}"
+    return f"{array.shape[1]} x {array.shape[0]}"
