@@ -154,13 +154,11 @@ def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
         "The likelihood of shifted boundaries raised Dice significantly: by +3.0 points (95% interval +1.0 to +5.0) at "
         "an error of 0.30 of the width, by +5.0 (+3.0 to +7.0) at 0.40."
     )
-    assert re.search(r"without a Dice loss, has \+\d\.\d of these \+\d\.\d points at 0\.\d\d\.", no_dice)
-    assert re.search(r"has \+\d\.\d points \[-\d\.\d, \+\d\.\d\] \(not significant\) more than that", no_dice)
-    assert re.match(r"This gain grows with the .* images: \S+ with 20 .*, \S+ with 60, \S+ with 200\.", more)
-    assert re.match(r"With 20 of 200 images labelled, a mean teacher has a Dice of 0", taught)
-    assert re.search(
-        r"With all 200 labelled, training alone has 0\.\d+ by one-hot \+ soft Dice, 0\.\d+ by one-h", taught
-    )
+    assert re.search(r"without a Dice loss, gains \+\d\.\d points at 0\.\d\d", no_dice)
+    assert re.search(r"adds \+\d\.\d points \[-\d\.\d, \+\d\.\d\] \(.*significant\w*\).* at 0\.\d\d", no_dice)
+    assert re.match(r"The gain of .* grows with the .* images: \S+ with 20 .*, \S+ with 60, \S+ with 200\.", more)
+    assert re.match(r"Dice of a mean teacher with 20 of 200 images labelled, and without a teacher with all", taught)
+    assert re.search(r"likelihood of shifted boundaries 0\.\d+ and 0\.\d+; one-hot 0\.\d+ \(not signif", taught)
     assert "1 px too far outside" in bias and re.search(r"by \+\d\.\d points \[\+\d\.\d, ", bias)
     assert people.startswith(
         "Where a second person judged (vessels), no training target had a significantly higher Dice"

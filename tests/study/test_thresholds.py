@@ -33,16 +33,19 @@ def test_the_threshold_has_the_highest_dice_on_the_masks_it_is_chosen_on_and_sco
         assert row["log_loss"] == before["log_loss"] and row["threshold_chosen"] == chosen
 
 
-def test_the_committed_thresholds_are_compared_with_the_best_target():
+def test_the_committed_thresholds_are_compared_with_the_best_target_and_with_one_half():
     rows = thresholds.committed()
     assert rows.groupby(["case", "seed"])["target"].nunique().eq(4).all()
-    table = thresholds.differences(rows, resamples=2)
-    assert len(table) == rows["case"].nunique() * 3 * len(thresholds.SCORES)
-    header, _, *lines = thresholds.dice_table(rows, table).splitlines()
+    to_best = thresholds.differences(rows, thresholds.BEST, resamples=2)
+    assert len(to_best) == rows["case"].nunique() * 3 * len(thresholds.SCORES)
+    header, _, *lines = thresholds.dice_table(rows, to_best).splitlines()
     assert len(lines) == rows["case"].nunique() and "chosen on drawn masks" in header
-    scores = [[float(cell.strip("* ")) for cell in line.split("|")[2:5]] for line in lines]
-    cases, true, drawn = map(int, re.findall(r"\d+", thresholds.raised(rows)))
-    assert cases == len(lines)
-    for said, column in ((drawn, 1), (true, 2)):  # the table is rounded
-        gains = np.array([one[column] - one[0] for one in scores])
-        assert (gains > 0.0009).sum() <= said <= (gains > -0.0009).sum()
+    to_half = thresholds.differences(rows, thresholds.USUAL, resamples=2)
+    assert set(to_half["target"]) == set(rows["target"]) - {thresholds.BEST, thresholds.USUAL}
+    means = rows.groupby(["case", "target"])["mean_dice_foreground"].mean().unstack()
+    gains = [
+        (means[f"{thresholds.USUAL}, {how}"] > means[thresholds.USUAL]).sum()
+        for how in ("threshold chosen on true masks", "threshold chosen on drawn masks")
+    ]
+    cases, true, _, _, drawn, _, _ = map(int, re.findall(r"\d+", thresholds.raised(to_half)))
+    assert [cases, true, drawn] == [len(lines), *gains]

@@ -107,7 +107,7 @@ def test_the_findings_name_the_best_target_of_each_score_and_its_difference(tabl
     assert two_observers.between_people(table) == pytest.approx(0.1)
     assert dice.startswith("**Dice**: forward likelihood is best, 0.67") and "one-hot + soft Dice has 0.62" in dice
     assert "significantly better" in dice and log_loss.startswith("**Log loss of the judge's drawing, nats**: forward")
-    assert people.startswith("A person has a Dice of 0.100")
+    assert people.startswith("The other observer has a Dice of 0.100")
     cells = two_observers.side_by_side(found)
     assert (
         cells.loc["forward likelihood", "Dice"].startswith("+0.05")

@@ -14,6 +14,9 @@ MARGIN = 8  # px around the object that is shown
 LEADER = {"color": "#AAAAAA", "lw": 0.8, "clip_on": False}
 
 
+ROUND = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # ticks where each value is written above
+
+
 def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' error / width of objects"):
     """Gain over a baseline, an axis a metric, against the error over the width of objects or another column.
 
@@ -49,11 +52,10 @@ def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' err
         _leave_out_far_losses(axis, of_metric["high"].max())
         ticks = sorted(set(of_metric[x].round(2)))
         limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
-        ticks = apart(ticks, 1.15)
-        axis.set(xscale="log", xlabel=xlabel, xlim=limits)
+        ticks = [tick for tick in ROUND if limits[0] < tick < limits[1]] if several else apart(ticks, 1.15)
+        axis.set(xscale="log", xlabel=xlabel, xlim=limits, ylabel=f"gain in {label}\nover {style(baseline)[0]}")
         axis.minorticks_off()
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axis.set_title(f"{label}\ngain over {style(baseline)[0]}", fontsize=9)
         axis.grid(axis="y", alpha=0.3)
         if several:
             _name_data(axis, of_metric)
@@ -76,21 +78,22 @@ def _leave_out_far_losses(axis, highest):
     start, level = 0.0, 0
     for at, gain, line in sorted(far, key=lambda one: one[:2]):
         start, level = (start, level + 1) if at < 1.2 * start else (at, 0)
-        options = {"color": line.get_color(), "fontsize": 8, "ha": "center", "va": "bottom"}
-        axis.text(at, (0.98 - 0.13 * level) * floor, f"↓ {gain:+.2f}", **options)
+        options = {"color": line.get_color(), "fontsize": 8, "ha": "left", "va": "bottom", "zorder": 4}
+        options["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        axis.text(1.02 * at, (0.98 - 0.13 * level) * floor, f"↓ {gain:+.2f}", **options)
 
 
 def _name_data(axis, table):
-    """Write which data each error over width is of, above the axis; names that would collide move to the right."""
+    """Write which data each error over width is of, and its value, above the axis; those that collide move right."""
     options = {"rotation": 35, "fontsize": 8, "ha": "left", "va": "bottom", "transform": axis.get_xaxis_transform()}
     free = 0.0
     for ratio, part in table.groupby(table["error_over_width"].round(3)):
         at = max(ratio, free)
-        axis.text(at, 1.04 if at > ratio else 1.01, " and ".join(dict.fromkeys(part["data"])), **options)
+        names = " and ".join(dict.fromkeys(part["data"]))
+        axis.text(at, 1.04 if at > ratio else 1.01, f"{names}, {ratio:.2f}", **options)
         axis.plot([ratio, at], [1.0, 1.04 if at > ratio else 1.01], **LEADER, transform=axis.get_xaxis_transform())
         axis.axvline(ratio, color="#DDDDDD", lw=0.8, zorder=0)
         free = 1.16 * at
-    axis.set_title(axis.get_title(), fontsize=9, pad=58)
 
 
 def outlines(pictures, targets):

@@ -2,6 +2,8 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from scipy import stats
 
 from thesis_lib.annotation import geometry
@@ -35,6 +37,11 @@ def drawings_of_people(drawings, titles, columns=4):
         axis.set_xlim(at_columns.min() - 3, at_columns.max() + 3)
         axis.set_ylim(at_rows.max() + 3, at_rows.min() - 3)
         axis.set_title(title, fontsize=8)
+    people = max(len(masks) for masks in drawings)
+    handles = [Line2D([], [], color=colour) for colour in PERSON_COLOURS[:people]]
+    greys = [Patch(color=plt.get_cmap("gray_r")(share / 2.5)) for share in (1 / people, 1.0)]
+    names = [*(f"person {number}" for number in range(1, people + 1)), "inside one outline", "inside all"]
+    figure.legend([*handles, *greys], names, fontsize=8, loc="outside lower center", ncols=6)
     return figure
 
 

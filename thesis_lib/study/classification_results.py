@@ -60,18 +60,18 @@ def _cell(errors, kind, number, seeds):
 def results_section():
     """All results with few labels as Markdown: the table and what follows from it, one claim a sentence."""
     rows = _read("mnist_few_labels")
-    sentences = [
-        *_networks(rows),
-        *_choice_of_settings(rows),
+    found = [
         *published_in_words(classification_runs.against_published(rows)),
-        _largest_spread(rows),
         *_lowest(rows),
         *_significance(rows),
+        _largest_spread(rows),
         *_wider(),
         _longer(rows),
     ]
+    trained = [*_networks(rows), *_choice_of_settings(rows)]
     introduction = INTRODUCTION.format(seeds=seeds_in_words(rows["seed"].unique()))
-    return "\n\n".join(["## Few labels", introduction, _table(rows), markdown.bullets(sentences)]) + "\n"
+    parts = ["## Few labels", introduction, _table(rows), markdown.bullets(found)]
+    return "\n\n".join([*parts, "### How they were trained", markdown.bullets(trained)]) + "\n"
 
 
 def _one(rows, name):
@@ -88,7 +88,7 @@ def _networks(rows):
         "The published ones have 5,000.",
         f"The convolutional networks have {_one(convolutional, 'width')} filters in their first layers and train for "
         f"{_one(convolutional, 'epochs')} epochs. The paper of mean teacher has 128 filters.",
-        f"{len(rows)} of the {len(planned)} planned runs have finished.",
+        f"These are {len(rows)} trainings. {len(planned) - len(rows)} more, with other seeds, are planned and not run.",
     ]
 
 
@@ -109,7 +109,10 @@ def _choice_of_settings(rows):
         "for every number of labels.",
         "The methods on the convolutional network had different numbers of settings to choose from: "
         f"{joined(f'{METHODS[name].title} {count}' for name, count in counts.items())}.",
-        *(f"{title} was not trained with the other seeds." for title in left_out),
+        *(
+            f"{title} was tried with {seeds_in_words(settings['seed'].unique())} only, and is not in the table."
+            for title in left_out
+        ),
     ]
 
 

@@ -110,7 +110,7 @@ def page(pairs, interval, nuclei, drawn, maps, scores, ratio):
     """The page: what was measured, in pictures and numbers, and what to do next. Arguments as `main` has them."""
     largest = sorted(pairs, key=np.sum, reverse=True)
     shown = largest[:: max(1, len(pairs) // (4 * SHOWN))][:SHOWN]
-    people = drawings_of_people(shown, [f"area {masks.sum((1, 2)).mean():.0f} px" for masks in shown])
+    people = drawings_of_people(shown, [f"mean area {masks.sum((1, 2)).mean():.0f} px" for masks in shown])
     pictures = {"image": nuclei.images[TEST, ..., 0], "true": 255 * nuclei.labels[TEST], "drawn": 255 * drawn[TEST]}
     pictures |= {name: np.rint(255 * one[..., 1]).astype(np.uint8) for name, one in maps.items()}
     fullest = [fullest_window(one) for one in nuclei.labels[TEST]]

@@ -236,11 +236,11 @@ class SegmentationResults:
         soft = medians[medians["target"] == "posterior"]["verdict"].value_counts()
         fitted, known = map(self.numbers.usual_distance, ("forward, prior fitted on 5", "forward"))
         return [
+            f"{len(better)} of {len(table)} differences to one-hot training are significantly better after Holm's "
+            f"correction, {who} of them with a forward likelihood; {len(worse)} are significantly worse.",
             "Where annotators err by 2 px, boundaries in the median test scene are "
             f"{self.numbers.distance('2 px', 'forward')} off with the forward likelihood and "
             f"{self.numbers.distance('2 px', 'one_hot')} with one-hot labels.",
-            f"{len(better)} of {len(table)} differences to one-hot training are significantly better after Holm's "
-            f"correction, {who} of them with a forward likelihood; {len(worse)} are significantly worse.",
             f"With posterior soft labels boundaries are significantly farther off in {soft.get('worse', 0)} cases "
             f"and nearer in {soft.get('better', 0)}.",
             f"Five doubly drawn scenes suffice for the prior: boundaries are {fitted:.3f} px off with it and "

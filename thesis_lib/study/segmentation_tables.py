@@ -59,8 +59,8 @@ def overview(compared):
     return table.fillna({"training_scenes": "all", "prior": ""})
 
 
-def means_of(compared, case):
-    """Every metric of every target of a case with its interval, the lowest log loss first; fewer seeds are stated."""
+def means_of(compared, case, metrics=tuple(METRICS)):
+    """Metrics of every target of a case with intervals, the lowest log loss first; fewer seeds are stated."""
     part = compared.means[compared.means["case"] == case]
     bounds = [f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else "" for low, high in zip(part["low"], part["high"])]
     cells = part.assign(text=part["mean"].map("{:.3f}".format) + bounds)
@@ -69,7 +69,7 @@ def means_of(compared, case):
     fewer = of_log_loss["seeds"] < of_log_loss["seeds"].max()
     count = of_log_loss["seeds"].map(lambda n: f" ({n} seed{'s' if n > 1 else ''})")
     titles = of_log_loss["title"] + count.where(fewer, "")
-    columns = [name for name in METRICS if name in table]
+    columns = [name for name in metrics if name in table]
     return table.loc[of_log_loss["target"], columns].set_axis(titles.tolist()).rename(columns=LABELS)
 
 

@@ -17,7 +17,7 @@ from thesis_lib.study.segmentation_tables import in_words, with_intervals
 from thesis_lib.targets.objectives import OBJECTIVES
 
 REFERENCE = REPOSITORY / "reports/reference/vessels"
-PERSON = "person"  # the target of rows that are a person's own masks
+PERSON = "other observer"  # the target of rows that are a person's own masks
 SCORES = {  # label, and which is better; the log loss is of a forecast of the judge's drawing
     "dice": ("Dice", "higher"),
     "surface_distance": (METRICS["surface_distance"].label, "lower"),
@@ -26,7 +26,7 @@ SCORES = {  # label, and which is better; the log loss is of a forecast of the j
 SIZES = {"boundary_bias": "bias, px", "volume_ratio": "predicted / drawn area"}
 LABELS = {**{name: label for name, (label, _) in SCORES.items()}, **SIZES}
 JUDGED, MOVED = "trained on the judge", "bias taken out of labels"
-TUNED, BLURRED = "threshold tuned", "blurred afterwards"  # rivals that cost no training
+TUNED, BLURRED = "threshold chosen on the judge's masks", "blurred afterwards"  # rivals that cost no training
 
 
 def read(folder, runs=None):
@@ -182,7 +182,12 @@ def side_by_side(table):
     """Differences with their intervals and verdicts, a row for each target, a column for each score."""
     text = [f"{difference} {verdict}".rstrip() for difference, verdict in zip(with_intervals(table), table["verdict"])]
     cells = table.assign(text=text, metric=table["metric"].map(LABELS))
-    return cells.set_index(["title", "metric"])["text"].unstack(sort=False).rename_axis(index=None, columns=None)
+    return (
+        cells.set_index(["title", "metric"])["text"]
+        .unstack(sort=False)
+        .rename_axis(index=None, columns=None)
+        .fillna("")
+    )
 
 
 def findings(images, table, baseline):
@@ -209,7 +214,7 @@ def findings(images, table, baseline):
     dice, (best, *_) = average[LABELS["dice"]], fair.index
     if PERSON in average.index:
         sentences.append(
-            f"A person has a Dice of {dice[PERSON]:.3f} by the other person's drawing, {best} has {dice[best]:.3f}."
+            f"The {PERSON} has a Dice of {dice[PERSON]:.3f} by the judge's masks, {best} has {dice[best]:.3f}."
         )
     judged = [title for title in networks.index if JUDGED in title]
     if judged:
@@ -232,7 +237,9 @@ def section():
         f"Vessels in {images['raster'].nunique()} photographs of retinas, drawn by two observers (STARE; Hoover et "
         "al., 2000). Networks learn from one observer and are judged by the other, both ways, in "
         f"{images['fold'].nunique()} folds; {networks['target'].nunique()} targets and rivals. "
-        f"{len(table)} comparisons with one-hot + Dice: {better} significantly better, {worse} significantly worse."
+        f"A threshold is chosen on {int(networks['gold_images'].max())} of the judge's masks of training images. "
+        f"{len(table)} comparisons with one-hot + Dice, corrected together: {better} significantly better, {worse} "
+        "significantly worse."
     )
     average = means(complete(images))
     lines = [[title, *("" if np.isnan(v) else f"{v:.3f}" for v in row)] for title, *row in average.itertuples()]
