@@ -186,8 +186,8 @@ def _legend(figure, kinds, colours, background, names):
         if len(colours) > 2:
             entries["missed, or of another class"] = entries.pop("missed")
         if "classes" in kinds:
-            truth = {f"truth: {name}": colour for name, colour in zip(names or (), colours)}
-            entries |= {title: colour for i, (title, colour) in enumerate(truth.items()) if i != background}
+            masks = {f"mask: {name}": colour for name, colour in zip(names or (), colours)}
+            entries |= {title: colour for i, (title, colour) in enumerate(masks.items()) if i != background}
     elif "classes" in kinds and names is not None:
         entries = dict(zip(names, colours))
         where = {"loc": "outside lower center", "ncols": len(colours)}
