@@ -47,5 +47,12 @@ def test_the_committed_thresholds_are_compared_with_the_best_target_and_with_one
         (means[f"{thresholds.USUAL}, {how}"] > means[thresholds.USUAL]).sum()
         for how in ("threshold chosen on true masks", "threshold chosen on drawn masks")
     ]
-    cases, true, _, _, drawn, _, _ = map(int, re.findall(r"\d+", thresholds.raised(to_half)))
-    assert [cases, true, drawn] == [len(lines), *gains]
+    cases, *said = map(int, re.findall(r"\d+", thresholds.raised(to_half)))
+    of_dice = to_half[to_half["metric"] == "mean_dice_foreground"]
+    significant = [
+        (of_dice["target"].str.endswith(f"{masks} masks") & (of_dice["verdict"] == verdict)).sum()
+        for masks in ("true", "drawn")
+        for verdict in ("better", "worse")
+    ]
+    assert [cases, said[0], said[3]] == [len(lines), *gains]
+    assert [*said[1:3], *said[4:]] == significant

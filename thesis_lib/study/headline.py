@@ -6,10 +6,10 @@ from thesis_lib.annotation.advice import USUAL, measured_gains
 from thesis_lib.study import real_images, teachers, two_observers
 from thesis_lib.study.classification_tables import joined
 from thesis_lib.study.segmentation_tables import VERDICTS
+from thesis_lib.study.thresholds import BEST
 from thesis_lib.targets.objectives import OBJECTIVES
 
 DICE = "mean_dice_foreground"
-LIKELIHOOD = "shift"  # the target that gained most
 BIAS_TAKEN_OUT = "one_hot_dice, bias taken out of labels"
 
 
@@ -125,18 +125,18 @@ def _where_it_does(gains):
 
 def _of_no_dice(differences, cases):
     """How much of the gain one-hot alone has, and what a likelihood adds to it, where one-hot alone is better."""
-    dice = differences[differences["metric"] == DICE].set_index(["baseline", "target", "case"]).sort_index()
+    indexed = differences.set_index(["metric", "baseline", "target", "case"]).sort_index()
+    dice, log_loss = indexed.loc[DICE], indexed.loc["log_loss"]
     against = dice.loc[USUAL, "one_hot"]
     ratios = cases[cases["bias"] == 0].set_index("case")["error_over_width"].sort_values()
     shown = [case for case in ratios.index if against["verdict"].get(case) == "better"]
     if not shown:
         return "One-hot cross-entropy, without a Dice loss, had no significantly higher Dice on nuclei."
     gains = joined(f"{100 * against['difference'][case]:+.1f} points at {ratios[case]:.2f}" for case in shown)
-    added = joined(_points(dice.loc["one_hot", LIKELIHOOD, case]) for case in shown)
-    log_loss = differences[differences["metric"] == "log_loss"].set_index(["baseline", "target", "case"])["verdict"]
-    lower = [f"{ratios[case]:.2f}" for case in shown if log_loss[USUAL, LIKELIHOOD, case] == "better"]
+    added = joined(_points(dice.loc["one_hot", BEST, case]) for case in shown)
+    lower = [f"{ratios[case]:.2f}" for case in shown if log_loss["verdict"][USUAL, BEST, case] == "better"]
     return (
-        f"One-hot cross-entropy, without a Dice loss, gains {gains}. The {_title(LIKELIHOOD)} adds {added}. "
+        f"One-hot cross-entropy, without a Dice loss, gains {gains}. The {_title(BEST)} adds {added}. "
         f"It lowers log loss significantly at {joined(lower) if lower else 'none of these'}."
     )
 

@@ -122,8 +122,8 @@ def faults(data):
             drawn += [_holds_object(masks[name], read[name], mode, rows) for name in both]
     if not paired:
         raise Unusable(f"{root} must hold an image and a mask of the same name; got no such pair")
-    if False in drawn and True not in drawn:
-        raise Unusable(f"masks in {root} must hold objects; all {drawn.count(False)} of them show background alone")
+    if not any(drawn) and not any(stops for *_, stops in rows):
+        raise Unusable(f"masks in {root} must hold objects; all {paired} of them show background alone")
     table = pd.DataFrame(rows, columns=["file", "fault", "stops"])
     table["file"] = [path.relative_to(root).as_posix() for path in table["file"]]
     return table.sort_values("stops", ascending=False, kind="stable", ignore_index=True)
@@ -162,10 +162,10 @@ def _read(path, mode, rows):
 
 
 def _holds_object(path, image, mode, rows):
-    """Whether a mask holds another value than 0, None if it cannot be read; adds to `rows` what is wrong with it."""
+    """Whether a mask holds another value than 0; adds to `rows` what is wrong with it."""
     mask = _read(path, mode, rows)
     if mask is None:
-        return None
+        return False
     if image is not None and mask.shape[:2] != image.shape[:2]:
         rows.append((path, f"is {_size(mask)} px (width x height), but its image {_size(image)}", True))
     holds = bool(np.any(mask))

@@ -143,8 +143,8 @@ def raised(table):
     """In how many cases a chosen threshold changed the Dice of USUAL, in a sentence: table of `differences` to it."""
     of_dice = table[table["metric"] == SCORES[0]]
     said = []
-    for masks, how in (("true", CHOSEN["true"]), ("drawn", CHOSEN["drawn"])):
-        of_masks = of_dice[of_dice["target"] == f"{USUAL}, {how}"]
+    for masks in ("true", "drawn"):
+        of_masks = of_dice[of_dice["target"] == f"{USUAL}, {CHOSEN[masks]}"]
         better, worse = ((of_masks["verdict"] == verdict).sum() for verdict in ("better", "worse"))
         said.append(
             f"chosen on {masks} masks it is higher in {(of_masks['difference'] > 0).sum()} (significantly in {better}) "
