@@ -165,13 +165,14 @@ def _check_different(what, values):
         raise ValueError(f"{what} must all be different; got {repeated[0]!r} twice")
 
 
-def numbered_classes(name, numbers, listed_in):
+def numbered_classes(name, numbers, listed_in, holder=None):
     """The classes 0..K - 1 of label maps, where no table lists them.
 
     Args:
         name: what errors call the label maps.
         numbers: those that occur, without IGNORE.
         listed_in: what errors call the place where classes can be listed.
+        holder: function from a number to what errors call a label map that holds it; None: they name none.
 
     Returns:
         ClassTable; at least two classes.
@@ -186,16 +187,17 @@ def numbered_classes(name, numbers, listed_in):
     """
     numbers = sorted({int(number) for number in numbers})
     count = max([1, *numbers]) + 1
+    example = f". {holder(numbers[-1])} holds {numbers[-1]}" if holder else ""
     if len(numbers) > MOST_UNLISTED:
         raise ValueError(
             f"{name} must hold at most {MOST_UNLISTED} class numbers unless {listed_in} lists the classes; got "
-            f"{len(numbers)} from {numbers[0]} to {numbers[-1]}, as masks do that were resized with smooth edges"
+            f"{len(numbers)} from {numbers[0]} to {numbers[-1]}, as masks do that were resized with smooth edges{example}"
         )
     if 2 * len(numbers) < count and count > 2:
         some = ", ".join(map(str, numbers[:12])) + (", ..." if len(numbers) > 12 else "")
         raise ValueError(
             f"{name} must hold class numbers 0, 1, 2, ... unless {listed_in} lists the classes; "
-            f"got {some}, of which most numbers in between are missing"
+            f"got {some}, of which most numbers in between are missing{example}"
         )
     return ClassTable(tuple(str(k) for k in range(count)))
 

@@ -132,10 +132,13 @@ def _pairs(root, images, masks):
 def _numbered_classes(root, files):
     """ClassTable of 0..K - 1, by the numbers that occur in the masks of any part and annotator; BINARY of 0 and 255."""
     paths = [path for _, masks in files.values() for drawn in masks.values() for path in drawn]
-    occurs = np.any(read_all(_numbers_in_mask, paths), axis=0)
+    of_masks = np.stack(read_all(_numbers_in_mask, paths))
+    occurs = of_masks.any(axis=0)
     if is_binary(occurs):
         return BINARY
-    classes = numbered_classes(f"masks in {root}", np.flatnonzero(occurs[:IGNORE]), f"{TABLE} (name,r,g,b)")
+    holder = lambda number: paths[of_masks[:, number].argmax()].relative_to(root)
+    numbers = np.flatnonzero(occurs[:IGNORE])
+    classes = numbered_classes(f"masks in {root}", numbers, f"{TABLE} (name,r,g,b)", holder)
     if occurs[IGNORE]:
         warnings.warn(
             f"masks in {root} hold {IGNORE} beside class numbers: it stands for no class, and is not learned",
