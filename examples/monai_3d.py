@@ -1,6 +1,6 @@
 """MONAI's 3-D U-Net, trained on imprecise masks: MONAI's DiceCE loss beside this library's forward likelihood.
 
-Run it with MONAI and PyTorch: `pip install 'thesis-lib[torch]' monai`, then `python examples/monai_3d.py`. It needs no
+Run it with MONAI and PyTorch: `pip install '.[torch]' monai`, then `python examples/monai_3d.py`. It needs no
 data: volumes of ellipsoids are made here, and their masks are drawn with an error of 1.5 voxels at the boundary.
 """
 

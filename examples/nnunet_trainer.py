@@ -7,7 +7,7 @@ For one's own data set, let nnU-Net find the class in this folder, and train as 
 
 `python examples/nnunet_trainer.py` shows it on volumes of ellipsoids that are made here: it plans, preprocesses, trains
 and validates in a folder of its own, and ends in the Dice of the validation. It needs
-`pip install 'thesis-lib[torch,medical]' nnunetv2 setuptools` (nnU-Net imports distutils, which setuptools brings).
+`pip install '.[torch,medical]' nnunetv2 setuptools` (nnU-Net imports distutils, which setuptools brings).
 """
 
 import argparse

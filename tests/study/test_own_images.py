@@ -88,6 +88,13 @@ def test_wrong_folders_are_refused_in_one_sentence(tmp_path):
     save(tmp_path / "masks" / "a.png", np.eye(SIDE) * 255)
     with pytest.raises(Unusable, match="at least 3 images"):
         own_images.open_folder(tmp_path)
+    volumes = tmp_path / "volumes"
+    (volumes / "images").mkdir(parents=True)
+    (volumes / "images" / "a.nii.gz").touch()
+    with pytest.raises(
+        Unusable, match=r"must hold images; got volumes, on which segmentation.Run trains: see docs/volume"
+    ):
+        own_files.faults(volumes)
     error = Unusable("one sentence")
     assert error._render_traceback_() == ["Unusable: one sentence"]
 

@@ -145,20 +145,31 @@ def test_headings_are_in_order_texts_stand_for_pictures_and_links_lead_somewhere
 
 def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
     gains = pd.DataFrame({"data": list("abc"), "error_over_width": [0.2, 0.3, 0.4], "target": "shift", "seeds": 5})
+    cases = ["radiologists' errors x 1, a", "radiologists' errors x 2, b", "radiologists' errors x 2, c"]
     gains = gains.assign(
-        gain=[0.01, 0.03, 0.05], low=[-0.01, 0.01, 0.03], high=[0.02, 0.05, 0.07], verdict=["", "better", "better"]
+        case=cases,
+        gain=[0.01, 0.03, 0.05],
+        low=[-0.01, 0.01, 0.03],
+        high=[0.02, 0.05, 0.07],
+        verdict=["", "better", "better"],
     )
     first, second, no_dice, more, bias, taught, people = headline.sentences(gains)
     assert "at most 0.20 of the objects' width, no training target" in first
+    assert first.endswith("Radiologists' own errors on nuclei are 0.20 of the width.")
     assert second == (
-        "The likelihood of shifted boundaries raised Dice significantly: by +3.0 points (95% interval +1.0 to +5.0) at "
-        "an error of 0.30 of the width, by +5.0 (+3.0 to +7.0) at 0.40."
+        "The likelihood of shifted boundaries raised Dice significantly with radiologists' errors x 2: by +3.0 points "
+        "(95% interval +1.0 to +5.0) at an error of 0.30 of the width, by +5.0 (+3.0 to +7.0) at 0.40."
     )
     assert re.search(r"without a Dice loss, gains \+\d\.\d points at 0\.\d\d", no_dice)
-    assert re.search(r"adds \+\d\.\d points \[-\d\.\d, \+\d\.\d\] \(.*significant\w*\).* at 0\.\d\d", no_dice)
+    assert re.search(r"expected labels, which keeps a Dice loss, gains \+\d\.\d at 0\.\d\d\. ", no_dice)
+    added = r"has \+\d\.\d points \[-\d\.\d, \+\d\.\d\] \(.*significant\w*\).* more than one-hot\. .* at 0\.\d\d"
+    assert re.search(added, no_dice)
     assert re.match(r"The gain of .* grows with the .* images: \S+ with 20 .*, \S+ with 60, \S+ with 200\.", more)
-    assert re.match(r"Dice of a mean teacher with 20 of 200 images labelled, and without a teacher with all", taught)
-    assert re.search(r"likelihood of shifted boundaries 0\.\d+ and 0\.\d+; one-hot 0\.\d+ \(not signif", taught)
+    by_target = (
+        r"0\.\d+ by likelihood of shifted boundaries, 0\.\d+ by one-hot \(not significant\) and 0\.\d+ by one-hot"
+    )
+    assert re.match(rf"With 20 of 200 images labelled, a mean teacher has a Dice of {by_target}", taught)
+    assert re.search(r"With all labelled, and no teacher, it is 0\.\d+, 0\.\d+ and 0\.\d+\.", taught)
     assert "1 px too far outside" in bias and re.search(r"by \+\d\.\d points \[\+\d\.\d, ", bias)
     assert people.startswith(
         "Where a second person judged (vessels), no training target had a significantly higher Dice"

@@ -190,8 +190,9 @@ def numbered_classes(name, numbers, listed_in, holder=None):
     example = f". {holder(numbers[-1])} holds {numbers[-1]}" if holder else ""
     if len(numbers) > MOST_UNLISTED:
         raise ValueError(
-            f"{name} must hold at most {MOST_UNLISTED} class numbers unless {listed_in} lists the classes; got "
-            f"{len(numbers)} from {numbers[0]} to {numbers[-1]}, as masks do that were resized with smooth edges{example}"
+            f"{name} must hold at most {MOST_UNLISTED} class numbers unless {listed_in} lists the classes; "
+            f"got {len(numbers)} from {numbers[0]} to {numbers[-1]}, as masks do that were resized with smooth edges"
+            + example
         )
     if 2 * len(numbers) < count and count > 2:
         some = ", ".join(map(str, numbers[:12])) + (", ..." if len(numbers) > 12 else "")

@@ -6,12 +6,13 @@ A network that has seen one of them in training knows the others, so that the er
 import hashlib
 import warnings
 from collections import Counter
+from pathlib import PurePosixPath
 
 import numpy as np
 from scipy.sparse import coo_array, csgraph
 
 from thesis_lib.data.csv_table import check_widths, read_csv_table
-from thesis_lib.data.reading import attempt
+from thesis_lib.data.reading import attempt, same_form, table_bytes, within
 
 TABLE = "groups.csv"
 PARTS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -201,6 +202,37 @@ def warn_of_known_test_images(name, train, test):
             f"(the first is test image {copies[0]}); they stay, as in published results",
             stacklevel=4,
         )
+
+
+def of_folder(root, items, needed):
+    """What groups.csv in a folder says of images or volumes.
+
+    Args:
+        root: the folder.
+        items: function that returns (name, paths) of each, called where there is a table. The table may name an item by
+            its name or one of its paths, whole or without folders.
+        needed: so many of the items, the first ones, need a row. A name that one of them has is not that of a later
+            item, whose path tells it apart.
+
+    Returns:
+        (groups, parts) as `read_groups`; (None, None) without the file.
+
+    Raises:
+        ValueError: as `read_groups`.
+    """
+    table = root / TABLE
+    if not table.exists() and not table.is_symlink():
+        return None, None
+    known, taken = [], set()
+    for i, (name, paths) in enumerate(items()):
+        below = [PurePosixPath(same_form(path.relative_to(root).as_posix())) for path in paths]
+        short = {name, *(path.name for path in below)}
+        if i < needed:
+            taken |= short
+        else:
+            short -= taken
+        known.append([str(below[0]), *map(str, below[1:]), str(below[0].with_name(name)), *short])
+    return read_groups(table, table_bytes(within(root, table)), known, needed)
 
 
 def parts_of(name, splits):

@@ -4,13 +4,12 @@ Everywhere, `files` are {part: (images, {annotator: masks})}, paths in one order
 """
 
 import warnings
-from pathlib import PurePosixPath
 
 import numpy as np
 
 from thesis_lib import checks
 from thesis_lib.data import groups as grouping
-from thesis_lib.data.reading import regular, same_form, table_bytes, within
+from thesis_lib.data.reading import regular, same_form, within
 from thesis_lib.data.splits import HELD, counts
 
 PARTS = ("train", "validation", "test")
@@ -95,19 +94,8 @@ def _groups(root, images):
 
 def _table(root, images):
     """(groups, parts) that groups.csv gives images and those in `unlabelled/`, which need no rows; None likewise."""
-    path = root / grouping.TABLE
-    if not path.exists() and not path.is_symlink():
-        return None, None
-    known, taken = [], set()
-    for i, image in enumerate([*images, *_without_masks(root)]):
-        below = PurePosixPath(same_form(image.relative_to(root).as_posix()))
-        short = {below.name, below.stem}
-        if i < len(images):
-            taken |= short
-        else:
-            short -= taken  # a name alone is that of the image with a mask
-        known.append([str(below), str(below.with_suffix("")), *short])
-    return grouping.read_groups(path, table_bytes(within(root, path)), known, len(images))
+    items = lambda: [(same_form(image.stem), (image,)) for image in [*images, *_without_masks(root)]]
+    return grouping.of_folder(root, items, len(images))
 
 
 def _digests(images):

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from thesis_lib import checks
+from thesis_lib.data import groups as grouping
 from thesis_lib.data.itk_files import KINDS
 from thesis_lib.data.nnunet import cases_without_masks, load_nnunet
-from thesis_lib.data.raster_parts import ENDINGS, UNLABELLED
+from thesis_lib.data.raster_parts import ENDINGS, PARTS, UNLABELLED
 from thesis_lib.data.rasters import digest_of_file
 from thesis_lib.data.reading import in_words, same_form
 from thesis_lib.data.splits import HELD, counts
@@ -105,19 +106,25 @@ def load_volume_splits(root, into, overlapping=False, unlabelled=False):
     255 where the class is unknown. nnU-Net's test cases test where they have masks; 15% of the training cases, at
     random, then validate. Else the training cases are split 70 / 15 / 15% at random. The split is always the same.
 
+    Scans of one patient stay in one part if a table `groups.csv` has a row for each volume: the columns file (its name)
+    and group (its patient). The column split (train, validation, test) says the part. Copies of a volume, byte for
+    byte, stay in one part, too.
+
     Args:
         root: the folder.
         into: folder of the unpacked arrays, see `unpack`.
         overlapping: whether structures of nnU-Net's dataset.json may overlap.
         unlabelled: whether the volumes of `unlabelled/` are wanted, which have no mask; in nnU-Net's layout each
-            channel is a file there, too. Copies of validation and test volumes are left out.
+            channel is a file there, too. Copies of validation and test volumes are left out, and volumes of their
+            groups.
 
     Returns:
         VolumeSplits.
 
     Raises:
         FileNotFoundError, ValueError: naming the folder or the file, as `load_nnunet`, `volume_folders` and `unpack`;
-            or if there are fewer than three volumes, two classes, or structures that overlap and must not.
+            or if there are fewer than three volumes, two classes, or structures that overlap and must not;
+            or naming groups.csv and what is wrong with it.
     """
     root = checks.path("root", root)
     overlapping, unlabelled = checks.boolean("overlapping", overlapping), checks.boolean("unlabelled", unlabelled)
@@ -140,18 +147,13 @@ def load_volume_splits(root, into, overlapping=False, unlabelled=False):
         raise ValueError(
             f"data must hold {least} volumes or more{beside}, as some validate; {root} holds {in_words(train.names)}"
         )
-    order = np.random.default_rng(SEED).permutation(len(train))
-    if test is None:
-        sizes, rule = counts(len(train)), f"70 / 15 / 15% at random, seed {SEED}"
-    else:
-        held = max(round(len(train) * HELD), 1)
-        sizes, rule = (len(train) - held, held), f"nnU-Net's test cases; 15% validate at random, seed {SEED}"
-    parts = [_chosen(train, sorted(part)) for part in np.split(order, np.cumsum(sizes)[:-1])]
-    files = dict(zip(("train", "validation", "test"), parts if test is None else [*parts, test]))
+    further = others(root / UNLABELLED) if unlabelled else None
+    groups, parts = _table(root, train, test, further)
+    files, rule = _parts(root, train, test, groups, parts)
     unpacked = {part: unpack(several, into) for part, several in files.items()}
     class_names = class_names or _numbers(root, unpacked)
-    if unlabelled:
-        files["unlabelled"] = _no_copies(root, others(root / UNLABELLED), [files["validation"], files["test"]])
+    if further is not None:
+        files["unlabelled"] = _not_held(root, further, [files["validation"], files["test"]], groups)
         unpacked["unlabelled"] = unpack(files["unlabelled"], into)
     return VolumeSplits(**unpacked, files=files, class_names=class_names, rule=rule, regions=regions)
 
@@ -179,17 +181,67 @@ def _single_files(paths):
     return [path for some in several for path in some]
 
 
-def _no_copies(root, others, held):
-    """`others` without copies, byte for byte, of the volumes of the VolumeFiles `held`."""
+def _table(root, train, test, further):
+    """({path of a volume's first channel: group}, [part of each training volume]) by groups.csv; None likewise.
 
-    def content(paths):
-        return tuple(sorted(map(digest_of_file, _single_files(paths))))
+    Only training volumes need a row. Test cases of nnU-Net, and volumes without a mask, may have one.
+    """
+    volumes = [one for one in (train, test, further) if one is not None]
+    items = [
+        (same_form(name), tuple(map(Path, paths))) for one in volumes for name, paths in zip(one.names, one.images)
+    ]
+    groups, parts = grouping.of_folder(root, lambda: items, len(train))
+    if parts is not None and test is not None:
+        raise ValueError(f"{root / grouping.TABLE} must have no column split beside nnU-Net's test cases")
+    return groups and dict(zip([paths[0] for _, paths in items], groups)), parts and parts[: len(train)]
 
-    known = {content(paths) for volumes in held for paths in volumes.images}
-    free = [i for i, paths in enumerate(others.images) if content(paths) not in known]
+
+def _parts(root, train, test, groups, parts):
+    """({part: VolumeFiles}, rule in words) of the training volumes, or those of nnU-Net's layout beside its test."""
+    of = lambda volumes: None if groups is None else [groups[Path(paths[0])] or "" for paths in volumes.images]
+    table, names = root / grouping.TABLE, train.names
+    if parts is not None:
+        numbers = grouping.declared(parts, of(train), _digests(train), names)
+        return {part: _chosen(train, sorted(numbers[part])) for part in PARTS}, f"by {table.name}"
+    if test is not None and groups is not None:
+        shared = sorted({*of(train)} & {*of(test)} - {""})
+        if shared:
+            raise ValueError(f"{table}: group {shared[0]!r} must lie in one part; got train and test")
+    order, held = np.random.default_rng(SEED).permutation(len(train)), max(round(len(train) * HELD), 1)
+    sizes = counts(len(train)) if test is None else (len(train) - held, held)
+    together = grouping.together(_digests(train), names, of(train), len(sizes))
+    chosen = [_chosen(train, sorted(part)) for part in grouping.fill(order, together, sizes)]
+    rule = (
+        f"70 / 15 / 15% at random, seed {SEED}"
+        if test is None
+        else f"nnU-Net's test cases; 15% validate at random, seed {SEED}"
+    )
+    rule += "" if groups is None else f", volumes of a group in {table.name} together"
+    return dict(zip(PARTS, chosen if test is None else [*chosen, test])), rule
+
+
+def _content(paths):
+    """A digest of each file of a volume."""
+    return tuple(sorted(map(digest_of_file, _single_files(paths))))
+
+
+def _digests(volumes):
+    """A digest of each volume that has a copy, byte for byte; None for the others."""
+    sizes = [sum(path.stat().st_size for path in _single_files(paths)) for paths in volumes.images]
+    return grouping.digests_of_copies(sizes, lambda i: repr(_content(volumes.images[i])).encode())
+
+
+def _not_held(root, others, held, groups):
+    """`others` without copies, byte for byte, of the volumes of the VolumeFiles `held`, and without their groups."""
+    images = [paths for volumes in held for paths in volumes.images]
+    known = {_content(paths) for paths in images}
+    group_of = lambda paths: groups and groups[Path(paths[0])]
+    taken = {group_of(paths) for paths in images} - {None, ""}
+    free = [i for i, paths in enumerate(others.images) if _content(paths) not in known and group_of(paths) not in taken]
     if len(free) < len(others):
         warnings.warn(
-            f"{len(others) - len(free)} volumes in {root / UNLABELLED} are left out: validation or test has them",
+            f"{len(others) - len(free)} volumes in {root / UNLABELLED} are left out: validation or test has them, or "
+            "volumes of their group",
             stacklevel=3,
         )
     return _chosen(others, free)

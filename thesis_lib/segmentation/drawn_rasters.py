@@ -16,8 +16,8 @@ from thesis_lib.segmentation.rules import stated
 from thesis_lib.targets.class_matrices import adjacency
 
 NO_PRIOR = (
-    "prior_sigma must be given, for example 1.5 (on the command line: --set prior_sigma=1.5): the standard deviation of "
-    "drawn outlines in px. "
+    "prior_sigma must be given, for example 1.5 (on the command line: --set prior_sigma=1.5): the standard deviation "
+    "of drawn outlines in px. "
     "Only masks of two annotators, or an annotator's beside plain ones, show it"
 )
 STILL = math.sqrt(2) / 4  # px; no centre of a pixel is nearer to a boundary, so a smaller shift changes no mask

@@ -231,8 +231,8 @@ class Run(Settings):
 
         Of a `data.Volume`: float32 (D, H, W, K), in memory; `predict` needs less.
 
-        After training by a likelihood (the objectives forward... and shift) they are of the true classes: use them to outline and
-        to measure objects. Other objectives state what the annotators to train on would draw.
+        After training by a likelihood (the objectives forward... and shift) they are of the true classes: use them to
+        outline and to measure objects. Other objectives state what the annotators to train on would draw.
         """
         if self.has_volumes:
             return self.task.probabilities(self.trained_network(), image)

@@ -10,6 +10,7 @@ from thesis_lib.study.thresholds import BEST
 from thesis_lib.targets.objectives import OBJECTIVES
 
 DICE = "mean_dice_foreground"
+PEOPLE = "radiologists' errors x 1,"  # how cases start in which annotators err as people do
 BIAS_TAKEN_OUT = "one_hot_dice, bias taken out of labels"
 
 
@@ -94,10 +95,14 @@ def _where_it_does_not(gains):
     small = gains[gains["error_over_width"] < better.min()] if len(better) else gains
     if small.empty:
         return f"A training target was significantly better than {_title(USUAL)} on all data that were measured."
-    return (
+    own = small[small["case"].str.startswith(PEOPLE)]
+    said = (
         f"Where annotators share no bias and err by at most {small['error_over_width'].max():.2f} of the objects' "
         f"width, no training target had a significantly higher Dice than {_title(USUAL)}."
     )
+    if own.empty:
+        return said
+    return f"{said} Radiologists' own errors on nuclei are {own['error_over_width'].iloc[0]:.2f} of the width."
 
 
 def _where_it_does(gains):
@@ -115,7 +120,9 @@ def _where_it_does(gains):
             f"{row['error_over_width']:.2f}"
             for row in others
         ]
-        said.append(f"The {_title(target)} raised Dice significantly: {', '.join(by)}.")
+        errors = {case.partition(", ")[0] for case in rows["case"]}
+        under = f" with {min(errors)}" if len(errors) == 1 else ""
+        said.append(f"The {_title(target)} raised Dice significantly{under}: {', '.join(by)}.")
     larger = gains.loc[gains["error_over_width"] > better["error_over_width"].min(), "error_over_width"]
     without = [f"{ratio:.2f}" for ratio in sorted(set(larger) - set(better["error_over_width"]))]
     if without:
@@ -124,7 +131,10 @@ def _where_it_does(gains):
 
 
 def _of_no_dice(differences, cases):
-    """How much of the gain one-hot alone has, and what a likelihood adds to it, where one-hot alone is better."""
+    """How much of the gain one-hot alone has, and what a likelihood adds to it, where one-hot alone is better.
+
+    And whether a Dice loss against expected labels gains as much as none.
+    """
     indexed = differences.set_index(["metric", "baseline", "target", "case"]).sort_index()
     dice, log_loss = indexed.loc[DICE], indexed.loc["log_loss"]
     against = dice.loc[USUAL, "one_hot"]
@@ -134,9 +144,13 @@ def _of_no_dice(differences, cases):
         return "One-hot cross-entropy, without a Dice loss, had no significantly higher Dice on nuclei."
     gains = joined(f"{100 * against['difference'][case]:+.1f} points at {ratios[case]:.2f}" for case in shown)
     added = joined(_points(dice.loc["one_hot", BEST, case]) for case in shown)
+    expected = dice.loc[USUAL, "forward_expected_dice"]
+    kept = [case for case in shown if expected["verdict"].get(case) == "better"]
+    with_dice = joined(f"{100 * expected['difference'][case]:+.1f} at {ratios[case]:.2f}" for case in kept)
+    as_much = f" The {_title('forward_expected_dice')}, which keeps a Dice loss, gains {with_dice}." if kept else ""
     lower = [f"{ratios[case]:.2f}" for case in shown if log_loss["verdict"][USUAL, BEST, case] == "better"]
     return (
-        f"One-hot cross-entropy, without a Dice loss, gains {gains}. The {_title(BEST)} adds {added}. "
+        f"One-hot cross-entropy, without a Dice loss, gains {gains}.{as_much} The {_title(BEST)} has {added} more than one-hot. "
         f"It lowers log loss significantly at {joined(lower) if lower else 'none of these'}."
     )
 
@@ -164,14 +178,15 @@ def _of_teachers(rows, differences):
     best = rows[rows["target"] == teachers.TEACHERS[0]].iloc[0]
     few, many = best["labelled"], best["train_scenes"]
     of_dice = differences[differences["metric"] == DICE].set_index("target")["verdict"]
-    said = []
+    said, all_labelled = [], []
     for objective in reversed(teachers.OBJECTIVES):
         target = f"{objective}, mean teacher, {few} labelled"
         verdict = f" ({VERDICTS[of_dice[target]]})" if target in of_dice else ""
-        said.append(f"{_title(objective)} {dice[target]:.3f}{verdict} and {dice[f'{objective}, {many} labelled']:.3f}")
+        said.append(f"{dice[target]:.3f} by {_title(objective)}{verdict}")
+        all_labelled.append(f"{dice[f'{objective}, {many} labelled']:.3f}")
     return (
-        f"Dice of a mean teacher with {few} of {many} images labelled, and without a teacher with all labelled: "
-        f"{'; '.join(said)}."
+        f"With {few} of {many} images labelled, a mean teacher has a Dice of {joined(said)}. With all labelled, and no "
+        f"teacher, it is {joined(all_labelled)}."
     )
 
 

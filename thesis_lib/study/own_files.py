@@ -17,6 +17,7 @@ from thesis_lib.data.image_io import read_image
 from thesis_lib.data.raster_parts import ENDINGS
 from thesis_lib.data.reading import attempt, same_form, within
 from thesis_lib.data.segmentation_folder import PARTS, TABLE
+from thesis_lib.data.volume_splits import holds_volumes
 
 LAYOUT = "images/ and masks_NAME/ for each annotator, or masks/"
 
@@ -62,6 +63,8 @@ def parts(data):
         Unusable: if the folder is in neither layout.
     """
     root = own_folder(data)
+    if holds_volumes(root):
+        raise Unusable(f"{root} must hold images; got volumes, on which segmentation.Run trains: see docs/volumes.md")
     layout = (
         [(part, f"{part}_labels") for part in PARTS.values()] if (root / "train").is_dir() else [("images", "masks")]
     )
