@@ -193,6 +193,21 @@ def test_the_population_is_no_better_where_objects_are_alike():
     assert np.ptp(scores) < 0.005
 
 
+def test_what_was_left_out_as_too_far_can_be_counted_in_and_makes_tails_heavier():
+    truth, people = drawings(30)
+    spiked = [maps.copy() for maps in people]
+    for maps in spiked[0][::2]:
+        maps[18:23, 20:] = 1  # a strip out of the object
+    measured = variation(spiked, background=0)
+    left_out = sum(map(len, measured.far))
+    counted = measured.with_far()
+    assert left_out > 5 and sum(map(len, counted.series)) == sum(map(len, measured.series)) + left_out
+    assert counted.quantities["kurtosis"] > measured.quantities["kurtosis"]
+    assert sum(map(len, measured.part(np.arange(len(measured.objects)) < 9).far)) < left_out
+    with pytest.raises(ValueError, match="with_far needs a Variation that `variation` measured, of images"):
+        counted.with_far()
+
+
 def test_annotators_who_draw_the_same_do_not_vary():
     truth, _ = drawings(3)
     same = variation({"a": truth, "b": truth}, truth, 0)

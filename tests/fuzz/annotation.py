@@ -133,6 +133,7 @@ ENTRIES = {
     "Variation.table": Entry(MEASURED.table, {"level": 0.9, "repeats": 5, "seed": 0}, nan=True, examples=10),
     "Variation.annotator": Entry(MEASURED.annotator, {"factor": 2.0, "missed": 0.1}),
     "Variation.standardised": Entry(MEASURED.standardised, {}),
+    "Variation.with_far": Entry(MEASURED.with_far, {}),
     "advice": Entry(
         door.advice,
         {"prior": PRIOR, "labels": TRUE, "background": 0, "objects": OBJECTS, "gains": door.measured_gains()},

@@ -86,6 +86,9 @@ def test_the_means_are_over_judges_of_means_over_images_and_the_best_dice_comes_
     of_forward = table[table["target"] == "forward"]
     average = np.mean([of_forward[of_forward["judge"] == judge]["dice"].mean() for judge in "ab"])
     assert means.loc["forward likelihood", "Dice"] == pytest.approx(average)
+    for judge in "ab":
+        bias = of_forward[of_forward["judge"] == judge]["boundary_bias"].mean()
+        assert means.loc["forward likelihood", f"bias, px, judge {judge}"] == pytest.approx(bias)
 
 
 def test_two_runs_of_an_image_are_refused_and_so_is_a_baseline_that_is_not_there(write, table):
@@ -105,7 +108,9 @@ def test_the_findings_name_the_best_target_of_each_score_and_its_difference(tabl
     count, dice, _, log_loss, people = two_observers.findings(table, found, "one_hot_dice")
     assert count == "6 images of 3 folds are compared."
     assert two_observers.between_people(table) == pytest.approx(0.1)
-    assert dice.startswith("**Dice**: forward likelihood is best, 0.67") and "one-hot + soft Dice has 0.62" in dice
+    assert (
+        dice.startswith("**Dice**: forward likelihood has the highest, 0.67") and "one-hot + soft Dice has 0.62" in dice
+    )
     assert "significantly better" in dice and log_loss.startswith("**Log loss of the judge's drawing, nats**: forward")
     assert people.startswith("The other observer has a Dice of 0.100")
     cells = two_observers.side_by_side(found)

@@ -64,6 +64,7 @@ class ObjectDisplacements:
         number: of the object among those of its image, from 0, in the order of `geometry.objects`.
         points: places of the displacements on a surface (n, 3), px or mm; None in an image.
         unit: of all lengths, px or mm.
+        far: displacements that are left out of `values`, see `object_displacements`.
     """
 
     image: int
@@ -73,6 +74,7 @@ class ObjectDisplacements:
     number: int = 0
     points: np.ndarray | None = None
     unit: str = "px"
+    far: np.ndarray | None = None
 
 
 def object_displacements(
@@ -105,11 +107,11 @@ def object_displacements(
             if distances is not None and k not in distances:
                 raise ValueError(f"distances must have class {k} of the reference; it has {checks.shown([*distances])}")
             distance = None if distances is None else distances[k][window]
-            one = _of_object(drawn[window], true[window], mask, k, search_radius, distance, lengths)
+            one, far = _of_object(drawn[window], true[window], mask, k, search_radius, distance, lengths)
             if one is not None and len(one.values) >= 3:
                 points = None if one.points is None else one.points + [side.start for side in window] * lengths
                 size, unit = diameter(mask, lengths), voxels.unit(spacing)
-                found.append(ObjectDisplacements(image, k, size, one.values, number, points, unit))
+                found.append(ObjectDisplacements(image, k, size, one.values, number, points, unit, far))
     return found
 
 
@@ -120,13 +122,16 @@ def diameter(mask, lengths):
 
 
 def _of_object(drawn, true, mask, k, search_radius, distance, lengths):
-    """Displacements along the outer boundary of the object `mask`, without outliers; None without a boundary."""
+    """Displacements along the outer boundary of the object `mask`, without outliers, and these; None without one."""
     others = (true == k) & ~mask
     if distance is not None:
         distance = np.where(others, -1.0, distance)
     found = along_boundaries(drawn, np.where(others, IGNORE, true), k, search_radius, distance, lengths)
     outer = max(found, key=lambda one: len(one.values), default=None)
-    return outer.part(near(outer.values, outer.values, lengths)) if outer is not None and len(outer.values) else None
+    if outer is None or not len(outer.values):
+        return None, None
+    kept = near(outer.values, outer.values, lengths)
+    return outer.part(kept), outer.values[~kept]
 
 
 def displacements_by_pair(annotation, reference, background=None, search_radius=10.0, distances=None, spacing=None):

@@ -47,6 +47,8 @@ class Variation:
         spacing: side of a pixel, mm, of each row of `objects`; None if it is not known, or lengths are in mm already.
         points: of volumes, the places of the displacements of each row of `objects` on its surface; None of images.
         unit: of all lengths: px, or mm where volumes were measured with a spacing.
+        far: list of arrays, the displacements of each row of `objects` that are left out of `series`, as they belong to
+            another boundary; see `object_displacements`. None where they are not known.
     """
 
     objects: pd.DataFrame
@@ -61,9 +63,10 @@ class Variation:
     spacing: np.ndarray | None = None
     points: list | None = None
     unit: str = "px"
+    far: list | None = None
 
     @classmethod
-    def of(cls, objects, series, drawn, biases, spacing=None, points=None, unit="px"):
+    def of(cls, objects, series, drawn, biases, spacing=None, points=None, unit="px", far=None):
         """The Variation of these displacements. Of `objects` only the columns group and diameter are used."""
         checks.table("objects", objects, ("group", "diameter"))
         checks.table("drawn", drawn, ("group", "objects", "missed", "invented"))
@@ -78,7 +81,7 @@ class Variation:
             prior = BoundaryPrior(mean, mean_weight, shape, scale, unit)
         growth = quantities["growth"]
         found = objects, series, drawn, biases, prior, measured.diameter, growth, along, quantities
-        return cls(*found, spacing, points, unit)
+        return cls(*found, spacing, points, unit, far)
 
     def part(self, keep):
         """The Variation of some rows of `objects`: keep is a boolean for each. The rates stay those of all."""
@@ -90,7 +93,21 @@ class Variation:
         series = [self.series[i] for i in np.flatnonzero(keep)]
         points = None if self.points is None else [self.points[i] for i in np.flatnonzero(keep)]
         spacing = None if self.spacing is None else self.spacing[keep]
-        return Variation.of(self.objects[keep], series, self.drawn, self.biases, spacing, points, self.unit)
+        far = None if self.far is None else [self.far[i] for i in np.flatnonzero(keep)]
+        return Variation.of(self.objects[keep], series, self.drawn, self.biases, spacing, points, self.unit, far)
+
+    def with_far(self):
+        """The Variation with the displacements that were left out: what leaving them out has changed.
+
+        They have no place along the boundary, so its correlation means nothing.
+
+        Raises:
+            ValueError: of volumes, or where they are not known.
+        """
+        if self.far is None or self.points is not None:
+            raise ValueError("with_far needs a Variation that `variation` measured, of images, not of volumes")
+        series = [np.concatenate(both) for both in zip(self.series, self.far)]
+        return Variation.of(self.objects, series, self.drawn, self.biases, self.spacing, None, self.unit)
 
     def table(self, level=0.95, repeats=200, seed=0):
         """Every quantity with its interval, from a bootstrap over groups.
@@ -230,7 +247,7 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
     groups = range(number) if groups is None else _one_an_image("groups", groups, number)
     first = next(iter(drawings(0).values()))
     voxel_sides, spacing = _spacings(spacing, number, first.ndim)
-    rows, series, points, drawn = [], [], [], []
+    rows, series, far, points, drawn = [], [], [], [], []
     for i in range(number):
         maps = drawings(i)
         background = background_of(maps, background)
@@ -240,6 +257,7 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
         for name, factor, one in _displacements(maps, true, background, search_radius, voxel_sides[i]):
             rows.append((name, i, groups[i], one.number, one.diameter, factor))
             series.append(one.values)
+            far.append(one.far)
             points.append(one.points)
     if len(series) < 2:
         whom = "each other" if references is None else "the references"
@@ -249,7 +267,7 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
     common = float(np.mean(list(biases.values()))) if biases else 0.0
     factors = objects.pop("factor")
     for i, (name, factor) in enumerate(zip(objects["annotator"], factors)):
-        series[i] = common + factor * (series[i] - biases.get(name, common))
+        series[i], far[i] = (common + factor * (one[i] - biases.get(name, common)) for one in (series, far))
     values, unit = np.concatenate(series), voxels.unit(voxel_sides[0])
     warn_of_small_radius(search_radius, values.std(), values.mean(), unit)
     objects["bias"] = [one.mean() for one in series]
@@ -257,7 +275,7 @@ def variation(annotations, references=None, background=None, search_radius=10.0,
     objects["count"] = [len(one) for one in series]
     drawn = pd.DataFrame(drawn, columns=["image", "group", "annotator", "objects", "missed", "invented"])
     spacing = None if spacing is None else spacing[objects["image"]]
-    return Variation.of(objects, series, drawn, biases, spacing, points if first.ndim == 3 else None, unit)
+    return Variation.of(objects, series, drawn, biases, spacing, points if first.ndim == 3 else None, unit, far)
 
 
 def _spacings(spacing, number, axes):

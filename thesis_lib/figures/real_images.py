@@ -11,6 +11,7 @@ from thesis_lib.figures.style import DRAWN, TRUE, apart, grid, picture, style
 
 PREDICTED = "#56B4E9"
 MARGIN = 8  # px around the object that is shown
+LEAST = 32  # px, of the side of what is shown
 LEADER = {"color": "#AAAAAA", "lw": 0.8, "clip_on": False}
 
 
@@ -97,9 +98,10 @@ def _name_data(axis, table):
 
 
 def outlines(pictures, targets):
-    """The object in the middle of test images: its true outline, the drawn one, and those that targets predict.
+    """Parts of test images: the true outlines of objects, the drawn ones, and those that targets predict.
 
-    Behind the outlines stand the image, or P(object): the brighter, the more probable.
+    Behind the outlines stand the image, or P(object): the brighter, the more probable. Below stands the drawn or
+    predicted area over the true one, in the part that is shown.
 
     Args:
         pictures: dict from image, true, drawn and each target to uint8 arrays (n, H, W).
@@ -119,7 +121,9 @@ def outlines(pictures, targets):
             colour = DRAWN if name == "drawn" else PREDICTED
             axis.contour(true[window], [127.5], colors=TRUE, linewidths=1.6)
             lines = {"linewidths": 1.3, "linestyles": "dashed"}
+            inside = pictures[name][index][window] > 127
             axis.contour(pictures[name][index][window], [127.5], colors=colour, **lines)
+            axis.set_xlabel(f"area x {inside.sum() / max((true[window] > 127).sum(), 1):.2f}", fontsize=8)
     handles = [Line2D([], [], color=TRUE, label="true"), Line2D([], [], color=DRAWN, ls="--", label="drawn")]
     handles.append(Line2D([], [], color=PREDICTED, ls="--", label="predicted: P(object) = 1/2"))
     figure.legend(handles=handles, fontsize=8, loc="outside lower center", ncols=3)
@@ -133,7 +137,10 @@ def _parts(name):
 
 
 def _around_middle(true):
-    """Two slices around the objects next to the middle of a map: a part in which outlines can be told apart."""
+    """Two slices around the objects next to the middle of a map: a part in which outlines can be told apart.
+
+    Of objects that are small it shows several.
+    """
     is_object = true > 127
     objects, count = ndimage.label(is_object)
     if not count:
@@ -142,6 +149,6 @@ def _around_middle(true):
     nearest = ndimage.distance_transform_edt(~is_object, return_distances=False, return_indices=True)
     centre = objects[tuple(nearest[:, middle[0], middle[1]])]
     rows, columns = np.nonzero(objects == centre)
-    side = max(np.ptp(rows), np.ptp(columns)) + 2 * MARGIN
-    starts = [max(int((at.min() + at.max() - side) // 2), 0) for at in (rows, columns)]
-    return tuple(slice(start, start + side + 1) for start in starts)
+    side = min(max(np.ptp(rows) + 2 * MARGIN, np.ptp(columns) + 2 * MARGIN, LEAST), *true.shape)
+    starts = [(at.min() + at.max() - side + 1) // 2 for at in (rows, columns)]
+    return tuple(slice(at, at + side) for at in (min(max(int(s), 0), n - side) for s, n in zip(starts, true.shape)))

@@ -26,7 +26,7 @@ OBJECTIVE_STYLE = {  # objective: (colour, marker)
     "forward": ("#0072B2", "o"),
     "forward_uniform": ("#0072B2", "s"),
     "forward_dice": ("#0072B2", "D"),
-    "forward_expected_dice": ("#D55E00", "o"),
+    "forward_expected_dice": ("#882255", "o"),
     "shift": ("#D55E00", "s"),
     "dice": ("#009E73", "D"),
     "jaccard": ("#009E73", "v"),

@@ -143,15 +143,18 @@ def _of_no_dice(differences, cases):
     if not shown:
         return "One-hot cross-entropy, without a Dice loss, had no significantly higher Dice on nuclei."
     gains = joined(f"{100 * against['difference'][case]:+.1f} points at {ratios[case]:.2f}" for case in shown)
-    added = joined(_points(dice.loc["one_hot", BEST, case]) for case in shown)
+    more = dice.loc["one_hot", BEST].loc[shown]
+    added = joined(f"{100 * row.difference:+.1f}" for row in more.itertuples())
+    sure = [f"{ratios[row.Index]:.2f}" for row in more.itertuples() if row.verdict == "better"]
+    significant = f"significant at {joined(sure)}" if sure else "not significant"
     expected = dice.loc[USUAL, "forward_expected_dice"]
     kept = [case for case in shown if expected["verdict"].get(case) == "better"]
     with_dice = joined(f"{100 * expected['difference'][case]:+.1f} at {ratios[case]:.2f}" for case in kept)
     as_much = f" The {_title('forward_expected_dice')}, which keeps a Dice loss, gains {with_dice}." if kept else ""
     lower = [f"{ratios[case]:.2f}" for case in shown if log_loss["verdict"][USUAL, BEST, case] == "better"]
     return (
-        f"One-hot cross-entropy, without a Dice loss, gains {gains}.{as_much} The {_title(BEST)} has {added} more than one-hot. "
-        f"It lowers log loss significantly at {joined(lower) if lower else 'none of these'}."
+        f"One-hot cross-entropy, without a Dice loss, gains {gains}.{as_much} The {_title(BEST)} has {added} more than "
+        f"one-hot ({significant}). It lowers log loss significantly at {joined(lower) if lower else 'none of these'}."
     )
 
 

@@ -6,9 +6,11 @@ import pandas as pd
 from thesis_lib.annotation.widths import PLACE, object_widths, of_typical_pixel, with_errors
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import segmentation_runs
+from thesis_lib.study.real_images import MAIN
 
 SIDE = 64  # px, of the parts of images that are kept
-SHOWN = 2  # test images of a case
+SHARES = (0.25, 0.5, 0.75)  # of the test images have a smaller difference in Dice than those that are shown
+COMPARED = ("one_hot_dice", "shift")
 
 
 def keep(folder, into):
@@ -17,10 +19,11 @@ def keep(folder, into):
     `cases.csv` has a row a case: objects, and medians over their pixels of the width and diameter (px), the typical
     error of the annotators (px), the error over the width, and their bias (px, of an object of the diameter that the
     prior describes). `pictures.npz` holds parts of test images of the first seed: image, true map, the annotator's
-    drawing, and P(not background) of every target.
+    drawing, and P(not background) of the targets in `MAIN`. The images are those at the quartiles of the difference in
+    Dice between `COMPARED`, so that they show what is typical.
 
     Args:
-        folder: of the runs, with their `predictions.npz`.
+        folder: of the runs, with the `predictions.npz` of the first seed of each case that is to be pictured.
         into: folder, made if missing.
     """
     rows = segmentation_runs.read(folder)
@@ -34,17 +37,38 @@ def keep(folder, into):
         medians = {name: of_typical_pixel(of_objects, name) for name in PLACE}
         bias = annotator.factor * annotator.prior.mean
         cases.append({"case": case, "objects": len(of_objects), **medians, "bias": bias})
-        drawn = run.task.test_drawing()
-        busiest = np.argsort(-(test.labels != test.background).mean((1, 2)))[: 4 * SHOWN : 4]
+        shown = first[first["target"].isin(MAIN)]
+        shown = shown[[(folder / name / "predictions.npz").is_file() for name in shown["run"]]]
+        if shown.empty:
+            continue
+        drawn, typical = run.task.test_drawing(), _typical(first, len(test))
         maps = {"image": test.images[..., 0], "true": 255 * (test.labels != test.background)}
         maps["drawn"] = 255 * (drawn != test.background)
-        for target in first.itertuples():
+        for target in shown.itertuples():
             with np.load(folder / target.run / "predictions.npz") as arrays:
                 maps[target.target] = arrays["foreground"]
         for name, values in maps.items():
-            pictures[f"{number}/{name}"] = np.stack([_middle(values[i]) for i in busiest]).astype(np.uint8)
+            pictures[f"{number}/{name}"] = np.stack([_middle(values[i]) for i in typical]).astype(np.uint8)
     pd.DataFrame(cases).to_csv(into / "cases.csv", index=False, float_format="%.4g")
     np.savez_compressed(into / "pictures.npz", **pictures)
+
+
+def _typical(first, count):
+    """Numbers of the images at the quartiles of the difference in Dice between `COMPARED`; of any, where one lacks."""
+    of_target = first.drop_duplicates("target").set_index("target")["per_scene"]
+    if not {*COMPARED} <= {*of_target.index}:
+        order = np.arange(count)
+    else:
+        usual, other = (_dice(of_target[name]) for name in COMPARED)
+        order = np.argsort(np.nan_to_num(other - usual), kind="stable")
+    return [int(order[round(share * (count - 1))]) for share in SHARES]
+
+
+def _dice(scores):
+    """Dice of the objects in each image, from its numbers of pixels; missing where there is none."""
+    intersection, union = (scores[name].sum(-1) for name in ("intersection", "union"))
+    with np.errstate(invalid="ignore"):
+        return 2 * intersection / (intersection + union)
 
 
 def _middle(image):
@@ -54,7 +78,10 @@ def _middle(image):
 
 
 def pictures(folder, case):
-    """The pictures of a case that `keep` wrote: dict from image, true, drawn or a target to uint8 (n, SIDE, SIDE)."""
+    """The pictures of a case that `keep` wrote: dict from image, true, drawn or a target to uint8 (n, SIDE, SIDE).
+
+    It is empty where no predictions were there.
+    """
     number = list(pd.read_csv(folder / "cases.csv")["case"]).index(case)
     with np.load(folder / "pictures.npz") as arrays:
         return {key.split("/")[1]: arrays[key] for key in arrays.files if key.split("/")[0] == str(number)}

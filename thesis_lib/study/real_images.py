@@ -17,11 +17,12 @@ HEADLINE = ("mean_dice_foreground", "surface_distance", "log_loss")
 SHOWN = (*HEADLINE, "surface_distance_median", "ece_band", "nothing_found")  # with intervals, in notebook 13
 MAIN = ("one_hot_dice", "one_hot", "shift", "one_hot_dice, bias taken out of labels")  # pictured in notebook 13
 BASELINES = ("one_hot_dice", "one_hot")  # what most people train with, and the loss that has no bias of its own
+SEEDS = 5  # of each case before any result was seen
 MARKS = "Bold scores are significantly better than those of one-hot + Dice, scores in italics significantly worse."
 
 
 def families(rows, level=0.95, resamples=20000):
-    """Paired differences of the targets to each of BASELINES in the HEADLINE metrics.
+    """Paired differences of the targets to each of BASELINES in the HEADLINE metrics, each pair once.
 
     Each case is a question of its own: its comparisons with a baseline are corrected together, apart from others'.
 
@@ -32,7 +33,12 @@ def families(rows, level=0.95, resamples=20000):
     Returns:
         DataFrame with the columns of `Comparison.paired` and baseline.
     """
-    return pd.concat([_against(baseline, rows, level, resamples) for baseline in BASELINES], ignore_index=True)
+    usual, other = BASELINES
+    against = [
+        _against(usual, rows, level, resamples),
+        _against(other, rows[rows["target"] != usual], level, resamples),
+    ]
+    return pd.concat(against, ignore_index=True)
 
 
 def _against(baseline, rows, level, resamples):
@@ -40,6 +46,7 @@ def _against(baseline, rows, level, resamples):
     tables = [
         Comparison(of_case, baseline, level, resamples, HEADLINE).differences
         for _, of_case in rows.groupby("case", sort=False)
+        if of_case["target"].nunique() > 1
     ]
     return pd.concat(tables, ignore_index=True).assign(baseline=baseline)
 
@@ -107,6 +114,40 @@ def _gains(differences, places):
     return table[["case", places.name, "target", "objective", "metric", "gain", "low", "high", "seeds", "verdict"]]
 
 
+def by_error(rows, cases):
+    """The rows in the order of their case's error over width, the smallest first."""
+    ratios = rows["case"].map(cases.set_index("case")["error_over_width"])
+    return rows.loc[ratios.sort_values(kind="stable").index].reset_index(drop=True)
+
+
+def later_seeds(rows, level=0.95, resamples=20000):
+    """What the seeds say that were added to a case after its first `SEEDS` were seen, by themselves.
+
+    Args:
+        rows: of `segmentation_runs.read`.
+        level, resamples: of `Comparison`.
+
+    Returns:
+        list of Markdown texts, one for each case with such seeds and each target of `MAIN`.
+    """
+    found = _against(BASELINES[0], rows[(rows["seed"] >= SEEDS) & rows["target"].isin(MAIN)], level, resamples)
+    of_dice = found[found["metric"] == HEADLINE[0]]
+    return [f"**{row.case}**: {row.title} {in_words(row)}, on {row.seeds} later seeds." for row in of_dice.itertuples()]
+
+
+def by_data(gains):
+    """What one-hot alone changes in Dice against one-hot + Dice on each data set, a sentence each.
+
+    Args:
+        gains: DataFrame of `annotation.measured_gains`.
+    """
+    return [
+        f"{row.data}, error / width {row.error_over_width:.2f}: {100 * row.gain:+.1f} points "
+        f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}], {VERDICTS[row.verdict]}"
+        for row in gains[gains["target"] == BASELINES[1]].sort_values("error_over_width").itertuples()
+    ]
+
+
 def sizes(rows):
     """How large the targets draw: mean over seeds of the bias (px) and of predicted over true area, by case."""
     table = rows.groupby(["case", "title"], sort=False)[["boundary_bias", "volume_ratio"]].mean()
@@ -168,7 +209,9 @@ def findings(rows, differences, cases):
 
 
 def without_dice(rows, differences, cases):
-    """What leaving the Dice loss out brings, a sentence for each case where one-hot is better than one-hot + Dice.
+    """Where the gain comes from, a sentence for each case in which one-hot is better than one-hot + Dice.
+
+    Beside the targets without a Dice loss stands the one whose Dice loss is against expected labels.
 
     Args:
         rows, differences, cases: as for `findings`.
@@ -177,7 +220,7 @@ def without_dice(rows, differences, cases):
         list of Markdown texts, the smallest error over width first.
     """
     titles, usual = dict(zip(rows["target"], rows["title"])), BASELINES[0]
-    against = differences[differences["baseline"].eq(usual) & ~differences["target"].str.contains("dice|,")]
+    against = differences[differences["baseline"].eq(usual) & ~differences["target"].str.contains("^dice|,")]
     sentences = []
     for case in cases.sort_values("error_over_width")["case"]:
         of_case = against[against["case"] == case].set_index(["metric", "target"])
@@ -190,7 +233,7 @@ def without_dice(rows, differences, cases):
         )
         lower = [titles[target] for target in log_loss.index[log_loss["verdict"] == "better"]]
         sentences.append(
-            f"**{case}**: points of Dice more than {titles[usual]}, of the targets without a Dice loss: "
+            f"**{case}**: points of Dice more than {titles[usual]}: "
             f"{', '.join(gains)}. Log loss is significantly lower for {', '.join(lower) or 'none of them'}."
         )
     return sentences

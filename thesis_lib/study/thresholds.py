@@ -148,7 +148,7 @@ def raised(table):
         better, worse = ((of_masks["verdict"] == verdict).sum() for verdict in ("better", "worse"))
         said.append(
             f"chosen on {masks} masks it is higher in {(of_masks['difference'] > 0).sum()} (significantly in {better}) "
-            f"and significantly lower in {worse}"
+            f"and lower in {(of_masks['difference'] < 0).sum()} (significantly in {worse})"
         )
     return (
         f"Against {segmentation_runs.TITLES[USUAL]} at a threshold of one half, in {of_dice['case'].nunique()} cases: "

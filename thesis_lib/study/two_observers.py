@@ -125,10 +125,17 @@ def complete(table):
 
 
 def means(table):
-    """Mean of each score over images, then over judges: DataFrame by title, labelled; the best Dice first."""
+    """Mean of each score over images, then over judges: DataFrame by title, labelled; the best Dice first.
+
+    Bias and area are given by judge, as those of one who draws more and of one who draws less would cancel out.
+    """
     of_judges = table.groupby(["title", "judge"], sort=False)[list(LABELS)].mean()
-    average = of_judges.groupby("title", sort=False).mean().sort_values("dice", ascending=False)
-    return average.rename(columns=LABELS).rename_axis(None)
+    average = of_judges[list(SCORES)].groupby("title", sort=False).mean().sort_values("dice", ascending=False)
+    average = average.rename(columns=LABELS)
+    for name, label in SIZES.items():
+        for judge, values in of_judges[name].unstack().items():
+            average[f"{label}, judge {judge}"] = values
+    return average.rename_axis(None)
 
 
 def differences(table, baseline, level=0.95):
@@ -191,7 +198,7 @@ def side_by_side(table):
 
 
 def findings(images, table, baseline):
-    """What was found, a sentence each, in Markdown: the best targets, their differences, and the people.
+    """What was found, a sentence each, in Markdown: the targets with the best scores, their differences, and people.
 
     Args:
         images: of `read`.
@@ -206,7 +213,8 @@ def findings(images, table, baseline):
     for name, (label, better) in SCORES.items():
         scores = fair[label].dropna()
         best = scores.idxmax() if better == "higher" else scores.idxmin()
-        text = f"**{label[:1].upper()}{label[1:]}**: {best} is best, {scores[best]:.3f}"
+        extreme = "highest" if better == "higher" else "lowest"
+        text = f"**{label[:1].upper()}{label[1:]}**: {best} has the {extreme}, {scores[best]:.3f}"
         found = table[(table["metric"] == name) & (table["title"] == best)]
         if len(found):
             text += f"; {titles[baseline]} has {scores[titles[baseline]]:.3f} ({in_words(found.iloc[0])})"
@@ -218,7 +226,8 @@ def findings(images, table, baseline):
         )
     judged = [title for title in networks.index if JUDGED in title]
     if judged:
-        sentences.append(f"The ceiling, {judged[0]}, has {dice[judged[0]]:.3f}.")
+        scores = ", ".join(f"{networks.loc[judged[0], label]:.3f} ({label})" for label, _ in SCORES.values())
+        sentences.append(f"The ceiling, {judged[0]}, has {scores}.")
     return sentences
 
 
