@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from scipy import ndimage
 
-from thesis_lib.figures.style import DRAWN, TRUE, apart, grid, picture, style
+from thesis_lib.figures.style import DRAWN, TRUE, grid, picture, style
 
 PREDICTED = "#56B4E9"
 MARGIN = 8  # px around the object that is shown
@@ -22,42 +22,51 @@ def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' err
     """Gain over a baseline, an axis a metric, against the error over the width of objects or another column.
 
     Markers are filled where the difference is significant. Lines join the cases of one data set. Losses much larger
-    than any gain lie below the axis: their value stands there.
+    than any gain lie below the axis: their value stands there. Several data sets lie on a logarithmic axis; the cases
+    of one stand side by side, each with room for all targets.
 
     Args:
         table: DataFrame with the column x, target, metric, gain, low, high, verdict, and objective where a target
             is not an objective itself; data, where there are several data sets: their names are written above.
         panels: metric -> label of its y axis, more is better.
         baseline: the objective that is subtracted.
-        x: column of what gains depend on, shown on a logarithmic axis.
+        x: column of what gains depend on.
         xlabel: what it is, with its unit.
     """
     several = "data" in table
-    width, height = (8.0, 4.6) if several and len(panels) == 1 else (3.9 * len(panels), 3.5)
+    width, height = (8.0, 4.6) if several and len(panels) == 1 else (3.9 * len(panels), 4.0)
     figure, axes = plt.subplots(1, len(panels), figsize=(width, height), squeeze=False, layout="constrained")
     targets = list(dict.fromkeys(table["target"]))
     data = table["data"] if several else table["metric"]
     for axis, (metric, label) in zip(axes[0], panels.items()):
         of_metric = table[table["metric"] == metric]
+        values = sorted(set(of_metric[x]))
         for i, target in enumerate(targets):
             of_target = of_metric[of_metric["target"] == target]
             title, colour, marker = style(of_target["objective"].iloc[0] if "objective" in of_target else target)
             for number, (_, part) in enumerate(of_target.groupby(data, sort=False)):
-                at = part[x] * (1 + 0.025 * (i - (len(targets) - 1) / 2))  # error bars stay apart
+                aside = i - (len(targets) - 1) / 2  # error bars stay apart
+                at = (
+                    part[x] * (1 + 0.025 * aside) if several else part[x].map(values.index) + 0.7 * aside / len(targets)
+                )
                 bounds = np.nan_to_num([part["gain"] - part["low"], part["high"] - part["gain"]])
                 name = title if number == 0 else None
                 axis.errorbar(at, part["gain"], bounds, color=colour, marker=marker, mfc="white", capsize=2, label=name)
                 sure = (part["verdict"] != "").to_numpy()
                 axis.plot(at[sure], part["gain"][sure], color=colour, marker=marker, ls="none", zorder=3)
         axis.axhline(0, color="black", ls=":")
-        _leave_out_far_losses(axis, of_metric["high"].max())
-        ticks = sorted(set(of_metric[x].round(2)))
-        limits = (ticks[0] / 1.3, ticks[-1] * 1.3)
-        ticks = [tick for tick in ROUND if limits[0] < tick < limits[1]] if several else apart(ticks, 1.15)
-        axis.set(xscale="log", xlabel=xlabel, xlim=limits, ylabel=f"gain in {label}\nover {style(baseline)[0]}")
-        axis.minorticks_off()
-        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.set(xlabel=xlabel, ylabel=f"gain in {label}\nover {style(baseline)[0]}")
+        if several:
+            limits = (values[0] / 1.3, values[-1] * 1.3)
+            ticks = [tick for tick in ROUND if limits[0] < tick < limits[1]]
+            axis.set(xscale="log", xlim=limits)
+            axis.minorticks_off()
+            axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        else:
+            axis.set(xlim=(-0.6, len(values) - 0.4))
+            axis.set_xticks(range(len(values)), [f"{value:.2f}" if value < 1 else f"{value:g}" for value in values])
         axis.grid(axis="y", alpha=0.3)
+        _leave_out_far_losses(axis, of_metric["high"].max())
         if several:
             _name_data(axis, of_metric)
     handles, names = axes[0, 0].get_legend_handles_labels()
@@ -76,12 +85,16 @@ def _leave_out_far_losses(axis, highest):
         return
     axis.set_ylim(floor, -floor)
     far = [(at, gain, line) for line, y in lines.items() for at, gain in zip(line.get_xdata(), y) if gain < floor]
-    start, level = 0.0, 0
+    along = axis.transData + axis.transAxes.inverted()
+    start, level = -1.0, 0
     for at, gain, line in sorted(far, key=lambda one: one[:2]):
-        start, level = (start, level + 1) if at < 1.2 * start else (at, 0)
-        options = {"color": line.get_color(), "fontsize": 8, "ha": "left", "va": "bottom", "zorder": 4}
+        place = along.transform((at, floor))[0]
+        start, level = (start, level + 1) if place < start + 0.15 else (place, 0)
+        options = {"color": line.get_color(), "fontsize": 8, "va": "bottom", "zorder": 4}
+        options |= {"textcoords": "offset points", "ha": "right" if place > 0.85 else "left"}
         options["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-        axis.text(1.02 * at, (0.98 - 0.13 * level) * floor, f"↓ {gain:+.2f}", **options)
+        aside = -3 if place > 0.85 else 3
+        axis.annotate(f"↓ {gain:+.2f}", (at, (0.98 - 0.13 * level) * floor), (aside, 0), **options)
 
 
 def _name_data(axis, table):
