@@ -176,6 +176,19 @@ def test_labels_of_differences_and_titles_of_outlines_do_not_run_into_their_neig
     assert "one_hot" not in "".join(axis.get_title() for axis in figure.axes)
 
 
+def test_the_legend_names_pixels_of_no_known_class_where_there_are_some():
+    labels = np.tile(np.uint8([0, 1, 0, 1]), (2, 4, 1))
+    legend = lambda maps: [
+        text.get_text()
+        for text in figures.class_maps([0, 1], {"mask": ("classes", maps)}, 2, 0, names=["ground", "roof"])
+        .legends[0]
+        .get_texts()
+    ]
+    assert legend(labels) == ["ground", "roof"]
+    labels[1, 0, 0] = 255
+    assert legend(labels) == ["ground", "roof", "unknown, or outside the image"]
+
+
 def not_overlapping(figure, texts):
     """Whether texts that stand side by side leave each other their place."""
     figure.canvas.draw()

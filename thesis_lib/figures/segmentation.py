@@ -131,7 +131,9 @@ def class_maps(rows, columns, num_classes, background, width=None, names=None):
     colours = np.ones((IGNORE + 1, 3))
     colours[:num_classes] = sns.color_palette("tab20", num_classes)
     colours[background] = (0.93, 0.93, 0.93)
-    _legend(figure, kinds, colours[:num_classes], background, names)
+    maps = [arrays for kind, arrays in columns.values() if kind == "classes"]
+    unknown = any((one[i] == IGNORE).any() for one in maps for i in rows)
+    _legend(figure, kinds, colours[:num_classes], background, names, unknown)
     for axis in axes.flat[len(rows) * len(columns) :]:
         axis.set_axis_off()
     probability, free = None, iter(axes.flat)
@@ -178,8 +180,8 @@ def _picture(axis, kind, array, title, colours):
     return picture(axis, array if array.shape[-1] in (3, 4) else array[..., 0], title, cmap="gray")
 
 
-def _legend(figure, kinds, colours, background, names):
-    """The legend of `class_maps`: the errors, or the classes if they have names."""
+def _legend(figure, kinds, colours, background, names, unknown=False):
+    """The legend of `class_maps`: the errors, or the classes if they have names, and pixels of no known class."""
     where = {"loc": "outside lower center", "ncols": 4}
     if "errors" in kinds:
         entries = dict(ERRORS)
@@ -196,4 +198,7 @@ def _legend(figure, kinds, colours, background, names):
     else:
         return
     patches = [Patch(color=colour) for colour in entries.values()]
+    if unknown:
+        entries["unknown, or outside the image"] = None
+        patches.append(Patch(facecolor="white", edgecolor="#999999"))
     figure.legend(patches, list(entries), fontsize=8, frameon=False, **where)
