@@ -66,6 +66,13 @@ def test_runs_of_one_objective_are_told_apart_by_method_and_labels(tmp_path):
     ]
 
 
+def test_runs_whose_prior_was_measured_within_another_radius_are_told_apart(tmp_path):
+    for name, own in {"a": {"objective": "one_hot"}, "b": {"objective": "shift"}}.items():
+        write_run(tmp_path, name, 0.1, 0, search_radius=15.0, **own)
+    write_run(tmp_path, "c", 0.1, 0, objective="shift", search_radius=5.0)
+    assert read(tmp_path)["target"].tolist() == ["one_hot", "shift", "shift, search radius 5 px"]
+
+
 def test_sweeps_that_cannot_be_compared_are_refused(tmp_path):
     write_run(tmp_path / "a", "one", 0, 0, objective="one_hot")
     write_run(tmp_path / "a", "two", 0, 0, objective="one_hot")

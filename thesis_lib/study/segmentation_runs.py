@@ -106,7 +106,8 @@ def read(folder, runs=None):
     swept = rows.groupby(["case", "objective"])["magnitude"].transform("nunique") > 1
     records = rows.to_dict("records")
     rows["variant"], hows = zip(*[_variant(row, several) for row, several in zip(records, swept)])
-    rows["how"] = [", ".join(filter(None, (how, *_taught(row)))) for row, how in zip(records, hows)]
+    differing = zip(records, hows, _unusual_radii(rows))
+    rows["how"] = [", ".join(filter(None, (how, radius, *_taught(row)))) for row, how, radius in differing]
     titles = rows["objective"].map(TITLES)
     differs = rows["how"].map(lambda how: f", {how}" if how else "")
     rows["target"], rows["title"] = rows["objective"] + differs, titles + differs
@@ -224,6 +225,16 @@ def _variant(row, several_magnitudes):
         return "", ""
     bias = "" if row["prior_mean"] == row["bias"] else f", bias {row['prior_mean']:+g} px"
     return "assumed", f"sigma {row['prior_sigma']:g} px assumed{bias}"
+
+
+def _unusual_radii(rows):
+    """In words, the search radius of runs whose prior was measured within another one than most of their case."""
+    if "search_radius" not in rows:
+        return [""] * len(rows)
+    radii = rows["search_radius"]
+    usual = radii.groupby(rows["case"]).transform(lambda of_case: of_case.mode().get(0, np.nan))
+    unlike = radii.notna() & (radii != usual)
+    return radii.map("search radius {:g} px".format).where(unlike, "").tolist()
 
 
 def _taught(row):
