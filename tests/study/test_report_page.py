@@ -174,6 +174,8 @@ def test_the_summary_states_what_the_committed_rows_say(monkeypatch, tmp_path):
     assert people.startswith(
         "Where a second person judged (vessels), no training target had a significantly higher Dice"
     )
+    moved = r"Taking the bias on them out of the labels changed Dice by [+-]\d\.\d points \[.*\] \(.*signific\w+\)\.$"
+    assert re.search(moved, people)
     assert list(headline.short_table(gains).iloc[:, -1]) == [
         "+1.0 [-1.0, +2.0]",
         "**+3.0 [+1.0, +5.0]**",

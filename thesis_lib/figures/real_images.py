@@ -26,8 +26,8 @@ def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' err
     of one stand side by side, each with room for all targets.
 
     Args:
-        table: DataFrame with the column x, target, metric, gain, low, high, verdict, and objective where a target
-            is not an objective itself; data, where there are several data sets: their names are written above.
+        table: DataFrame with the column x, target (an objective, or a variant: "shift, search radius 5 px"), metric,
+            gain, low, high, verdict; data, where there are several data sets: their names are written above.
         panels: metric -> label of its y axis, more is better.
         baseline: the objective that is subtracted.
         x: column of what gains depend on.
@@ -43,7 +43,7 @@ def gains(table, panels, baseline, x="error_over_width", xlabel="annotators' err
         values = sorted(set(of_metric[x]))
         for i, target in enumerate(targets):
             of_target = of_metric[of_metric["target"] == target]
-            title, colour, marker = style(of_target["objective"].iloc[0] if "objective" in of_target else target)
+            title, colour, marker = style(*_parts(target))
             for number, (_, part) in enumerate(of_target.groupby(data, sort=False)):
                 aside = i - (len(targets) - 1) / 2  # error bars stay apart
                 at = (

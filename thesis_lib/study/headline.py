@@ -215,8 +215,12 @@ def _of_people(images, differences):
     targets = ", ".join(trained["title"]) or "no training target"
     tuned = differences[differences["target"] == f"{USUAL}, {two_observers.TUNED}"].set_index("metric")
     distance, gold = tuned.loc["surface_distance"], images["gold_images"].iloc[0]
-    return (
+    said = (
         f"Where a second person judged (vessels), {targets} had a significantly higher Dice. A threshold chosen on "
         f"{gold} of that person's masks changed the mean surface distance by {distance['difference']:+.2f} px "
         f"({VERDICTS[distance['verdict']]}) and Dice by {_points(tuned.loc['dice'])}."
     )
+    moved = of_dice[of_dice["target"] == BIAS_TAKEN_OUT]
+    if moved.empty:
+        return said
+    return f"{said} Taking the bias on them out of the labels changed Dice by {_points(moved.iloc[0])}."
