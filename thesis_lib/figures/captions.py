@@ -32,7 +32,7 @@ CAPTIONS = {
     "matrices": "How the weight of each class is spread over the classes.",
     "measured_sigma": "Measured against simulated sigma, with the line that rounding to whole pixels predicts.",
     "mixup_weights": "How much of an image is kept when it is mixed with another one, by alpha.",
-    "outlines": "One object a row. Outlines that lie on the green one are right; dashes outside it are too large.",
+    "outlines": "Dashes on the green outline are right, outside it too large. Below: the area over the true one.",
     "paired_differences": "Differences to the baseline with intervals. Filled markers are significant, dots are seeds.",
     "pairs_of_drawings": "Scores between two people and between two simulated annotators. The curves should be equal.",
     "population_fit": "Left: displacements and three models. Right: gain of each model on other drawings.",
