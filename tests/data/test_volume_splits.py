@@ -71,6 +71,18 @@ def test_patients_of_nnunets_test_cases_are_not_among_the_training_cases(tmp_pat
         load(data)
 
 
+def test_training_cases_that_are_copies_of_nnunets_test_cases_are_left_out(tmp_path):
+    data = Path(write_nnunet(tmp_path / "data", 4, (7,)))
+    shutil.copy(data / "imagesTs" / "case7_0000.nii.gz", data / "imagesTr" / "case2_0000.nii.gz")
+    with pytest.warns(UserWarning, match="1 training volumes in .* are left out: they are copies of test volumes"):
+        parts = parts_of(load(str(data)))
+    assert set(parts) == {"case0", "case1", "case3", "case7"}
+    for number in (0, 1):
+        shutil.copy(data / "imagesTs" / "case7_0000.nii.gz", data / "imagesTr" / f"case{number}_0000.nii.gz")
+    with pytest.raises(ValueError, match="2 training volumes or more that are no copies of test volumes; .* holds 1"):
+        load(str(data))
+
+
 def test_volumes_without_a_mask_are_left_out_where_their_patient_is_held(tmp_path):
     data = Path(write_plain(tmp_path / "data", 4))
     (data / "unlabelled").mkdir()

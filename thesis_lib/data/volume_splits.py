@@ -108,7 +108,7 @@ def load_volume_splits(root, into, overlapping=False, unlabelled=False):
 
     Scans of one patient stay in one part if a table `groups.csv` has a row for each volume: the columns file (its name)
     and group (its patient). The column split (train, validation, test) says the part. Copies of a volume, byte for
-    byte, stay in one part, too.
+    byte, stay in one part, too; those of nnU-Net's test cases are left out.
 
     Args:
         root: the folder.
@@ -203,10 +203,12 @@ def _parts(root, train, test, groups, parts):
     if parts is not None:
         numbers = grouping.declared(parts, of(train), _digests(train), names)
         return {part: _chosen(train, sorted(numbers[part])) for part in PARTS}, f"by {table.name}"
-    if test is not None and groups is not None:
-        shared = sorted({*of(train)} & {*of(test)} - {""})
+    if test is not None:
+        shared = sorted({*(of(train) or ())} & {*(of(test) or ())} - {""})
         if shared:
             raise ValueError(f"{table}: group {shared[0]!r} must lie in one part; got train and test")
+        train = _no_copies(root, train, test)
+        names = train.names
     order, held = np.random.default_rng(SEED).permutation(len(train)), max(round(len(train) * HELD), 1)
     sizes = counts(len(train)) if test is None else (len(train) - held, held)
     together = grouping.together(_digests(train), names, of(train), len(sizes))
@@ -225,10 +227,28 @@ def _content(paths):
     return tuple(sorted(map(digest_of_file, _single_files(paths))))
 
 
-def _digests(volumes):
-    """A digest of each volume that has a copy, byte for byte; None for the others."""
-    sizes = [sum(path.stat().st_size for path in _single_files(paths)) for paths in volumes.images]
-    return grouping.digests_of_copies(sizes, lambda i: repr(_content(volumes.images[i])).encode())
+def _digests(*several):
+    """A digest of each volume of several VolumeFiles that has a copy, byte for byte; None for the others."""
+    images = [paths for volumes in several for paths in volumes.images]
+    sizes = [sum(path.stat().st_size for path in _single_files(paths)) for paths in images]
+    return grouping.digests_of_copies(sizes, lambda i: repr(_content(images[i])).encode())
+
+
+def _no_copies(root, train, test):
+    """The training volumes that are no copies, byte for byte, of nnU-Net's test cases."""
+    digests = _digests(train, test)
+    known = {*digests[len(train) :]} - {None}
+    free = [i for i in range(len(train)) if digests[i] not in known]
+    if len(free) < 2:
+        raise ValueError(
+            f"data must hold 2 training volumes or more that are no copies of test volumes; {root} holds {len(free)}"
+        )
+    if len(free) < len(train):
+        warnings.warn(
+            f"{len(train) - len(free)} training volumes in {root} are left out: they are copies of test volumes",
+            stacklevel=4,
+        )
+    return _chosen(train, free)
 
 
 def _not_held(root, others, held, groups):
