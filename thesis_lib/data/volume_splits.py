@@ -1,28 +1,22 @@
 """Folders of volumes and masks for training: which cases train, validate and test, and what their classes are."""
 
 import hashlib
-import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from thesis_lib import checks
-from thesis_lib.data import groups as grouping
+from thesis_lib.data import volume_parts
 from thesis_lib.data.itk_files import KINDS
 from thesis_lib.data.nnunet import cases_without_masks, load_nnunet
-from thesis_lib.data.raster_parts import ENDINGS, PARTS, UNLABELLED
+from thesis_lib.data.raster_parts import ENDINGS, UNLABELLED
 from thesis_lib.data.rasters import digest_of_file
 from thesis_lib.data.reading import in_words, same_form
-from thesis_lib.data.splits import HELD, counts
 from thesis_lib.data.volume_files import UnpackedVolumes, unpack, volume_folders, volumes_without_masks
 from thesis_lib.data.volumes import volume_ending
 from thesis_lib.labels import IGNORE
-
-SEED = 0  # of the random split, the same for every training, so that all are tested on the same volumes
 
 
 class Head(NamedTuple):
@@ -76,7 +70,7 @@ class VolumeSplits:
         paths = []
         for files in self.files.values():
             for several in (*files.images, *files.masks.values()):
-                paths += _single_files(several)
+                paths += volume_parts.single_files(several)
         with ThreadPoolExecutor() as pool:
             contents = list(pool.map(digest_of_file, paths))
         found = [(path.parent.name, path.name, content) for path, content in zip(paths, contents)]
@@ -148,12 +142,12 @@ def load_volume_splits(root, into, overlapping=False, unlabelled=False):
             f"data must hold {least} volumes or more{beside}, as some validate; {root} holds {in_words(train.names)}"
         )
     further = others(root / UNLABELLED) if unlabelled else None
-    groups, parts = _table(root, train, test, further)
-    files, rule = _parts(root, train, test, groups, parts)
+    groups, parts = volume_parts.listed(root, train, test, further)
+    files, rule = volume_parts.split(root, train, test, groups, parts)
     unpacked = {part: unpack(several, into) for part, several in files.items()}
     class_names = class_names or _numbers(root, unpacked)
     if further is not None:
-        files["unlabelled"] = _not_held(root, further, [files["validation"], files["test"]], groups)
+        files["unlabelled"] = volume_parts.not_held(root, further, [files["validation"], files["test"]], groups)
         unpacked["unlabelled"] = unpack(files["unlabelled"], into)
     return VolumeSplits(**unpacked, files=files, class_names=class_names, rule=rule, regions=regions)
 
@@ -163,108 +157,6 @@ def _mask_folders(root):
     named = [path for path in sorted(root.glob("masks_?*")) if path.is_dir()]
     folders = {same_form(path.name.removeprefix("masks_")): path for path in named}
     return folders if folders and not (root / "masks").is_dir() else {"": root / "masks", **folders}
-
-
-def _chosen(volumes, numbers):
-    """The volumes of these numbers."""
-
-    def of(paths):
-        return tuple(paths[number] for number in numbers)
-
-    masks = {annotator: of(paths) for annotator, paths in volumes.masks.items()}
-    return replace(volumes, names=of(volumes.names), images=of(volumes.images), masks=masks)
-
-
-def _single_files(paths):
-    """The files of volumes, with those in the folders of DICOM series."""
-    several = (sorted(path.iterdir()) if path.is_dir() else [path] for path in map(Path, paths))
-    return [path for some in several for path in some]
-
-
-def _table(root, train, test, further):
-    """({path of a volume's first channel: group}, [part of each training volume]) by groups.csv; None likewise.
-
-    Only training volumes need a row. Test cases of nnU-Net, and volumes without a mask, may have one.
-    """
-    volumes = [one for one in (train, test, further) if one is not None]
-    items = [
-        (same_form(name), tuple(map(Path, paths))) for one in volumes for name, paths in zip(one.names, one.images)
-    ]
-    groups, parts = grouping.of_folder(root, lambda: items, len(train))
-    if parts is not None and test is not None:
-        raise ValueError(f"{root / grouping.TABLE} must have no column split beside nnU-Net's test cases")
-    return groups and dict(zip([paths[0] for _, paths in items], groups)), parts and parts[: len(train)]
-
-
-def _parts(root, train, test, groups, parts):
-    """({part: VolumeFiles}, rule in words) of the training volumes, or those of nnU-Net's layout beside its test."""
-    of = lambda volumes: None if groups is None else [groups[Path(paths[0])] or "" for paths in volumes.images]
-    table, names = root / grouping.TABLE, train.names
-    if parts is not None:
-        numbers = grouping.declared(parts, of(train), _digests(train), names)
-        return {part: _chosen(train, sorted(numbers[part])) for part in PARTS}, f"by {table.name}"
-    if test is not None:
-        shared = sorted({*(of(train) or ())} & {*(of(test) or ())} - {""})
-        if shared:
-            raise ValueError(f"{table}: group {shared[0]!r} must lie in one part; got train and test")
-        train = _no_copies(root, train, test)
-        names = train.names
-    order, held = np.random.default_rng(SEED).permutation(len(train)), max(round(len(train) * HELD), 1)
-    sizes = counts(len(train)) if test is None else (len(train) - held, held)
-    together = grouping.together(_digests(train), names, of(train), len(sizes))
-    chosen = [_chosen(train, sorted(part)) for part in grouping.fill(order, together, sizes)]
-    rule = (
-        f"70 / 15 / 15% at random, seed {SEED}"
-        if test is None
-        else f"nnU-Net's test cases; 15% validate at random, seed {SEED}"
-    )
-    rule += "" if groups is None else f", volumes of a group in {table.name} together"
-    return dict(zip(PARTS, chosen if test is None else [*chosen, test])), rule
-
-
-def _content(paths):
-    """A digest of each file of a volume."""
-    return tuple(sorted(map(digest_of_file, _single_files(paths))))
-
-
-def _digests(*several):
-    """A digest of each volume of several VolumeFiles that has a copy, byte for byte; None for the others."""
-    images = [paths for volumes in several for paths in volumes.images]
-    sizes = [sum(path.stat().st_size for path in _single_files(paths)) for paths in images]
-    return grouping.digests_of_copies(sizes, lambda i: repr(_content(images[i])).encode())
-
-
-def _no_copies(root, train, test):
-    """The training volumes that are no copies, byte for byte, of nnU-Net's test cases."""
-    digests = _digests(train, test)
-    known = {*digests[len(train) :]} - {None}
-    free = [i for i in range(len(train)) if digests[i] not in known]
-    if len(free) < 2:
-        raise ValueError(
-            f"data must hold 2 training volumes or more that are no copies of test volumes; {root} holds {len(free)}"
-        )
-    if len(free) < len(train):
-        warnings.warn(
-            f"{len(train) - len(free)} training volumes in {root} are left out: they are copies of test volumes",
-            stacklevel=4,
-        )
-    return _chosen(train, free)
-
-
-def _not_held(root, others, held, groups):
-    """`others` without copies, byte for byte, of the volumes of the VolumeFiles `held`, and without their groups."""
-    images = [paths for volumes in held for paths in volumes.images]
-    known = {_content(paths) for paths in images}
-    group_of = lambda paths: groups and groups[Path(paths[0])]
-    taken = {group_of(paths) for paths in images} - {None, ""}
-    free = [i for i, paths in enumerate(others.images) if _content(paths) not in known and group_of(paths) not in taken]
-    if len(free) < len(others):
-        warnings.warn(
-            f"{len(others) - len(free)} volumes in {root / UNLABELLED} are left out: validation or test has them, or "
-            "volumes of their group",
-            stacklevel=3,
-        )
-    return _chosen(others, free)
 
 
 def _numbers(root, parts):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from thesis_lib.annotation.widths import PLACE, object_widths, of_typical_pixel, with_errors
+from thesis_lib.metrics.aggregation import METRICS
 from thesis_lib.segmentation.run import Run
 from thesis_lib.study import segmentation_runs
 from thesis_lib.study.real_images import MAIN
@@ -59,16 +60,10 @@ def _typical(first, count):
     if not {*COMPARED} <= {*of_target.index}:
         order = np.arange(count)
     else:
-        usual, other = (_dice(of_target[name]) for name in COMPARED)
+        each = np.eye(count)  # an image a row
+        usual, other = (METRICS["mean_dice_foreground"].of_scenes(of_target[name], each) for name in COMPARED)
         order = np.argsort(np.nan_to_num(other - usual), kind="stable")
     return [int(order[round(share * (count - 1))]) for share in SHARES]
-
-
-def _dice(scores):
-    """Dice of the objects in each image, from its numbers of pixels; missing where there is none."""
-    intersection, union = (scores[name].sum(-1) for name in ("intersection", "union"))
-    with np.errstate(invalid="ignore"):
-        return 2 * intersection / (intersection + union)
 
 
 def _middle(image):

@@ -96,9 +96,14 @@ def sentences_by_images(table):
     """What `gains_by_images` found in Dice, a sentence for each number of images and target."""
     return [
         f"{row.images:g} training images: {TITLES[row.target]} instead of {TITLES[BASELINES[0]]} changes Dice "
-        f"by {100 * row.gain:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}], {VERDICTS[row.verdict]}."
+        f"by {_points(row)}."
         for row in table[table["metric"] == HEADLINE[0]].itertuples()
     ]
+
+
+def _points(row):
+    """A gain in Dice in points, with its interval and what it is called."""
+    return f"{100 * row.gain:+.1f} points [{100 * row.low:+.1f}, {100 * row.high:+.1f}], {VERDICTS[row.verdict]}"
 
 
 def _gains(differences, places):
@@ -146,8 +151,7 @@ def by_data(gains):
         gains: DataFrame of `annotation.measured_gains`.
     """
     return [
-        f"{row.data}, error / width {row.error_over_width:.2f}: {100 * row.gain:+.1f} points "
-        f"[{100 * row.low:+.1f}, {100 * row.high:+.1f}], {VERDICTS[row.verdict]}"
+        f"{row.data}, error / width {row.error_over_width:.2f}: {_points(row)}"
         for row in gains[gains["target"] == BASELINES[1]].sort_values("error_over_width").itertuples()
     ]
 
